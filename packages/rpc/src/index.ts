@@ -1,0 +1,34 @@
+/**
+ * Every interface between the processes of a node, and the one way to serve and call them: Cap'n Web over a
+ * WebSocket on a Unix socket, each message checked at run time on the side that receives it.
+ */
+export { type Connection, type ConnectOptions, connectRpc } from "./connection.ts";
+export type { CallOptions, Client, Contract, Implementation } from "./contract.ts";
+export { RpcError, type RpcErrorCode } from "./errors.ts";
+export {
+  type GatewayReport,
+  type GatewayServiceReport,
+  type GatewayUpdate,
+  gatewayContract,
+  gatewayUpdate,
+} from "./gateway.ts";
+export { keepConnected, type LinkOptions } from "./link.ts";
+export {
+  type Activation,
+  orchestratorContract,
+  type ProxyStatus,
+  type QuarantinedResource,
+  type ServiceOrigin,
+  type ServiceStatus,
+} from "./orchestrator.ts";
+export type { CheckResult, Decision, ProcessName, ProcessState } from "./process.ts";
+export { type RpcServer, type RpcServerParts, serveRpc } from "./server.ts";
+export {
+  type ServiceDeclaration,
+  type ServiceDeclarationInput,
+  type ServiceProtocol,
+  serviceDeclaration,
+  serviceName,
+} from "./service.ts";
+export { runFolder, socketPath } from "./socket-path.ts";
+export { type ChildStatus, supervisorContract } from "./supervisor.ts";

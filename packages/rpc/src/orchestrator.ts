@@ -1,0 +1,95 @@
+import { z } from "zod";
+import { defineContract, defineMethod } from "./contract.ts";
+import { gatewayReport } from "./gateway.ts";
+import { processMethods, timestamp } from "./process.ts";
+import { serviceDeclaration, serviceName } from "./service.ts";
+
+/** Where a service comes from: the configuration, `service add`, or a lease held through the SDK. */
+export const serviceOrigin = z.enum(["configuration", "runtime", "lease"]);
+export type ServiceOrigin = z.infer<typeof serviceOrigin>;
+
+/** A service with all that is known of it. `state` is the worst of what follows from its parts. */
+export const serviceStatus = z.object({
+  service: serviceDeclaration,
+  host: z.string(),
+  origin: serviceOrigin,
+  state: z.enum(["serving", "pending", "degraded", "failed"]),
+  /** Why it is not `serving`, in words; empty when it is. */
+  reasons: z.array(z.string()),
+  lease: z.object({ expiresAt: timestamp, healthy: z.boolean(), detail: z.string().nullable() }).nullable(),
+});
+export type ServiceStatus = z.infer<typeof serviceStatus>;
+
+/** One resource type on one proxy's stream. */
+const proxyType = z.object({
+  type: z.string(),
+  subscribed: z.union([z.literal("*"), z.int()]),
+  sent: z.int(),
+  acknowledged: z.int(),
+  outstanding: z.boolean(),
+  rejected: z.object({ message: z.string(), at: timestamp, resources: z.array(z.string()) }).nullable(),
+});
+
+export const proxyStatus = z.object({
+  node: z.string(),
+  connectedAt: timestamp,
+  protocol: z.enum(["delta", "state-of-the-world"]),
+  types: z.array(proxyType),
+});
+export type ProxyStatus = z.infer<typeof proxyStatus>;
+
+/** A resource that a proxy rejected; it is held back until its content changes. */
+export const quarantinedResource = z.object({
+  type: z.string(),
+  name: z.string(),
+  message: z.string(),
+  at: timestamp,
+});
+export type QuarantinedResource = z.infer<typeof quarantinedResource>;
+
+const orchestratorDetails = z.object({
+  node: z.string(),
+  domain: z.string(),
+  services: z.array(serviceStatus),
+  proxies: z.array(proxyStatus),
+  quarantined: z.array(quarantinedResource),
+  gateway: z.object({ connected: z.boolean(), report: gatewayReport.nullable() }),
+});
+
+/** How far a change has come when the call returns. */
+export const activation = z.object({
+  envoy: z.enum(["acknowledged", "rejected", "pending"]),
+  gateway: z.enum(["serving", "excluded", "pending", "not_applicable"]),
+  reason: z.string().nullable(),
+});
+export type Activation = z.infer<typeof activation>;
+
+/** The orchestrator's interface on `run/orchestrator.sock`. */
+export const orchestratorContract = defineContract({
+  name: "orchestrator",
+  versions: [1],
+  methods: {
+    ...processMethods(orchestratorDetails),
+    /** Declares a service at run time, durably; an existing one of the same name is changed. */
+    addService: defineMethod(
+      z.object({ service: serviceDeclaration, waitMs: z.int().min(0).max(60_000).default(5_000) }),
+      z.object({ created: z.boolean(), host: z.string(), activation }),
+    ),
+    removeService: defineMethod(z.object({ name: serviceName }), z.object({ name: z.string() })),
+    listServices: defineMethod(z.undefined(), z.array(serviceStatus)),
+    /** Registers a service until the lease ends; renew it before `ttlMs` is over. */
+    lease: defineMethod(
+      z.object({ service: serviceDeclaration, ttlMs: z.int().min(1_000).max(600_000).default(15_000) }),
+      z.object({ leaseId: z.string(), ttlMs: z.int(), host: z.string() }),
+    ),
+    renew: defineMethod(
+      z.object({
+        leaseId: z.string(),
+        healthy: z.boolean().default(true),
+        detail: z.string().max(500).optional(),
+      }),
+      z.object({ ttlMs: z.int() }),
+    ),
+    release: defineMethod(z.object({ leaseId: z.string() }), z.object({ name: z.string().nullable() })),
+  },
+});

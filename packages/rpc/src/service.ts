@@ -1,0 +1,44 @@
+import { z } from "zod";
+
+/** A DNS label in lower case: what a service is called inside its organisation. */
+export const serviceName = z
+  .string()
+  .regex(
+    /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    "must be a DNS label: lower-case letters, digits and hyphens, at most 63, starting with a letter",
+  )
+  .refine((name) => name !== "graphql", "is reserved: graphql is the gateway itself");
+
+export const serviceProtocol = z.enum(["graphql", "http"]);
+export type ServiceProtocol = z.infer<typeof serviceProtocol>;
+
+const serviceUrl = z.string().refine(isHttpUrl, {
+  error: (issue) =>
+    `is not an http:// or https:// URL without credentials, query or fragment: ${JSON.stringify(issue.input)}`,
+});
+
+/** A service as its owner declares it: in configuration, by `catalyst service add`, or through the SDK. */
+export const serviceDeclaration = z.strictObject({
+  name: serviceName.meta({ description: "Name inside the organisation; the Host is <name>.<domain>." }),
+  protocol: serviceProtocol.meta({
+    description: "graphql joins the federated endpoint; http is reached by its Host alone.",
+  }),
+  url: serviceUrl.meta({
+    description: "Where the service listens; for graphql the URL of its endpoint.",
+    examples: ["http://127.0.0.1:4001/graphql"],
+  }),
+  timeoutMs: z.int().min(1).max(600_000).default(15_000).meta({
+    description: "How long one request to the service may take before it counts as failed, in ms.",
+  }),
+});
+/** A declaration as it is in force, defaults filled in. */
+export type ServiceDeclaration = z.output<typeof serviceDeclaration>;
+/** A declaration as it is written, defaults left out. */
+export type ServiceDeclarationInput = z.input<typeof serviceDeclaration>;
+
+function isHttpUrl(text: string): boolean {
+  if (text.length > 2048 || !URL.canParse(text)) return false;
+  const url = new URL(text);
+  const web = url.protocol === "http:" || url.protocol === "https:";
+  return web && url.username === "" && url.password === "" && url.search === "" && url.hash === "";
+}
