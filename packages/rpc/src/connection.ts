@@ -15,9 +15,10 @@ export type ConnectOptions = CallOptions & { readonly signal?: AbortSignal };
 
 const defaultTimeoutMs = 10_000;
 
-type Session = Record<string, (input: unknown) => Promise<unknown>> & {
-  onRpcBroken(callback: () => void): void;
-} & Disposable;
+type Session = Disposable & {
+  readonly onRpcBroken: (callback: () => void) => void;
+  readonly [method: string]: unknown;
+};
 
 /**
  * Connects to a process's socket and agrees on the interface version.
