@@ -1,0 +1,31 @@
+/** A general xDS server: aggregated discovery, delta and state of the world, for any type of resource. */
+export { type MissingReference, XdsError, type XdsErrorCode } from "./errors.ts";
+export type {
+  AcknowledgedEvent,
+  ProxyIdentity,
+  QuarantinedEvent,
+  RejectedEvent,
+  XdsEvents,
+} from "./events.ts";
+export { defaultKey, defaultLimits, type XdsLimits, type XdsServerOptions } from "./options.ts";
+export {
+  clusterType,
+  endpointType,
+  listenerType,
+  routeType,
+  scopedRouteType,
+  secretType,
+} from "./references.ts";
+export {
+  type Change,
+  createResource,
+  encodeResource,
+  type Resource,
+  type ResourceName,
+  typeUrl,
+} from "./resource.ts";
+export { type ResourceType, resourceTypes } from "./resource-type.ts";
+export { createXdsServer, type XdsServer } from "./server.ts";
+export type { Settlement, SettlementOptions } from "./settlement.ts";
+export { Snapshot } from "./snapshot.ts";
+export type { ProxyStatus, QuarantinedResource, TypeStatus } from "./status.ts";

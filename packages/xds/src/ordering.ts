@@ -1,0 +1,95 @@
+import type { Gate, Readiness } from "./exchange.ts";
+import { NameMap } from "./name-map.ts";
+import type { ResourceName } from "./resource.ts";
+import { covers, type Subscription, type View } from "./subscription.ts";
+import type { Entry } from "./table.ts";
+
+/** What make-before-break looks at: the subscriptions of one stream, and what the client is about to ask for. */
+export type Order = {
+  readonly subscriptions: ReadonlyMap<string, Subscription>;
+  /** Resources that acknowledged ones name and the client has not got yet, with the time (ms) to stop waiting. */
+  readonly awaited: NameMap<number>;
+};
+
+/**
+ * The gates of one moment. A resource waits until the client has what it names at lower ranks, at least as new as
+ * itself, and what that in turn has the client ask for. A removal waits until nothing that the client has, or is
+ * being sent, names the resource.
+ */
+export function createGates(order: Order, view: View, now: number): (sub: Subscription) => Gate {
+  let holders: NameMap<Readiness> | undefined;
+  return (sub) => ({
+    upsert: (entry) => worst(entry.references, (name) => isMade(order, sub, entry, name, view, now)),
+    remove: (name) => {
+      holders ??= heldReferences(order);
+      return holders.get({ type: sub.type.url, name }) ?? "ready";
+    },
+  });
+}
+
+/** Whether the client has what `entry` names as `name`, ready for use. */
+function isMade(
+  order: Order,
+  sub: Subscription,
+  entry: Entry,
+  name: ResourceName,
+  view: View,
+  now: number,
+): Readiness {
+  const target = order.subscriptions.get(name.type);
+  if (!target || target.type.rank >= sub.type.rank || !covers(target, name.name)) return "ready";
+  const held = target.held.get(name.name);
+  const published = view.entry(name);
+  if (!published && !held) return "ready";
+  const fresh =
+    held !== undefined &&
+    (held.revision >= entry.revision || held.resource.version === published?.resource.version);
+  if (!fresh) {
+    const stuck = target.quarantine.has(name.name) || target.blocked.has(name.name);
+    if (!stuck) return "waiting";
+    if (!held) return "blocked";
+  }
+  return worst(held?.references ?? [], (next) => isFollowed(order, target, next, now));
+}
+
+/** Whether the client has got what it asks for by itself once it has a resource of `source`. */
+function isFollowed(order: Order, source: Subscription, name: ResourceName, now: number): Readiness {
+  const target = order.subscriptions.get(name.type);
+  if (target && (target.type.rank <= source.type.rank || target.held.has(name.name))) return "ready";
+  if (target?.quarantine.has(name.name)) return "blocked";
+  return (order.awaited.get(name) ?? 0) > now ? "waiting" : "ready";
+}
+
+/**
+ * What resources that are about to change name at the client. Whatever else the client has is as published, and
+ * what is published names nothing that is removed.
+ */
+function heldReferences({ subscriptions }: Order): NameMap<Readiness> {
+  const found = new NameMap<Readiness>();
+  const note = (entry: Entry | undefined, readiness: Readiness): void => {
+    for (const name of entry?.references ?? []) {
+      if (readiness === "waiting" || !found.has(name)) found.set(name, readiness);
+    }
+  };
+  for (const sub of subscriptions.values()) {
+    for (const name of sub.quarantine.keys()) note(sub.held.get(name), "blocked");
+    for (const name of sub.pending.keys()) {
+      note(sub.held.get(name), sub.blocked.has(name) ? "blocked" : "waiting");
+    }
+    for (const [name, entry] of sub.outstanding?.batch ?? []) {
+      note(sub.held.get(name), "waiting");
+      note(entry, "waiting");
+    }
+  }
+  return found;
+}
+
+function worst(names: readonly ResourceName[], readinessOf: (name: ResourceName) => Readiness): Readiness {
+  let found: Readiness = "ready";
+  for (const name of names) {
+    const readiness = readinessOf(name);
+    if (readiness === "waiting") return "waiting";
+    if (readiness === "blocked") found = "blocked";
+  }
+  return found;
+}

@@ -1,0 +1,51 @@
+import {
+  clusterReferences,
+  clusterType,
+  endpointType,
+  listenerReferences,
+  listenerType,
+  routeReferences,
+  routeType,
+  scopedRouteReferences,
+  scopedRouteType,
+  secretType,
+} from "./references.ts";
+import type { ResourceName } from "./resource.ts";
+
+/** What the server must know of a type of resource. */
+export type ResourceType = {
+  readonly url: string;
+  /**
+   * Its place in make-before-break order. What a resource names at a lower rank is acknowledged before the resource
+   * is sent; what it names at a higher rank the client asks for when it has received the resource.
+   */
+  readonly rank: number;
+  /** Whether a client may subscribe to everything, by `*` or by naming nothing at first. */
+  readonly wildcard: boolean;
+  /** Whether a state-of-the-world response means all there is, so that absence removes. */
+  readonly complete: boolean;
+  /** Whether it is sent again when what names it was updated: Envoy warms an updated cluster with its endpoints. */
+  readonly resend: boolean;
+  /** What an encoded resource names. Throws `XdsError` `resource_malformed`. */
+  readonly references: (body: Uint8Array) => Iterable<ResourceName>;
+};
+
+const nothing = (): Iterable<ResourceName> => [];
+const named = { wildcard: false, complete: false, resend: false, references: nothing };
+const listed = { wildcard: true, complete: true, resend: false, references: nothing };
+
+/** The types of Envoy's API in make-before-break order: CDS, EDS, LDS, SRDS, RDS, SDS. */
+export const resourceTypes: readonly ResourceType[] = [
+  { ...listed, url: clusterType, rank: 1, references: clusterReferences },
+  { ...named, url: endpointType, rank: 2, resend: true },
+  { ...listed, url: listenerType, rank: 3, references: listenerReferences },
+  { ...listed, url: scopedRouteType, rank: 4, references: scopedRouteReferences },
+  { ...named, url: routeType, rank: 5, references: routeReferences },
+  { ...named, url: secretType, rank: 6 },
+];
+
+/** A look-up over {@link resourceTypes} and `extra` (which wins); any other type is named only and names nothing. */
+export function typeTable(extra: readonly ResourceType[] = []): (url: string) => ResourceType {
+  const table = new Map([...resourceTypes, ...extra].map((type) => [type.url, type]));
+  return (url) => table.get(url) ?? { ...named, url, rank: 7 };
+}

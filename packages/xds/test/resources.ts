@@ -1,0 +1,151 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { Cluster_DiscoveryType, ClusterSchema } from "../generated/envoy/config/cluster/v3/cluster_pb.js";
+import type { ConfigSourceSchema } from "../generated/envoy/config/core/v3/config_source_pb.js";
+import { ClusterLoadAssignmentSchema } from "../generated/envoy/config/endpoint/v3/endpoint_pb.js";
+import { ListenerSchema } from "../generated/envoy/config/listener/v3/listener_pb.js";
+import { RouteConfigurationSchema } from "../generated/envoy/config/route/v3/route_pb.js";
+import { ScopedRouteConfigurationSchema } from "../generated/envoy/config/route/v3/scoped_route_pb.js";
+import { RouterSchema } from "../generated/envoy/extensions/filters/http/router/v3/router_pb.js";
+import { HttpConnectionManagerSchema } from "../generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { encodeResource, type Resource } from "../src/resource.ts";
+
+type HttpConnectionManagerInit = MessageInitShape<typeof HttpConnectionManagerSchema>;
+type RouteConfigurationInit = MessageInitShape<typeof RouteConfigurationSchema>;
+
+const ads: MessageInitShape<typeof ConfigSourceSchema> = {
+  resourceApiVersion: 2,
+  configSourceSpecifier: { case: "ads", value: {} },
+  initialFetchTimeout: { seconds: 10n, nanos: 0 },
+};
+
+/** A cluster whose endpoints come by EDS. A negative `connectMs` makes Envoy reject it. */
+export function cluster(name: string, connectMs = 1_000): Resource {
+  return encodeResource(ClusterSchema, name, {
+    name,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: { edsConfig: ads },
+    connectTimeout: {
+      seconds: BigInt(Math.trunc(connectMs / 1_000)),
+      nanos: (connectMs % 1_000) * 1_000_000,
+    },
+  });
+}
+
+/** The endpoint of a cluster: a port of loopback, or the path of a socket. */
+export function endpoints(name: string, to: number | string): Resource {
+  const address =
+    typeof to === "string"
+      ? { case: "pipe" as const, value: { path: to } }
+      : {
+          case: "socketAddress" as const,
+          value: { address: "127.0.0.1", portSpecifier: { case: "portValue" as const, value: to } },
+        };
+  return encodeResource(ClusterLoadAssignmentSchema, name, {
+    clusterName: name,
+    endpoints: [
+      {
+        locality: { region: "local" },
+        loadBalancingWeight: 1,
+        lbEndpoints: [{ hostIdentifier: { case: "endpoint", value: { address: { address } } } }],
+      },
+    ],
+  });
+}
+
+function routes(name: string, to: string): RouteConfigurationInit {
+  return {
+    name,
+    virtualHosts: [
+      {
+        name: "all",
+        domains: ["*"],
+        routes: [
+          {
+            match: { pathSpecifier: { case: "prefix", value: "" } },
+            action: { case: "route", value: { clusterSpecifier: { case: "cluster", value: to } } },
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** A route configuration that leads everything to a cluster. */
+export function routeConfiguration(name: string, to: string): Resource {
+  return encodeResource(RouteConfigurationSchema, name, routes(name, to));
+}
+
+/** A scope, keyed by host, with its routes in it. */
+export function scope(host: string, to: string): Resource {
+  return encodeResource(ScopedRouteConfigurationSchema, host, {
+    name: host,
+    key: { fragments: [{ type: { case: "stringKey", value: host } }] },
+    routeConfiguration: routes(host, to),
+  });
+}
+
+/** A scope, keyed by host, that names a route configuration. */
+export function referringScope(host: string, routeConfigurationName: string): Resource {
+  return encodeResource(ScopedRouteConfigurationSchema, host, {
+    name: host,
+    key: { fragments: [{ type: { case: "stringKey", value: host } }] },
+    routeConfigurationName,
+  });
+}
+
+/** A listener on a socket whose routes come by RDS (`routes` names them) or by SRDS. */
+export function listener(name: string, path: string, rds?: string): Resource {
+  const http = create(HttpConnectionManagerSchema, httpConnectionManager(rds));
+  return encodeResource(ListenerSchema, name, {
+    name,
+    address: { address: { case: "pipe", value: { path } } },
+    filterChains: [
+      {
+        filters: [
+          {
+            name: "http",
+            configType: { case: "typedConfig", value: anyPack(HttpConnectionManagerSchema, http) },
+          },
+        ],
+      },
+    ],
+  });
+}
+
+/** A listener for gRPC clients, who dial it by its name. */
+export function apiListener(name: string, rds: string): Resource {
+  const http = create(HttpConnectionManagerSchema, httpConnectionManager(rds));
+  return encodeResource(ListenerSchema, name, {
+    name,
+    apiListener: { apiListener: anyPack(HttpConnectionManagerSchema, http) },
+  });
+}
+
+function httpConnectionManager(rds: string | undefined): HttpConnectionManagerInit {
+  const router = anyPack(RouterSchema, create(RouterSchema));
+  return {
+    statPrefix: "test",
+    httpFilters: [{ name: "envoy.filters.http.router", configType: { case: "typedConfig", value: router } }],
+    routeSpecifier: rds
+      ? { case: "rds", value: { configSource: ads, routeConfigName: rds } }
+      : {
+          case: "scopedRoutes",
+          value: {
+            name: "scopes",
+            rdsConfigSource: ads,
+            scopeKeyBuilder: {
+              fragments: [
+                {
+                  type: {
+                    case: "headerValueExtractor",
+                    value: { name: ":authority", extractType: { case: "index", value: 0 } },
+                  },
+                },
+              ],
+            },
+            configSpecifier: { case: "scopedRds", value: { scopedRdsConfigSource: ads } },
+          },
+        },
+  };
+}
