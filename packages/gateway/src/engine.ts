@@ -1,0 +1,42 @@
+import type { DocumentNode, ExecutionResult, GraphQLSchema } from "graphql";
+import type { RequestScope, SchemaInput } from "./service.ts";
+
+/** Services whose schemas fit together, and the supergraph of those that are federation subgraphs. */
+export type EngineInput = {
+  readonly services: readonly SchemaInput[];
+  /** Federation supergraph, with the service's name as each subgraph's URL; null without subgraphs. */
+  readonly supergraphSdl: string | null;
+};
+
+/** A validated operation of one client. */
+export type Operation = {
+  readonly document: DocumentNode;
+  readonly operationName?: string | undefined;
+  readonly variables?: Readonly<Record<string, unknown>> | undefined;
+  readonly scope: RequestScope;
+};
+
+/** The end of a subscription's results is the end of the subscription. */
+export type ResultStream = AsyncIterableIterator<ExecutionResult>;
+
+/** One composed schema that can be executed. It never changes; a change of any service makes a new one. */
+export type EngineSchema = {
+  /** What clients see: without anything that federation adds. */
+  readonly schema: GraphQLSchema;
+  /**
+   * Runs a query or mutation. What a service fails to give is null in `data`, with an error that carries
+   * `extensions.code` and `extensions.service`. Sub-requests of different scopes are never joined into one.
+   */
+  execute(operation: Operation): Promise<ExecutionResult>;
+  /** Starts a subscription, or answers with the errors that kept it from starting. */
+  subscribe(operation: Operation): Promise<ResultStream | ExecutionResult>;
+};
+
+/**
+ * How queries over many services are planned and executed. `compile` may throw: the gateway then finds out which
+ * service to leave out. Every implementation passes the suite in `engine-contract.ts`.
+ */
+export type GatewayEngine = {
+  readonly name: string;
+  compile(input: EngineInput): EngineSchema | Promise<EngineSchema>;
+};

@@ -1,0 +1,51 @@
+import { GraphQLError } from "graphql";
+
+/**
+ * Why the gateway could not do something.
+ *
+ * | code | what to do |
+ * |---|---|
+ * | `update_stale` | a newer update, or another one of the same version, is in force: send the current one with a higher version |
+ * | `service_not_found` | the update in force names no such service: look at the services in the report |
+ * | `draining` | the gateway is shutting down: send the request to another one, or again when it is back |
+ * | `service_unavailable` | the service, or the way to it, refused or broke the connection: start it, or look at its log |
+ * | `service_timeout` | the service took longer than its `timeoutMs`: make it faster, or raise the limit |
+ * | `service_bad_response` | the service answered something that is not GraphQL over HTTP: correct its URL or the service |
+ * | `schema_invalid` | a schema cannot be served: the message says where it is wrong |
+ *
+ * In a GraphQL answer the codes stand in upper case in `extensions.code`, beside `extensions.service`.
+ */
+export type GatewayErrorCode =
+  | "update_stale"
+  | "service_not_found"
+  | "draining"
+  | "service_unavailable"
+  | "service_timeout"
+  | "service_bad_response"
+  | "schema_invalid";
+
+export type GatewayErrorOptions = ErrorOptions & {
+  /** Name of the service that the error is about. */
+  readonly service?: string;
+};
+
+/** The one error of this package. */
+export class GatewayError extends Error {
+  override readonly name = "GatewayError";
+  readonly code: GatewayErrorCode;
+  readonly service: string | undefined;
+
+  constructor(code: GatewayErrorCode, message: string, options?: GatewayErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.service = options?.service;
+  }
+}
+
+/** The error as a GraphQL client sees it: a sentence, the code, and the service that failed. */
+export function toGraphQLError(error: GatewayError): GraphQLError {
+  const { code, service, message } = error;
+  return new GraphQLError(service === undefined ? message : `Service "${service}" ${message}.`, {
+    extensions: { code: code.toUpperCase(), ...(service === undefined ? {} : { service }) },
+  });
+}

@@ -1,0 +1,45 @@
+/** One event of a `text/event-stream` body. */
+export type StreamEvent = { readonly event: string; readonly data: string };
+
+/**
+ * Reads a `text/event-stream` (HTML Standard, "Server-sent events"). Comments and the fields `id` and `retry` are
+ * skipped. The line buffer of one event is bounded by `maxEventBytes`; a longer one throws a `RangeError`.
+ */
+export async function* readEventStream(
+  body: AsyncIterable<Uint8Array>,
+  maxEventBytes: number,
+): AsyncGenerator<StreamEvent, void, undefined> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  let event = "";
+  let data: string[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r\n|\n|\r(?=[^\n])/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line === "") {
+        if (event !== "" || data.length > 0) yield { event: event || "message", data: data.join("\n") };
+        [event, data, size] = ["", [], 0];
+        continue;
+      }
+      const [field, value] = splitField(line);
+      if (field === "event") event = value;
+      else if (field === "data") data.push(value);
+      size += value.length;
+      requireBelow(size, maxEventBytes);
+    }
+    requireBelow(size + rest.length, maxEventBytes);
+  }
+}
+
+function splitField(line: string): [string, string] {
+  const colon = line.indexOf(":");
+  if (colon < 0) return [line, ""];
+  const value = line.slice(colon + 1);
+  return [line.slice(0, colon), value.startsWith(" ") ? value.slice(1) : value];
+}
+
+function requireBelow(size: number, limit: number): void {
+  if (size > limit) throw new RangeError(`an event is longer than ${limit} bytes`);
+}

@@ -1,0 +1,94 @@
+import type { GatewayServiceReport } from "@catalyst/rpc";
+import type { Logger, Metrics } from "@catalyst/telemetry";
+import type { Generation } from "./generation.ts";
+
+export type SubRequestOutcome = "ok" | "unavailable" | "timeout" | "bad_response" | "cancelled";
+
+/**
+ * How a client's request ended. `ok`: without an error; `partial`: with data and errors; `failed`: errors and no
+ * data; `refused`: not valid, too long or not acceptable; `unavailable`: nothing is served, or shutting down.
+ */
+export type RequestOutcome = "ok" | "partial" | "failed" | "refused" | "unavailable";
+
+/** A client's request that has been answered, a subscription when it has begun. */
+export type RequestRecord = {
+  readonly requestId: string;
+  readonly operationName: string | null;
+  readonly operationType: string | null;
+  readonly outcome: RequestOutcome;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly generation: number | null;
+};
+
+/** Everything that the gateway logs and counts, one function per event. */
+export type GatewayEvents = {
+  request(record: RequestRecord): void;
+  subRequest(service: string, outcome: SubRequestOutcome): void;
+  internalError(requestId: string, error: unknown): void;
+  generation(generation: Generation | null, durationMs: number): void;
+  serviceState(report: GatewayServiceReport): void;
+  serviceCounts(counts: Readonly<Record<GatewayServiceReport["state"], number>>): void;
+  alive(counts: { readonly pins: number; readonly generations: number }): void;
+  cacheFailed(service: string, error: unknown): void;
+};
+
+const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+export function createGatewayEvents(logger: Logger, metrics: Metrics): GatewayEvents {
+  const requests = metrics.counter("gateway_requests_total", "GraphQL requests of clients.", [
+    "type",
+    "outcome",
+  ]);
+  const durations = metrics.histogram(
+    "gateway_request_duration_seconds",
+    "Time from a GraphQL request to its answer; of a subscription, to its beginning.",
+    ["type"],
+    durationBuckets,
+  );
+  const subRequests = metrics.counter("gateway_subrequests_total", "Requests to services.", [
+    "service",
+    "outcome",
+  ]);
+  const number = metrics.gauge(
+    "gateway_generation",
+    "Number of the schema in force; 0 when there is none.",
+    [],
+  );
+  const services = metrics.gauge("gateway_services", "Services of the update in force.", ["state"]);
+  const pins = metrics.gauge("gateway_running", "Requests and subscriptions that run now.", []);
+  const generations = metrics.gauge("gateway_generations", "Schemas in use, those replaced included.", []);
+  return {
+    request({ operationType, outcome, durationMs, ...rest }) {
+      const type = operationType ?? "none";
+      requests.inc({ type, outcome });
+      durations.observe({ type }, durationMs / 1000);
+      logger.info(
+        { ...rest, operationType, outcome, durationMs: Math.round(durationMs * 100) / 100 },
+        "request",
+      );
+    },
+    subRequest: (service, outcome) => subRequests.inc({ service, outcome }),
+    internalError: (requestId, error) =>
+      logger.error({ requestId, err: error }, "a request failed inside the gateway"),
+    generation(generation, durationMs) {
+      number.set({}, generation?.number ?? 0);
+      const names = generation?.services.map(({ target }) => target.name) ?? [];
+      const rounded = Math.round(durationMs * 10) / 10;
+      const fields = { generation: generation?.number ?? 0, services: names, durationMs: rounded };
+      logger.info(fields, generation === null ? "nothing to serve" : "a new schema is in force");
+    },
+    serviceState({ name, state, kind, reason }) {
+      const level = state === "serving" ? "info" : "warn";
+      logger[level]({ service: name, state, kind, reason }, `service ${name} is ${state}`);
+    },
+    serviceCounts(counts) {
+      for (const [state, count] of Object.entries(counts)) services.set({ state }, count);
+    },
+    alive(counts) {
+      pins.set({}, counts.pins);
+      generations.set({}, counts.generations);
+    },
+    cacheFailed: (service, error) => logger.warn({ service, err: error }, "the schema cache cannot be used"),
+  };
+}

@@ -1,0 +1,315 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { GatewayReport, GatewayUpdate } from "@catalyst/rpc";
+import type { Logger, Metrics } from "@catalyst/telemetry";
+import { lexicographicSortSchema, printSchema } from "graphql";
+import { Composer } from "./composition.ts";
+import { type Attempt, type Candidate, findServable, type Servable } from "./culprits.ts";
+import { createEdge } from "./edge.ts";
+import type { EngineSchema, GatewayEngine } from "./engine.ts";
+import { GatewayError } from "./errors.ts";
+import { createGatewayEvents, type GatewayEvents } from "./events.ts";
+import { Generations } from "./generation.ts";
+import type { GatewayOptions } from "./options.ts";
+import { SchemaCache } from "./schema-cache.ts";
+import { SchemaFeed } from "./schema-feed.ts";
+import { createSchemaFetch, type FetchSchema } from "./schema-source.ts";
+import { digestOf, type SchemaInput, type ServiceSchema, type UnavailableService } from "./service.ts";
+import { StateClock } from "./state-clock.ts";
+import { createStitchingEngine } from "./stitching-engine.ts";
+import { createUpstream, type Upstream } from "./upstream.ts";
+
+export type GatewayParts = {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Folder for the schemas served last; without it a restart knows only services that answer. */
+  readonly cacheDir?: string;
+  /** Path of the endpoint. Default `/graphql`. */
+  readonly path?: string;
+  /** Makes the engine; the stitching one when left out. */
+  readonly engine?: (upstream: Upstream) => GatewayEngine;
+  /** How a schema is fetched; over HTTP through egress when left out. */
+  readonly fetchSchema?: FetchSchema;
+  /** Wall time in ms since 1970, for `since`. */
+  readonly now?: () => number;
+};
+
+/** A GraphQL gateway: one endpoint over the services of the update in force. */
+export type Gateway = AsyncDisposable & {
+  /**
+   * Puts an update in force, one after the other, and answers with what is served then. Waits `schemaSettleMs`
+   * for new schemas; later ones are taken up by themselves. Throws `update_stale` for an older version, or for
+   * other content under the version in force, and `draining`.
+   */
+  apply(update: GatewayUpdate): Promise<GatewayReport>;
+  report(): GatewayReport;
+  /** Fetches one service's schema now and answers when the result is in force. Throws `service_not_found`. */
+  refresh(service: string): Promise<GatewayReport>;
+  /** The schema served now; null when nothing is. */
+  schema(): string | null;
+  /** Answers one HTTP request to the endpoint. */
+  fetch(request: Request): Promise<Response>;
+  /** The same for `node:http`. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Refuses new requests, waits up to `drainMs` for those that run, then ends the rest. */
+  drain(): Promise<void>;
+};
+
+/**
+ * Starts a gateway that serves nothing until its first update.
+ *
+ * @example
+ * await using gateway = createGateway({ logger, metrics }, gatewayOptions.parse({}));
+ * const server = createServer(gateway.handle);
+ * const report = await gateway.apply({ version: 1, egress, services });
+ */
+export function createGateway(parts: GatewayParts, options: GatewayOptions): Gateway {
+  return new RunningGateway(parts, options);
+}
+
+type Compiled = { readonly compiled: EngineSchema | null };
+
+class RunningGateway implements Gateway {
+  readonly #options: GatewayOptions;
+  readonly #events: GatewayEvents;
+  readonly #upstream: Upstream;
+  readonly #engine: GatewayEngine;
+  readonly #fetchSchema: FetchSchema;
+  readonly #cache: SchemaCache;
+  readonly #composer = new Composer();
+  readonly #generations: Generations;
+  readonly #states: StateClock;
+  readonly #feeds = new Map<string, SchemaFeed>();
+  readonly fetch: Gateway["fetch"];
+  readonly handle: Gateway["handle"];
+  #update: GatewayUpdate | null = null;
+  #queue: Promise<unknown> = Promise.resolve();
+  #composedKey = "";
+  #refused: ReadonlyMap<string, string> = new Map();
+  #draining = false;
+
+  constructor(parts: GatewayParts, options: GatewayOptions) {
+    this.#options = options;
+    this.#events = createGatewayEvents(parts.logger, parts.metrics);
+    this.#upstream = createUpstream(this.#events, {
+      maxConnections: options.upstreamConnections,
+      maxResponseBytes: options.upstreamMaxBytes,
+    });
+    this.#engine = (parts.engine ?? createStitchingEngine)(this.#upstream);
+    this.#fetchSchema =
+      parts.fetchSchema ?? createSchemaFetch(this.#upstream, { maxBytes: options.schemaMaxBytes });
+    this.#cache = new SchemaCache(parts.cacheDir ?? null, this.#events);
+    this.#generations = new Generations(options);
+    this.#states = new StateClock(parts.now ?? Date.now, this.#events);
+    const edge = createEdge({
+      path: parts.path ?? "/graphql",
+      generations: this.#generations,
+      events: this.#events,
+      options,
+      unavailable: () => this.#unavailable(),
+      draining: () => this.#draining,
+    });
+    this.fetch = edge.fetch;
+    this.handle = edge.handle;
+  }
+
+  apply(update: GatewayUpdate): Promise<GatewayReport> {
+    return this.#inTurn(async () => {
+      if (this.#draining) throw new GatewayError("draining", "the gateway is shutting down");
+      if (!isNewer(update, this.#update)) return this.report();
+      this.#update = update;
+      this.#upstream.useEgress(update.egress);
+      const changed = await this.#updateFeeds(update);
+      const fetched = Promise.all(changed.map((feed) => feed.refresh()));
+      await Promise.race([fetched, sleep(this.#options.schemaSettleMs)]);
+      await this.#recompose();
+      return this.report();
+    });
+  }
+
+  report(): GatewayReport {
+    const current = this.#generations.current;
+    const services = [...this.#feeds.values()].map((feed) => this.#states.stamp(this.#describe(feed)));
+    services.sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#states.count(services);
+    return {
+      version: this.#update?.version ?? 0,
+      generation: current?.number ?? this.#generations.count,
+      schemaDigest: current?.digest ?? null,
+      services,
+    };
+  }
+
+  async refresh(service: string): Promise<GatewayReport> {
+    const feed = this.#feeds.get(service);
+    if (feed === undefined) {
+      throw new GatewayError("service_not_found", `the update in force names no service ${service}`, {
+        service,
+      });
+    }
+    await feed.refresh();
+    return this.#inTurn(async () => {
+      await this.#recompose();
+      return this.report();
+    });
+  }
+
+  schema(): string | null {
+    return this.#generations.current?.sdl ?? null;
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await this.#generations.idle(this.#options.drainMs);
+    this.#generations[Symbol.dispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#draining = true;
+    this.#generations[Symbol.dispose]();
+    await Promise.all([...this.#feeds.values()].map((feed) => feed[Symbol.asyncDispose]()));
+    await this.#queue;
+    await this.#upstream[Symbol.asyncDispose]();
+  }
+
+  /** Makes the feeds those of the update; answers with the ones that have to fetch. */
+  async #updateFeeds(update: GatewayUpdate): Promise<SchemaFeed[]> {
+    const wanted = new Map(update.services.map((target) => [target.name, target]));
+    for (const [name, feed] of this.#feeds) {
+      if (wanted.has(name)) continue;
+      this.#feeds.delete(name);
+      this.#states.forget(name);
+      await Promise.all([feed[Symbol.asyncDispose](), this.#cache.remove(name)]);
+    }
+    const changed: SchemaFeed[] = [];
+    for (const target of wanted.values()) {
+      const known = this.#feeds.get(target.name);
+      if (known?.retarget(target) === false) continue;
+      const feed = known ?? (await this.#openFeed(target));
+      this.#feeds.set(target.name, feed);
+      changed.push(feed);
+    }
+    return changed;
+  }
+
+  async #openFeed(target: GatewayUpdate["services"][number]): Promise<SchemaFeed> {
+    const cached = await this.#cache.read(target);
+    const onSettled = () =>
+      void this.#inTurn(() => this.#recompose()).catch((error) =>
+        this.#events.internalError("recomposition", error),
+      );
+    const { schemaPollMs: pollMs, schemaTimeoutMs: timeoutMs } = this.#options;
+    return new SchemaFeed(target, { fetch: this.#fetchSchema, onSettled, cached }, { pollMs, timeoutMs });
+  }
+
+  /** Makes a generation of the schemas that there are, unless they are those that were composed last. */
+  async #recompose(): Promise<void> {
+    const candidates = this.#candidates();
+    const key = inputsKey(candidates.map(({ target, schemas: [schema] }) => ({ target, schema })));
+    if (key !== this.#composedKey && !this.#draining) {
+      const started = performance.now();
+      const servable = await findServable(candidates, (services) => this.#attempt(services));
+      this.#composedKey = key;
+      this.#refused = servable.refused;
+      this.#install(servable, started);
+      this.#composer.keepOnly(candidates.flatMap(({ schemas }) => schemas));
+      await Promise.all(servable.served.map(({ target, schema }) => this.#cache.write(target, schema)));
+    }
+    this.report();
+  }
+
+  #candidates(): Candidate[] {
+    const servedNow = new Map(
+      this.#generations.current?.services.map(({ target, schema }) => [target.name, schema]),
+    );
+    const candidates: Candidate[] = [];
+    for (const { target, schema } of this.#feeds.values()) {
+      if (schema === null) continue;
+      const served = servedNow.get(target.name);
+      const older = served !== undefined && served.digest !== schema.digest;
+      const rank = served === undefined ? 2 : older ? 1 : 0;
+      candidates.push({ target, schemas: older ? [schema, served] : [schema], rank });
+    }
+    return candidates.sort((a, b) => (a.target.name < b.target.name ? -1 : 1));
+  }
+
+  async #attempt(services: readonly SchemaInput[]): Promise<Attempt<Compiled>> {
+    if (services.length === 0) return { ok: true, value: { compiled: null } };
+    const composition = this.#composer.compose(services);
+    if (!composition.ok) return composition;
+    try {
+      return { ok: true, value: { compiled: await this.#engine.compile(composition.input) } };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { ok: false, faults: [{ services: [], message }] };
+    }
+  }
+
+  #install({ value, served }: Servable<Compiled>, started: number): void {
+    if (inputsKey(served) === inputsKey(this.#generations.current?.services ?? [])) return;
+    if (value.compiled === null) {
+      this.#generations.replace(null);
+    } else {
+      const sdl = printSchema(lexicographicSortSchema(value.compiled.schema));
+      this.#generations.replace({ compiled: value.compiled, sdl, digest: digestOf(sdl), services: served });
+    }
+    this.#events.generation(this.#generations.current, performance.now() - started);
+    this.#events.alive(this.#generations.alive);
+  }
+
+  #describe(feed: SchemaFeed): Omit<GatewayReport["services"][number], "since"> {
+    const { name } = feed.target;
+    const served = this.#servedSchema(name);
+    const reason = this.#refused.get(name) ?? feed.failure;
+    const common = { name, kind: (served ?? feed.schema)?.kind ?? null };
+    if (served === undefined) {
+      const pending = "has not answered the schema request yet";
+      return { ...common, state: "excluded", schemaDigest: null, reason: reason ?? pending };
+    }
+    return { ...common, state: reason === null ? "serving" : "stale", schemaDigest: served.digest, reason };
+  }
+
+  #servedSchema(name: string): ServiceSchema | undefined {
+    return this.#generations.current?.services.find(({ target }) => target.name === name)?.schema;
+  }
+
+  #unavailable(): UnavailableService[] {
+    return this.report().services.flatMap(({ name, state, reason }) =>
+      state === "excluded" ? [{ service: name, reason: reason ?? "is not served" }] : [],
+    );
+  }
+
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(step);
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+function isNewer(update: GatewayUpdate, current: GatewayUpdate | null): boolean {
+  if (current === null || update.version > current.version) return true;
+  const inForce = `version ${current.version} is in force`;
+  if (update.version < current.version) {
+    throw new GatewayError("update_stale", `${inForce}, version ${update.version} is older`);
+  }
+  if (JSON.stringify(update) !== JSON.stringify(current)) {
+    throw new GatewayError("update_stale", `${inForce} with other content`);
+  }
+  return false;
+}
+
+/** Equal for equal schemas behind equal routes; a revision alone changes neither. */
+function inputsKey(inputs: readonly SchemaInput[]): string {
+  return JSON.stringify(
+    inputs.map(({ target: { name, host, path, timeoutMs }, schema }) => [
+      name,
+      host,
+      path,
+      timeoutMs,
+      schema.digest,
+    ]),
+  );
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

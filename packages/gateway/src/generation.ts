@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EngineSchema } from "./engine.ts";
+import type { SchemaInput } from "./service.ts";
+
+/** One schema in force, from when it replaces the one before until the last request that it began with is done. */
+export type Generation = {
+  /** Counts from 1. */
+  readonly number: number;
+  readonly compiled: EngineSchema;
+  readonly sdl: string;
+  /** SHA-256 of the SDL, in hexadecimal. */
+  readonly digest: string;
+  readonly services: readonly SchemaInput[];
+  /** Aborted when the generation retires; what still runs on it then is ended. */
+  readonly retired: AbortSignal;
+};
+
+/** A generation held by one request or subscription; disposing it twice is the same as once. */
+export type Pin = Disposable & { readonly generation: Generation };
+
+export type GenerationOptions = {
+  /** How long what began with a generation may go on after it was replaced. */
+  readonly retireMs: number;
+  /** Generations at a time; the oldest retires early when there are more. */
+  readonly maxGenerations: number;
+};
+
+type Held = {
+  readonly generation: Generation;
+  readonly controller: AbortController;
+  pins: number;
+  timer?: NodeJS.Timeout;
+};
+
+/** The one pointer to the generation that new requests begin with, and the older ones that still have requests. */
+export class Generations implements Disposable {
+  readonly #options: GenerationOptions;
+  readonly #replaced = new Set<Held>();
+  #current: Held | null = null;
+  #count = 0;
+
+  constructor(options: GenerationOptions) {
+    this.#options = options;
+  }
+
+  get current(): Generation | null {
+    return this.#current?.generation ?? null;
+  }
+
+  /** Generations so far; the number of the current one while there is one. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Pins and generations that are alive now. */
+  get alive(): { readonly pins: number; readonly generations: number } {
+    const held = this.#current === null ? [...this.#replaced] : [this.#current, ...this.#replaced];
+    return { pins: held.reduce((sum, { pins }) => sum + pins, 0), generations: held.length };
+  }
+
+  /** Holds the current generation, or the given one once more; null when nothing is served. */
+  pin(of?: Generation): Pin | null {
+    const all = this.#current === null ? [...this.#replaced] : [this.#current, ...this.#replaced];
+    const held = of === undefined ? this.#current : all.find(({ generation }) => generation === of);
+    if (held === null || held === undefined) return null;
+    held.pins += 1;
+    let released = false;
+    return {
+      generation: held.generation,
+      [Symbol.dispose]: () => {
+        if (released) return;
+        released = true;
+        held.pins -= 1;
+        if (held.pins === 0 && this.#replaced.has(held)) this.#retire(held);
+      },
+    };
+  }
+
+  /** Puts a schema, or none, in the place of the current generation. */
+  replace(next: Pick<Generation, "compiled" | "sdl" | "digest" | "services"> | null): void {
+    const old = this.#current;
+    this.#count += 1;
+    this.#current = null;
+    if (next !== null) {
+      const controller = new AbortController();
+      const generation = { ...next, number: this.#count, retired: controller.signal };
+      this.#current = { generation, controller, pins: 0 };
+    }
+    if (old === null) return;
+    this.#replaced.add(old);
+    if (old.pins === 0) {
+      this.#retire(old);
+      return;
+    }
+    old.timer = setTimeout(() => this.#retire(old), this.#options.retireMs).unref();
+    const [oldest] = this.#replaced;
+    if (this.#replaced.size >= this.#options.maxGenerations && oldest !== undefined) this.#retire(oldest);
+  }
+
+  /** Resolves when nothing is pinned any more, or when the time is up. */
+  async idle(timeoutMs: number): Promise<void> {
+    const until = performance.now() + timeoutMs;
+    while (this.alive.pins > 0 && performance.now() < until) await sleep(10);
+  }
+
+  /** Ends everything that still runs. */
+  [Symbol.dispose](): void {
+    for (const held of this.#replaced) this.#retire(held);
+    this.#current?.controller.abort();
+  }
+
+  #retire(held: Held): void {
+    clearTimeout(held.timer);
+    this.#replaced.delete(held);
+    held.controller.abort();
+  }
+}

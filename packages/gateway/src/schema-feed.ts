@@ -1,0 +1,102 @@
+import { randomUUID } from "node:crypto";
+import type { FetchSchema } from "./schema-source.ts";
+import type { ServiceSchema, ServiceTarget } from "./service.ts";
+
+export type FeedOptions = {
+  readonly pollMs: number;
+  readonly timeoutMs: number;
+};
+
+export type FeedParts = {
+  readonly fetch: FetchSchema;
+  /** Called after every fetch. */
+  readonly onSettled: () => void;
+  /** The last good schema of an earlier process. */
+  readonly cached: ServiceSchema | null;
+};
+
+const firstRetryMs = 250;
+
+/** Keeps the schema of one service: fetches it at once, then again and again, and keeps the last good one. */
+export class SchemaFeed implements AsyncDisposable {
+  readonly #parts: FeedParts;
+  readonly #options: FeedOptions;
+  #target: ServiceTarget;
+  #schema: ServiceSchema | null;
+  #failure: string | null = null;
+  #failures = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #running: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
+  #closed = false;
+
+  constructor(target: ServiceTarget, parts: FeedParts, options: FeedOptions) {
+    this.#target = target;
+    this.#parts = parts;
+    this.#options = options;
+    this.#schema = parts.cached;
+  }
+
+  get target(): ServiceTarget {
+    return this.#target;
+  }
+
+  /** The last good schema. */
+  get schema(): ServiceSchema | null {
+    return this.#schema;
+  }
+
+  /** Why the last fetch failed; null when it did not, or when there was none yet. */
+  get failure(): string | null {
+    return this.#failure;
+  }
+
+  /** Takes over what an update says of the service; says whether its schema has to be fetched anew. */
+  retarget(target: ServiceTarget): boolean {
+    const old = this.#target;
+    this.#target = target;
+    return old.revision !== target.revision || old.host !== target.host || old.path !== target.path;
+  }
+
+  /** Fetches now, giving up a fetch that runs. Resolves when it is done, well or not. */
+  async refresh(): Promise<void> {
+    if (this.#closed) return;
+    this.#running?.abort.abort();
+    clearTimeout(this.#timer);
+    const abort = new AbortController();
+    const running = { abort, done: this.#fetch(abort.signal) };
+    this.#running = running;
+    await running.done;
+    if (this.#running !== running || this.#closed) return;
+    this.#running = null;
+    const pause = this.#failures === 0 ? this.#options.pollMs : firstRetryMs * 2 ** (this.#failures - 1);
+    const jitter = 0.9 + Math.random() * 0.2;
+    this.#timer = setTimeout(
+      () => void this.refresh(),
+      Math.min(pause, this.#options.pollMs) * jitter,
+    ).unref();
+    this.#parts.onSettled();
+  }
+
+  async #fetch(signal: AbortSignal): Promise<void> {
+    const target = { ...this.#target, timeoutMs: this.#options.timeoutMs };
+    const scope = { requestId: `schema-${randomUUID()}`, headers: {}, signal };
+    try {
+      const schema = await this.#parts.fetch(target, scope);
+      if (signal.aborted) return;
+      if (schema.digest !== this.#schema?.digest) this.#schema = schema;
+      this.#failure = null;
+      this.#failures = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#failures += 1;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#running?.abort.abort();
+    await this.#running?.done;
+  }
+}

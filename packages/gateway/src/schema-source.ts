@@ -1,0 +1,59 @@
+import {
+  buildClientSchema,
+  type ExecutionResult,
+  type GraphQLSchema,
+  getIntrospectionQuery,
+  type IntrospectionQuery,
+  lexicographicSortSchema,
+  printSchema,
+} from "graphql";
+import { z } from "zod";
+import { GatewayError } from "./errors.ts";
+import { type RequestScope, type ServiceSchema, type ServiceTarget, serviceSchema } from "./service.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** Fetches a service's schema. Throws a {@link GatewayError} whose message says why there is none. */
+export type FetchSchema = (target: ServiceTarget, scope: RequestScope) => Promise<ServiceSchema>;
+
+const federationAnswer = z.object({ _service: z.object({ sdl: z.string().min(1) }) });
+
+/**
+ * Asks for the federation SDL first, then by introspection. A service that answers neither, but GraphQL, has no
+ * schema that can be read.
+ */
+export function createSchemaFetch(
+  upstream: Upstream,
+  { maxBytes }: { readonly maxBytes: number },
+): FetchSchema {
+  return async (target, scope) => {
+    const label = "schema request" as const;
+    const query = "query SchemaOfSubgraph { _service { sdl } }";
+    const federation = await upstream.execute(target, { query, label, maxBytes }, scope);
+    const subgraph = federationAnswer.safeParse(federation.data);
+    if (subgraph.success) return serviceSchema("federation", subgraph.data._service.sdl);
+    const introspect = { query: getIntrospectionQuery(), label, maxBytes } as const;
+    const schema = readIntrospection(target, await upstream.execute(target, introspect, scope));
+    if (schema.getQueryType()?.getFields()["_service"] !== undefined) {
+      const why = federation.errors?.[0]?.message ?? "no SDL";
+      const message = `is a federation subgraph but answered the schema request with ${JSON.stringify(why)}`;
+      throw new GatewayError("service_bad_response", message, { service: target.name });
+    }
+    return serviceSchema("plain", printSchema(lexicographicSortSchema(schema)));
+  };
+}
+
+function readIntrospection(target: ServiceTarget, answer: ExecutionResult): GraphQLSchema {
+  const [error] = answer.errors ?? [];
+  if (error !== undefined || answer.data === null || answer.data === undefined) {
+    const why = error?.message ?? "no data";
+    const message = `refused the schema request, both by federation and by introspection: ${why}`;
+    throw new GatewayError("service_bad_response", message, { service: target.name });
+  }
+  try {
+    return buildClientSchema(answer.data as unknown as IntrospectionQuery);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const options = { service: target.name, cause };
+    throw new GatewayError("schema_invalid", `schema is invalid: ${why}`, options);
+  }
+}

@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import type { GatewayUpdate } from "@catalyst/rpc";
+
+/** Where a service is and how long it may take, as the update in force says. */
+export type ServiceTarget = GatewayUpdate["services"][number];
+
+/** `federation`: a subgraph with `_service`; `plain`: any other GraphQL service, known by introspection. */
+export type ServiceKind = "federation" | "plain";
+
+/** A schema as its service gave it. */
+export type ServiceSchema = {
+  readonly kind: ServiceKind;
+  readonly sdl: string;
+  /** SHA-256 over kind and SDL, in hexadecimal. */
+  readonly digest: string;
+};
+
+/** A service together with the version of its schema that is to be served. */
+export type SchemaInput = { readonly target: ServiceTarget; readonly schema: ServiceSchema };
+
+/** A service that serves nothing now, and why. */
+export type UnavailableService = { readonly service: string; readonly reason: string };
+
+/** What travels with a client's request to every sub-request; one object per request, and never shared. */
+export type RequestScope = {
+  readonly requestId: string;
+  /** Headers of the client that are forwarded. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+};
+
+/** Makes a schema out of what a service answered. */
+export function serviceSchema(kind: ServiceKind, sdl: string): ServiceSchema {
+  return { kind, sdl, digest: digestOf(`${kind}\n${sdl}`) };
+}
+
+/** SHA-256 of a text, in hexadecimal. */
+export function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

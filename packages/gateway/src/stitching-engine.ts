@@ -1,0 +1,154 @@
+import {
+  filterInternalFieldsAndTypes,
+  getStitchingOptionsFromSupergraphSdl,
+} from "@graphql-tools/federation";
+import { stitchSchemas } from "@graphql-tools/stitch";
+import {
+  createSourceEventStream,
+  type DocumentNode,
+  type ExecutionResult,
+  execute,
+  GraphQLError,
+  type GraphQLSchema,
+  print,
+} from "graphql";
+import { buildPlainSchema } from "./composition.ts";
+import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "./engine.ts";
+import { GatewayError, toGraphQLError } from "./errors.ts";
+import type { RequestScope, ServiceTarget } from "./service.ts";
+import type { SubRequest, Upstream } from "./upstream.ts";
+
+type StitchingOptions = ReturnType<typeof getStitchingOptionsFromSupergraphSdl>;
+type Subschema = StitchingOptions["subschemas"][number];
+type Executor = NonNullable<Subschema["executor"]>;
+
+/** What the stitching library hands to an executor, as far as it is used here. */
+type ExecutorRequest = {
+  readonly document: DocumentNode;
+  readonly variables?: Record<string, unknown>;
+  readonly operationName?: string;
+  readonly operationType?: string;
+  readonly context?: RequestScope;
+};
+
+/**
+ * The engine in pure TypeScript: federation subgraphs by `@graphql-tools/federation`, plain services beside them
+ * by `@graphql-tools/stitch`. Sub-requests that become ready together within one client request go as one; the
+ * loaders behind that are keyed by the scope object, so requests of different clients never meet in one.
+ */
+export function createStitchingEngine(upstream: Upstream): GatewayEngine {
+  return { name: "stitching", compile: (input) => new StitchedSchema(stitch(input, upstream)) };
+}
+
+class StitchedSchema implements EngineSchema {
+  readonly schema: GraphQLSchema;
+
+  constructor(schema: GraphQLSchema) {
+    this.schema = schema;
+  }
+
+  async execute(operation: Operation): Promise<ExecutionResult> {
+    return await execute({ ...executionArgs(this.schema, operation), contextValue: { ...operation.scope } });
+  }
+
+  async subscribe(operation: Operation): Promise<ResultStream | ExecutionResult> {
+    const { scope } = operation;
+    const stopped = new AbortController();
+    const signal = AbortSignal.any([scope.signal, stopped.signal]);
+    const args = executionArgs(this.schema, operation);
+    const source = await createSourceEventStream({ ...args, contextValue: { ...scope, signal } });
+    if (!isStream(source)) return source;
+    const events: AsyncIterator<unknown> = source[Symbol.asyncIterator]();
+    const stream: ResultStream = {
+      async next(): Promise<IteratorResult<ExecutionResult>> {
+        const event = await events.next();
+        if (event.done === true) return { done: true, value: undefined };
+        // A scope of its own for each event: what the loaders keep for it goes when the event is done.
+        const contextValue = { ...scope, signal };
+        const result = await execute({ ...args, rootValue: event.value, contextValue });
+        return { done: false, value: result };
+      },
+      async return(): Promise<IteratorResult<ExecutionResult>> {
+        // Ends a pending next() as well, for which a generator's return() would wait.
+        stopped.abort();
+        await events.return?.();
+        return { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]: () => stream,
+    };
+    return stream;
+  }
+}
+
+function isStream(value: object): value is AsyncIterable<unknown> {
+  return Symbol.asyncIterator in value;
+}
+
+function executionArgs(schema: GraphQLSchema, { document, operationName, variables }: Operation) {
+  return { schema, document, operationName: operationName ?? null, variableValues: variables ?? {} };
+}
+
+function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstream): GraphQLSchema {
+  const targets = new Map(services.map(({ target }) => [target.name, target]));
+  const plain = services
+    .filter(({ schema }) => schema.kind === "plain")
+    .map(
+      ({ target, schema }): Subschema => ({
+        name: target.name,
+        schema: buildPlainSchema(schema.sdl),
+        executor: executorOf(target, upstream),
+        batch: true,
+      }),
+    );
+  if (supergraphSdl === null) return stitchSchemas({ subschemas: plain, assumeValid: true });
+  const options = getStitchingOptionsFromSupergraphSdl({
+    supergraphSdl,
+    batch: true,
+    onSubschemaConfig(config) {
+      const target = targets.get(config.endpoint);
+      if (target === undefined) throw new GatewayError("schema_invalid", `no service for ${config.endpoint}`);
+      config.executor = executorOf(target, upstream);
+    },
+  });
+  options.subschemas.push(...plain);
+  const { schemaExtensions, ...rest } = options;
+  const all = schemaExtensions === undefined ? rest : { ...rest, schemaExtensions };
+  return filterInternalFieldsAndTypes(stitchSchemas(all));
+}
+
+function executorOf(target: ServiceTarget, upstream: Upstream): Executor {
+  const executor = async (request: ExecutorRequest) => {
+    const { context: scope, document, variables, operationName } = request;
+    if (scope === undefined) throw new GatewayError("schema_invalid", "a sub-request has no scope");
+    const subRequest: SubRequest = { query: print(document), variables, operationName };
+    try {
+      if (request.operationType !== "subscription") {
+        return named(target, await upstream.execute(target, subRequest, scope));
+      }
+      return mapResults(target, await upstream.subscribe(target, subRequest, scope));
+    } catch (error) {
+      if (error instanceof GatewayError) return { errors: [toGraphQLError(error)] };
+      throw error;
+    }
+  };
+  // The library's type promises any result shape that a caller may name.
+  return executor as unknown as Executor;
+}
+
+async function* mapResults(target: ServiceTarget, results: AsyncIterable<ExecutionResult>) {
+  try {
+    for await (const result of results) yield named(target, result);
+  } catch (error) {
+    throw error instanceof GatewayError ? toGraphQLError(error) : error;
+  }
+}
+
+/** Names the service in its errors. `http` is dropped: it would set status and headers of the gateway's answer. */
+function named(target: ServiceTarget, result: ExecutionResult): ExecutionResult {
+  if (result.errors === undefined || result.errors.length === 0) return result;
+  const errors = result.errors.map(({ message, path, extensions }) => {
+    const { http: _, ...kept } = extensions ?? {};
+    return new GraphQLError(message, { path: path ?? null, extensions: { ...kept, service: target.name } });
+  });
+  return { ...result, errors };
+}
