@@ -3,7 +3,7 @@ import { type DiscoveryRequest, decodeRequest, encodeResponse, type Protocol } f
 import type { ProxyIdentity, XdsEvents } from "./events.ts";
 import type { XdsLimits } from "./options.ts";
 import type { Published } from "./published.ts";
-import type { ResourceType } from "./resource-type.ts";
+import type { TypeTable } from "./resource-type.ts";
 import { type ProxyStatus, type QuarantinedResource, quarantineOf, typesOf } from "./status.ts";
 import { createStream, isSettled, type Stream, type StreamEvent, step } from "./stream.ts";
 import type { CloseReason, Effect } from "./subscription.ts";
@@ -14,7 +14,7 @@ type Call = ServerDuplexStream<Buffer, Buffer>;
 export type ConnectionContext = {
   readonly limits: XdsLimits;
   readonly identifier: string;
-  readonly typeOf: (url: string) => ResourceType;
+  readonly types: TypeTable;
   readonly events: XdsEvents;
   readonly clock: () => number;
   readonly keyOf: (node: string) => string;
@@ -44,8 +44,8 @@ export class Connection {
   constructor(call: Call, protocol: Protocol, context: ConnectionContext) {
     this.#call = call;
     this.#context = context;
-    this.#stream = createStream(protocol, context.typeOf, context.limits);
     this.#since = context.clock();
+    this.#stream = createStream(protocol, context.types, context.limits, this.#since);
     call.on("data", (bytes: Buffer) => this.#read(bytes));
     call.on("end", () => this.end(status.OK, "the client ended the stream"));
     call.on("cancelled", () => this.#leave("the client is gone"));

@@ -7,6 +7,12 @@ export type {
   RejectedEvent,
   XdsEvents,
 } from "./events.ts";
+export {
+  openSnapshotJournal,
+  readSnapshot,
+  type SnapshotJournal,
+  type SnapshotJournalOptions,
+} from "./journal.ts";
 export { defaultKey, defaultLimits, type XdsLimits, type XdsServerOptions } from "./options.ts";
 export {
   clusterType,

@@ -19,6 +19,7 @@ export type XdsLimits = StreamLimits & {
 
 export const defaultLimits: XdsLimits = {
   patienceMs: 5_000,
+  declareMs: 1_000,
   ackTimeoutMs: 60_000,
   maxNames: 100_000,
   maxTypes: 32,

@@ -1,14 +1,18 @@
 import type { Gate, Readiness } from "./exchange.ts";
 import { NameMap } from "./name-map.ts";
 import type { ResourceName } from "./resource.ts";
+import type { TypeTable } from "./resource-type.ts";
 import { covers, type Subscription, type View } from "./subscription.ts";
 import type { Entry } from "./table.ts";
 
 /** What make-before-break looks at: the subscriptions of one stream, and what the client is about to ask for. */
 export type Order = {
+  readonly types: TypeTable;
   readonly subscriptions: ReadonlyMap<string, Subscription>;
   /** Resources that acknowledged ones name and the client has not got yet, with the time (ms) to stop waiting. */
   readonly awaited: NameMap<number>;
+  /** Until when (ms) a client that reconnected may still declare what it has. */
+  readonly declaredBy: number;
 };
 
 /**
@@ -18,13 +22,45 @@ export type Order = {
  */
 export function createGates(order: Order, view: View, now: number): (sub: Subscription) => Gate {
   let holders: NameMap<Readiness> | undefined;
-  return (sub) => ({
-    upsert: (entry) => worst(entry.references, (name) => isMade(order, sub, entry, name, view, now)),
-    remove: (name) => {
-      holders ??= heldReferences(order);
-      return holders.get({ type: sub.type.url, name }) ?? "ready";
-    },
+  return (sub) => {
+    let unknown: Readiness | undefined;
+    return {
+      upsert: (entry) => worst(entry.references, (name) => isMade(order, sub, entry, name, view, now)),
+      remove: (name) => {
+        holders ??= heldReferences(order);
+        unknown ??= unknownReferences(order, sub, now);
+        const known = holders.get({ type: sub.type.url, name }) ?? "ready";
+        return unknown === "ready" || known === "waiting" ? known : unknown;
+      },
+    };
+  };
+}
+
+/**
+ * A client that reconnects declares versions only. What an outdated one names is not known before it is replaced, so
+ * nothing that it may name is removed until then.
+ */
+function unknownReferences(order: Order, target: Subscription, now: number): Readiness {
+  const { url } = target.type;
+  const reconnected = now < order.declaredBy && isDeclared(target);
+  return worst(order.types.naming(url), (naming) => {
+    const sub = order.subscriptions.get(naming);
+    if (!sub) return reconnected ? "waiting" : "ready";
+    if (sub.outstanding && anyDeclared(sub, sub.outstanding.batch.keys())) return "waiting";
+    const stuck = new Set([...sub.quarantine.keys(), ...sub.blocked]);
+    const moving = [...sub.pending.keys()].filter((name) => !stuck.has(name));
+    if (anyDeclared(sub, moving)) return "waiting";
+    return anyDeclared(sub, stuck) ? "blocked" : "ready";
   });
+}
+
+function isDeclared(sub: Subscription): boolean {
+  return anyDeclared(sub, sub.pending.keys());
+}
+
+function anyDeclared(sub: Subscription, names: Iterable<string>): boolean {
+  for (const name of names) if (sub.held.get(name)?.revision === 0) return true;
+  return false;
 }
 
 /** Whether the client has what `entry` names as `name`, ready for use. */
@@ -84,10 +120,10 @@ function heldReferences({ subscriptions }: Order): NameMap<Readiness> {
   return found;
 }
 
-function worst(names: readonly ResourceName[], readinessOf: (name: ResourceName) => Readiness): Readiness {
+function worst<T>(all: readonly T[], readinessOf: (one: T) => Readiness): Readiness {
   let found: Readiness = "ready";
-  for (const name of names) {
-    const readiness = readinessOf(name);
+  for (const one of all) {
+    const readiness = readinessOf(one);
     if (readiness === "waiting") return "waiting";
     if (readiness === "blocked") found = "blocked";
   }

@@ -26,26 +26,57 @@ export type ResourceType = {
   readonly complete: boolean;
   /** Whether it is sent again when what names it was updated: Envoy warms an updated cluster with its endpoints. */
   readonly resend: boolean;
+  /** The type URLs of what it may name, itself aside; without cycles. */
+  readonly mayName: readonly string[];
   /** What an encoded resource names. Throws `XdsError` `resource_malformed`. */
   readonly references: (body: Uint8Array) => Iterable<ResourceName>;
 };
 
 const nothing = (): Iterable<ResourceName> => [];
-const named = { wildcard: false, complete: false, resend: false, references: nothing };
-const listed = { wildcard: true, complete: true, resend: false, references: nothing };
+const named = { wildcard: false, complete: false, resend: false, mayName: [], references: nothing };
+const listed = { wildcard: true, complete: true, resend: false };
 
 /** The types of Envoy's API in make-before-break order: CDS, EDS, LDS, SRDS, RDS, SDS. */
 export const resourceTypes: readonly ResourceType[] = [
-  { ...listed, url: clusterType, rank: 1, references: clusterReferences },
+  {
+    ...listed,
+    url: clusterType,
+    rank: 1,
+    mayName: [endpointType, secretType],
+    references: clusterReferences,
+  },
   { ...named, url: endpointType, rank: 2, resend: true },
-  { ...listed, url: listenerType, rank: 3, references: listenerReferences },
-  { ...listed, url: scopedRouteType, rank: 4, references: scopedRouteReferences },
-  { ...named, url: routeType, rank: 5, references: routeReferences },
+  {
+    ...listed,
+    url: listenerType,
+    rank: 3,
+    mayName: [clusterType, routeType, secretType],
+    references: listenerReferences,
+  },
+  {
+    ...listed,
+    url: scopedRouteType,
+    rank: 4,
+    mayName: [clusterType, routeType],
+    references: scopedRouteReferences,
+  },
+  { ...named, url: routeType, rank: 5, mayName: [clusterType], references: routeReferences },
   { ...named, url: secretType, rank: 6 },
 ];
 
+/** What is known of types. */
+export type TypeTable = {
+  readonly of: (url: string) => ResourceType;
+  /** The URLs of the types that may name a type. */
+  readonly naming: (url: string) => readonly string[];
+};
+
 /** A look-up over {@link resourceTypes} and `extra` (which wins); any other type is named only and names nothing. */
-export function typeTable(extra: readonly ResourceType[] = []): (url: string) => ResourceType {
+export function typeTable(extra: readonly ResourceType[] = []): TypeTable {
   const table = new Map([...resourceTypes, ...extra].map((type) => [type.url, type]));
-  return (url) => table.get(url) ?? { ...named, url, rank: 7 };
+  return {
+    of: (url) => table.get(url) ?? { ...named, url, rank: 7 },
+    naming: (url) =>
+      [...table.values()].filter(({ mayName }) => mayName.includes(url)).map((type) => type.url),
+  };
 }

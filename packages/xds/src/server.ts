@@ -52,7 +52,7 @@ const tickMs = 1_000;
  */
 export async function createXdsServer(options: XdsServerOptions): Promise<XdsServer> {
   const limits: XdsLimits = { ...defaultLimits, ...options.limits };
-  const typeOf = typeTable(options.types);
+  const types = typeTable(options.types);
   const published = new Map<string, Published>();
   const connections = new Set<Connection>();
   const ofKey = (key: string): Connection[] => [...connections].filter((each) => each.key === key);
@@ -60,13 +60,13 @@ export async function createXdsServer(options: XdsServerOptions): Promise<XdsSer
   let closed = false;
 
   const at = (key: string): Published => {
-    const known = published.get(key) ?? new Published(new ResourceTable(typeOf, options.external));
+    const known = published.get(key) ?? new Published(new ResourceTable(types.of, options.external));
     published.set(key, known);
     return known;
   };
   const context: ConnectionContext = {
     limits,
-    typeOf,
+    types,
     identifier: options.identifier ?? "xds",
     events: options.events ?? {},
     clock: options.clock ?? Date.now,

@@ -2,7 +2,7 @@ import type { DiscoveryRequest, Protocol } from "./discovery.ts";
 import { accept, acknowledged, dispatch, isSayable, receive, select } from "./exchange.ts";
 import { NameMap } from "./name-map.ts";
 import { createGates, type Order } from "./ordering.ts";
-import type { ResourceType } from "./resource-type.ts";
+import type { TypeTable } from "./resource-type.ts";
 import {
   type Batch,
   createSubscription,
@@ -19,6 +19,8 @@ import type { Entry, Plan } from "./table.ts";
 export type StreamLimits = {
   /** How long a resource waits for what its cluster still has to fetch. */
   readonly patienceMs: number;
+  /** How long after it connected a client may take to declare what it has. */
+  readonly declareMs: number;
   /** How long a response may stay unanswered. */
   readonly ackTimeoutMs: number;
   readonly maxNames: number;
@@ -30,7 +32,6 @@ export type StreamLimits = {
 /** One aggregated stream: its subscriptions by type URL, kept in the order of their ranks. */
 export type Stream = Order & {
   readonly protocol: Protocol;
-  readonly typeOf: (url: string) => ResourceType;
   readonly limits: StreamLimits;
   readonly subscriptions: Map<string, Subscription>;
   /** Resources to be sent even if the client declares them, because what names them was sent before. */
@@ -44,15 +45,18 @@ export type StreamEvent =
   | { readonly kind: "published"; readonly plan: Plan }
   | { readonly kind: "tick" };
 
+/** A stream that starts at `now` (ms). */
 export function createStream(
   protocol: Protocol,
-  typeOf: (url: string) => ResourceType,
+  types: TypeTable,
   limits: StreamLimits,
+  now: number,
 ): Stream {
   return {
     protocol,
-    typeOf,
+    types,
     limits,
+    declaredBy: now + limits.declareMs,
     subscriptions: new Map(),
     awaited: new NameMap(),
     owed: new NameMap(),
@@ -100,7 +104,7 @@ function takeRequest(stream: Stream, request: DiscoveryRequest, view: View, now:
 }
 
 function addSubscription(stream: Stream, url: string): Subscription {
-  const sub = createSubscription(stream.typeOf(url), stream.protocol);
+  const sub = createSubscription(stream.types.of(url), stream.protocol);
   stream.subscriptions.set(url, sub);
   stream.ranked = [...stream.subscriptions.values()].sort((a, b) => a.type.rank - b.type.rank);
   return sub;
@@ -115,7 +119,7 @@ function follow(stream: Stream, sub: Subscription, entries: readonly Entry[], no
   for (const { resource, references } of entries) {
     stream.awaited.delete(resource);
     for (const name of references) {
-      if (stream.typeOf(name.type).rank <= sub.type.rank) continue;
+      if (stream.types.of(name.type).rank <= sub.type.rank) continue;
       if (stream.subscriptions.get(name.type)?.held.has(name.name)) continue;
       stream.awaited.set(name, now + stream.limits.patienceMs);
     }
@@ -161,7 +165,7 @@ function noteSent(stream: Stream, sub: Subscription, batch: Batch): void {
   for (const [name, entry] of batch) {
     if (sub.type.resend) stream.owed.delete({ type: sub.type.url, name });
     for (const target of entry?.references ?? []) {
-      if (!stream.typeOf(target.type).resend) continue;
+      if (!stream.types.of(target.type).resend) continue;
       stream.owed.set(target, true);
       const dependent = stream.subscriptions.get(target.type);
       if (dependent?.held.has(target.name)) markPending(dependent, target.name, entry?.revision ?? 0, true);

@@ -118,6 +118,7 @@ function bootstrap(id: string, protocol: "delta" | "sotw", xds: string, admin: s
         grpc_services: [{ envoy_grpc: { cluster_name: "xds" } }],
       },
     },
+    stats_flush_on_admin: true,
     static_resources: { clusters: [xdsCluster(xds)] },
   };
 }
