@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createMetrics } from "./metrics.ts";
+
+test("Metrics carry the prefix, their labels and their values", async () => {
+  const metrics = createMetrics();
+  const requests = metrics.counter("gateway_requests_total", "Requests.", ["outcome"]);
+  requests.inc({ outcome: "ok" });
+  requests.inc({ outcome: "ok" }, 2);
+  metrics.gauge("gateway_generation", "Number.", []).set({}, 7);
+  metrics.histogram("gateway_duration_seconds", "Time.", ["type"], [0.1, 1]).observe({ type: "query" }, 0.5);
+  const lines = (await metrics.text()).split("\n");
+  for (const line of [
+    "# HELP catalyst_gateway_requests_total Requests.",
+    "# TYPE catalyst_gateway_requests_total counter",
+    'catalyst_gateway_requests_total{outcome="ok"} 3',
+    "catalyst_gateway_generation 7",
+    'catalyst_gateway_duration_seconds_bucket{le="0.1",type="query"} 0',
+    'catalyst_gateway_duration_seconds_bucket{le="1",type="query"} 1',
+    'catalyst_gateway_duration_seconds_sum{type="query"} 0.5',
+  ]) {
+    assert.ok(lines.includes(line), line);
+  }
+});
+
+test("The process itself is measured without being asked", async () => {
+  const text = await createMetrics().text();
+  for (const name of [
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+    "nodejs_eventloop_lag_seconds",
+  ]) {
+    assert.match(text, new RegExp(`^${name} `, "m"));
+  }
+});
+
+test("Two sets of metrics are independent", async () => {
+  const [one, other] = [createMetrics("one"), createMetrics("other")];
+  one.gauge("g", "G.", []).set({}, 1);
+  other.gauge("g", "G.", []).set({}, 2);
+  assert.match(await one.text(), /^one_g 1$/m);
+  assert.doesNotMatch(await other.text(), /^one_g/m);
+});
+
+test("A label that the metric does not have is refused", () => {
+  const counter = createMetrics().counter("c_total", "C.", ["a"] as string[]);
+  assert.throws(() => counter.inc({ b: "x" }));
+});

@@ -1,0 +1,57 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** One value for each label of the metric. Labels have few values: never a path, an id or a user's text. */
+export type Labels<Name extends string> = Readonly<Record<Name, string | number>>;
+
+export type CounterMetric<Name extends string> = { inc(labels: Labels<Name>, by?: number): void };
+export type GaugeMetric<Name extends string> = { set(labels: Labels<Name>, value: number): void };
+export type HistogramMetric<Name extends string> = { observe(labels: Labels<Name>, value: number): void };
+
+/**
+ * The metrics of a process. A name is `<subsystem>_<name>_<unit>` in base units (`seconds`, `bytes`; counters end
+ * in `_total`), and gets the prefix. A name is given once; giving it again throws.
+ */
+export type Metrics = {
+  counter<Name extends string>(name: string, help: string, labels: readonly Name[]): CounterMetric<Name>;
+  gauge<Name extends string>(name: string, help: string, labels: readonly Name[]): GaugeMetric<Name>;
+  /** `buckets`: upper bounds in rising order; default from 1 ms to 10 s, for seconds. */
+  histogram<Name extends string>(
+    name: string,
+    help: string,
+    labels: readonly Name[],
+    buckets?: readonly number[],
+  ): HistogramMetric<Name>;
+  /** All values now, in Prometheus' text format. */
+  text(): Promise<string>;
+  readonly contentType: string;
+};
+
+const defaultBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Makes an empty set of metrics, besides those of the process itself (`process_…`, `nodejs_…`). */
+export function createMetrics(prefix = "catalyst"): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const describe = <Name extends string>(name: string, help: string, labels: readonly Name[]) => ({
+    name: `${prefix}_${name}`,
+    help,
+    labelNames: [...labels],
+    registers: [registry],
+  });
+  return {
+    counter: (name, help, labels) => {
+      const counter = new Counter(describe(name, help, labels));
+      return { inc: (values, by) => counter.inc(values, by) };
+    },
+    gauge: (name, help, labels) => {
+      const gauge = new Gauge(describe(name, help, labels));
+      return { set: (values, value) => gauge.set(values, value) };
+    },
+    histogram: (name, help, labels, buckets = defaultBuckets) => {
+      const histogram = new Histogram({ ...describe(name, help, labels), buckets: [...buckets] });
+      return { observe: (values, value) => histogram.observe(values, value) };
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
