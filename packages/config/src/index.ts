@@ -12,3 +12,6 @@ export { addFlags, type GivenFlag, type ParsedFlags, readFlags } from "./flags.t
 export { jsonSchema } from "./json-schema.ts";
 export { type ConfigInput, type LoadedConfig, type LoadResult, loadConfig } from "./load.ts";
 export { keyedList, type OptionMeta, option } from "./option.ts";
+export { referencePage } from "./reference.ts";
+export { type ShownConfig, type ShownOption, showConfig } from "./show.ts";
+export { type ConfigValue, configToEnvironment, configToFlags } from "./written.ts";

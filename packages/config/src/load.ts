@@ -5,9 +5,9 @@ import type { Fault, Source } from "./fault.ts";
 import { type ConfigFile, fileLayer } from "./file.ts";
 import { flagLayer, type ParsedFlags } from "./flags.ts";
 import { issueFaults } from "./issue.ts";
-import { itemKey, mergeRaw, plainValue, type Raw } from "./raw.ts";
-import type { ConfigNode } from "./tree.ts";
-import { fieldOf } from "./value-tree.ts";
+import { locate } from "./place.ts";
+import { mergeRaw, plainValue, type Raw } from "./raw.ts";
+import { leaves } from "./value-tree.ts";
 
 /** The layers, the lowest first. Each may be absent. */
 export type ConfigInput = {
@@ -60,33 +60,15 @@ export function loadConfig<Schema extends z.ZodObject>(
   if (!parsed.success || faults.length > 0) {
     return { ok: false, faults };
   }
-  const sources = new Map(leafSources(definition.root, "", parsed.data, merged));
+  const sources = new Map<string, Source>(
+    leaves(definition.root, parsed.data).map(({ key, path }) => {
+      return [key, locate(definition.root, merged, path).raw?.source ?? { kind: "default" }];
+    }),
+  );
   return { ok: true, value: parsed.data, sources, definition };
 }
 
 /** Without the file nobody knows what is missing, or what does not go together. */
 function isCertain(fault: Fault, issue: z.core.$ZodIssue): boolean {
   return fault.source.kind !== "default" && issue.code !== "custom";
-}
-
-function leafSources(
-  node: ConfigNode,
-  key: string,
-  value: unknown,
-  raw: Raw | undefined,
-): [string, Source][] {
-  if (value === undefined) return [];
-  if (node.kind === "section") {
-    const given = raw?.kind === "object" ? raw.fields : undefined;
-    return [...node.fields].flatMap(([name, field]) =>
-      leafSources(field, key === "" ? name : `${key}.${name}`, fieldOf(value, name), given?.get(name)),
-    );
-  }
-  if (node.kind === "keyed" && Array.isArray(value)) {
-    const items = raw?.kind === "list" ? raw.items : [];
-    return value.flatMap((item, index) =>
-      leafSources(node.item, itemKey(key, String(fieldOf(item, node.by))), item, items[index]),
-    );
-  }
-  return [[key, raw?.source ?? { kind: "default" }]];
 }
