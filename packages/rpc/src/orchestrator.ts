@@ -24,10 +24,13 @@ export type ServiceStatus = z.infer<typeof serviceStatus>;
 const proxyType = z.object({
   type: z.string(),
   subscribed: z.union([z.literal("*"), z.int()]),
+  /** Responses sent, and resources that it acknowledged and holds. */
   sent: z.int(),
   acknowledged: z.int(),
-  outstanding: z.boolean(),
-  rejected: z.object({ message: z.string(), at: timestamp, resources: z.array(z.string()) }).nullable(),
+  /** Resources on their way to it, or waiting to be. */
+  outstanding: z.int(),
+  /** Its last rejection since the type was last accepted as a whole. */
+  rejected: z.object({ message: z.string(), at: timestamp }).nullable(),
 });
 
 export const proxyStatus = z.object({

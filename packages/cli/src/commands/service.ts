@@ -1,0 +1,73 @@
+import { orchestratorContract, serviceDeclaration } from "@catalyst/rpc";
+import { z } from "zod";
+import type { CommandContext } from "../context.ts";
+import { CommandError, exitCode } from "../exit-code.ts";
+import { printRows, printValue } from "../output.ts";
+import { serviceRow } from "../status-view.ts";
+import { renderTable } from "../table.ts";
+
+export type ServiceAddOptions = { url: string; protocol: string; timeoutMs?: string; wait: string };
+
+/** `catalyst service add NAME --url URL [--protocol graphql|http]` */
+export async function addService(
+  context: CommandContext,
+  name: string,
+  options: ServiceAddOptions,
+): Promise<void> {
+  const parsed = serviceDeclaration.safeParse({
+    name,
+    protocol: options.protocol,
+    url: options.url,
+    ...(options.timeoutMs === undefined ? {} : { timeoutMs: Number(options.timeoutMs) }),
+  });
+  if (!parsed.success) throw new CommandError(exitCode.usage, z.prettifyError(parsed.error));
+  const waitMs = Math.round(Number(options.wait) * 1_000);
+  if (!(waitMs >= 0 && waitMs <= 60_000)) {
+    throw new CommandError(exitCode.usage, "--wait is a number of seconds from 0 to 60");
+  }
+  using orchestrator = await context.connect("orchestrator", orchestratorContract);
+  const added = await orchestrator.call.addService(
+    { service: parsed.data, waitMs },
+    { timeoutMs: waitMs + 10_000 },
+  );
+  const { printer } = context;
+  const { envoy, gateway, reason } = added.activation;
+  printValue(printer, context.format, { name, ...added }, () => [
+    `${name} ${added.created ? "added" : "changed"}: reachable by Host ${added.host}`,
+  ]);
+  if (envoy === "rejected" || gateway === "excluded") {
+    throw new CommandError(
+      exitCode.failed,
+      `${name} is declared, but not served: ${reason ?? "see catalyst status"}`,
+    );
+  }
+  if (envoy === "pending" || gateway === "pending") {
+    printer.talk(
+      `It is not served everywhere yet${reason ? ` (${reason})` : ""}; \`catalyst status\` shows how far it is.`,
+    );
+  }
+}
+
+/** `catalyst service remove NAME` */
+export async function removeService(context: CommandContext, name: string): Promise<void> {
+  using orchestrator = await context.connect("orchestrator", orchestratorContract);
+  const removed = await orchestrator.call.removeService({ name });
+  printValue(context.printer, context.format, removed, () => [`${name} removed`]);
+}
+
+/** `catalyst service list` */
+export async function listServices(context: CommandContext): Promise<void> {
+  using orchestrator = await context.connect("orchestrator", orchestratorContract);
+  const services = await orchestrator.call.listServices(undefined);
+  const { colours } = context.printer;
+  printRows(context.printer, context.format, services, () =>
+    services.length === 0
+      ? ["No services."]
+      : [
+          ...renderTable(
+            ["SERVICE", "STATE", "PROTOCOL", "ORIGIN", "URL", "REASON"],
+            services.map((status) => [...serviceRow(status, colours), status.reasons.join("; ")]),
+          ),
+        ],
+  );
+}

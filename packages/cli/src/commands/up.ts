@@ -1,0 +1,30 @@
+import { type NodeConfig, runSupervisor } from "@catalyst/node";
+import { environment } from "../environment.ts";
+import type { Printer } from "../printer.ts";
+import { watchStatus } from "../status-screen.ts";
+
+/** `catalyst up`: runs the whole node until it is asked to end, with its status on the terminal. */
+export async function up(
+  printer: Printer,
+  config: NodeConfig,
+  dataDir: string,
+  entry: string,
+): Promise<void> {
+  const ending = new AbortController();
+  const supervisor = runSupervisor(config, dataDir, {
+    command: [process.execPath, entry],
+    env: environment,
+    envoy: { variable: environment["CATALYST_ENVOY"], path: environment["PATH"] ?? "" },
+    onStopping: () => {
+      ending.abort();
+      printer.talk("Ending: Envoy, the gateway and the orchestrator finish what runs …");
+    },
+  });
+  const screen = watchStatus(printer, dataDir, ending.signal);
+  try {
+    await supervisor;
+  } finally {
+    ending.abort();
+    await screen;
+  }
+}

@@ -1,0 +1,44 @@
+import {
+  type Connection,
+  type Contract,
+  connectRpc,
+  type ProcessName,
+  RpcError,
+  socketPath,
+} from "@catalyst/rpc";
+import type { OutputFormat } from "./output.ts";
+import type { Printer } from "./printer.ts";
+
+/** What a command that talks to a running node is given. */
+export type CommandContext = {
+  readonly printer: Printer;
+  readonly format: OutputFormat;
+  readonly dataDir: string;
+  /** Connects to a process of the node. Throws {@link RpcError}; `unreachable` says how to start the node. */
+  connect<C extends Contract>(process: ProcessName, contract: C): Promise<Connection<C>>;
+};
+
+export function createContext(
+  printer: Printer,
+  format: OutputFormat,
+  dataDir: string,
+  timeoutMs: number,
+): CommandContext {
+  return {
+    printer,
+    format,
+    dataDir,
+    connect: async (process, contract) => {
+      try {
+        return await connectRpc(socketPath(dataDir, process), contract, { timeoutMs });
+      } catch (error) {
+        if (!(error instanceof RpcError) || error.code !== "unreachable") throw error;
+        throw new RpcError(
+          "unreachable",
+          `The ${process} of the node in ${dataDir} does not answer: start the node with \`catalyst up\`, or name another one with --node-data-dir or --config.`,
+          { cause: error },
+        );
+      }
+    },
+  };
+}

@@ -1,0 +1,193 @@
+import { addFlags, type ParsedFlags, readFlags } from "@catalyst/config";
+import { type NodeConfig, nodeConfig, release, runGateway, runOrchestrator } from "@catalyst/node";
+import { Command, CommanderError, Option } from "commander";
+import { printSchema, showConfiguration, validateConfiguration } from "./commands/config.ts";
+import { showLogs } from "./commands/logs.ts";
+import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
+import { type CheckOptions, explain, runChecks, showStatus } from "./commands/status.ts";
+import { up } from "./commands/up.ts";
+import { type CommandContext, createContext } from "./context.ts";
+import { exitCode, explainFailure } from "./exit-code.ts";
+import { type Loaded, loadNode } from "./load.ts";
+import { type OutputFormat, outputFormats } from "./output.ts";
+import { createPrinter, type Printer } from "./printer.ts";
+
+/** Runs one command line and returns its exit code. `entry` is the program that child processes are started with. */
+export function createProgram(entry: string): (argv: readonly string[]) => Promise<number> {
+  return async (argv) => {
+    const printer = createPrinter({ quiet: argv.includes("-q") || argv.includes("--quiet") });
+    try {
+      await buildProgram(entry, printer).parseAsync([...argv], { from: "user" });
+      return exitCode.done;
+    } catch (error) {
+      if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
+      const failure = explainFailure(error);
+      if (failure === null) throw error;
+      process.stderr.write(`${printer.colours.red("error")} ${failure.message}\n`);
+      return failure.code;
+    }
+  };
+}
+
+function buildProgram(entry: string, printer: Printer): Command {
+  const program = new Command("catalyst")
+    .description("A federation node: shares services, content and files between organisations.")
+    .version(release, "-V, --version", "print the release")
+    .helpCommand(false)
+    .showHelpAfterError("(`--help` lists what there is)")
+    .exitOverride();
+  program
+    .command("version")
+    .description("print the release")
+    .action(() => printer.data(release));
+  addRunning(program, printer, entry);
+  addConfig(program, printer);
+  addAsking(program, printer);
+  addServices(program, printer);
+  return program;
+}
+
+/** Commands that run a node or one of its processes take the whole configuration. */
+function addRunning(program: Command, printer: Printer, entry: string): void {
+  const run = (name: string, description: string, start: (loaded: Loaded) => Promise<void>) => {
+    const command = configured(program.command(name).description(description), (loaded) => start(loaded));
+    command.option("-q, --quiet", "print nothing but errors");
+  };
+  run("up", "run a whole node: Envoy, orchestrator and gateway", ({ config, dataDir }) =>
+    up(printer, config, dataDir, entry),
+  );
+  const alone = (runProcess: (config: NodeConfig, dataDir: string) => Promise<void>) => (loaded: Loaded) =>
+    runProcess(loaded.config, loaded.dataDir);
+  run("orchestrator", "run the orchestrator alone", alone(runOrchestrator));
+  run("gateway", "run the GraphQL gateway alone", alone(runGateway));
+}
+
+function addConfig(program: Command, printer: Printer): void {
+  const config = program.command("config").description("work with the configuration");
+  const show = configured(config.command("show").description("print what is in force"), (loaded, options) =>
+    showConfiguration(printer, loaded, options as { sources?: boolean }),
+  );
+  show.option("--sources", "say where each value comes from");
+  configured(config.command("validate").description("find every fault, start nothing"), (loaded) =>
+    validateConfiguration(printer, loaded),
+  );
+  config
+    .command("schema")
+    .description("print the JSON Schema of the configuration file")
+    .action(() => printSchema(printer));
+}
+
+/** Commands that ask a running node need to know where it keeps its sockets, and how to print. */
+function addAsking(program: Command, printer: Printer): void {
+  asking(
+    program.command("status").description("show processes and services, and what is wrong"),
+    printer,
+    showStatus,
+  );
+  asking(
+    program
+      .command("check")
+      .description("run named checks, each with a hint")
+      .option("--only <codes...>", "run these checks alone")
+      .option("--skip <codes...>", "leave these checks out")
+      .option("--wait <seconds>", "wait for them to pass"),
+    printer,
+    (context, options: CheckOptions) => runChecks(context, options),
+  );
+  asking(
+    program
+      .command("explain")
+      .description("say how something came to be as it is")
+      .argument("<subject>", "service or process")
+      .argument("<name>", "its name"),
+    printer,
+    (context, _options, subject = "", name = "") => explain(context, subject, name),
+  );
+  asking(
+    program
+      .command("logs")
+      .description("show the end of a process's log")
+      .argument("[process]", "supervisor's children: orchestrator, gateway, envoy")
+      .option("-f, --follow", "go on with what is added"),
+    printer,
+    (context, options: { follow?: boolean }, process) => showLogs(context, process, options),
+  );
+}
+
+function addServices(program: Command, printer: Printer): void {
+  const service = program.command("service").description("change the services of a running node");
+  asking(
+    service
+      .command("add")
+      .description("declare a service, or change one; it stays until it is removed")
+      .argument("<name>", "its name: a DNS label")
+      .requiredOption("--url <url>", "where it listens; for graphql its endpoint")
+      .addOption(
+        new Option("--protocol <protocol>", "what it speaks").choices(["graphql", "http"]).default("graphql"),
+      )
+      .option("--timeout-ms <ms>", "how long one request may take (default: 15000)")
+      .option("--wait <seconds>", "wait until it is served", "5"),
+    printer,
+    (context, options: ServiceAddOptions, name = "") => addService(context, name, options),
+  );
+  asking(
+    service.command("remove").description("remove a service").argument("<name>", "its name"),
+    printer,
+    (context, _options, name = "") => removeService(context, name),
+  );
+  asking(service.command("list").description("list the services"), printer, listServices);
+}
+
+type Handler<Options> = (
+  context: CommandContext,
+  options: Options,
+  ...args: (string | undefined)[]
+) => Promise<void>;
+
+type AskingOptions = {
+  config?: string;
+  nodeDataDir?: string;
+  nodeName?: string;
+  output: OutputFormat;
+  timeout: string;
+};
+
+function asking<Options>(command: Command, printer: Printer, handle: Handler<Options>): void {
+  command
+    .addOption(
+      new Option("-o, --output <format>", "how to print").choices([...outputFormats]).default("table"),
+    )
+    .option("--config <file>", "the configuration of the node that is asked")
+    .option("--node-data-dir <folder>", "its data directory, in place of the configured one")
+    .option("--node-name <name>", "its name, in place of the configured one")
+    .option("--timeout <seconds>", "how long an answer may take", "10")
+    .option("-q, --quiet", "print nothing but data and errors")
+    .action((...received: unknown[]) => {
+      const given = received.at(-2) as AskingOptions & Options;
+      const args = received.slice(0, -2) as (string | undefined)[];
+      const { dataDir } = loadNode(given.config, locating(given));
+      const context = createContext(printer, given.output, dataDir, Number(given.timeout) * 1_000);
+      return handle(context, given, ...args);
+    });
+}
+
+function locating(given: AskingOptions): ParsedFlags {
+  return [
+    ...(given.nodeDataDir === undefined ? [] : [{ flag: "--node-data-dir", value: given.nodeDataDir }]),
+    ...(given.nodeName === undefined ? [] : [{ flag: "--node-name", value: given.nodeName }]),
+  ];
+}
+
+/** A command that takes the whole configuration as flags. */
+function configured(
+  command: Command,
+  act: (loaded: Loaded, options: Record<string, unknown>) => Promise<void> | void,
+): Command {
+  command.option("--config <file>", "configuration file, JSON (default: catalyst.json, if there is one)");
+  addFlags(command, nodeConfig);
+  return command.action(async () => {
+    const options = command.opts<Record<string, unknown>>();
+    const loaded = loadNode(options["config"] as string | undefined, readFlags(command, nodeConfig));
+    await act(loaded, options);
+  });
+}

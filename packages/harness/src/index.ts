@@ -1,0 +1,5 @@
+/** What tests of the whole node stand on: a real node in real processes, and a load that counts what failed. */
+export { Load, type LoadOptions, type Outcome } from "./load.ts";
+export { freePorts, type GraphqlError, NodeUnderTest, type NodeUnderTestOptions } from "./node-under-test.ts";
+export { clock, shop } from "./shop.ts";
+export { httpService, plainService, subgraph, type TestService } from "./test-service.ts";

@@ -1,0 +1,40 @@
+import { lstatSync, mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { runFolder } from "@catalyst/rpc";
+import { NodeError } from "./errors.ts";
+import type { NodeConfig } from "./options.ts";
+import { paths } from "./paths.ts";
+
+/**
+ * The folder of all that a node keeps: the configured one, else one named after the node in the user's data
+ * folder (XDG Base Directory Specification: `$XDG_DATA_HOME`, default `~/.local/share`).
+ */
+export function dataDirOf(config: NodeConfig, xdgDataHome: string | undefined): string {
+  if (config.node.dataDir !== undefined) return resolve(config.node.dataDir);
+  const base = xdgDataHome?.startsWith("/") ? xdgDataHome : join(homedir(), ".local", "share");
+  return join(base, "catalyst", config.node.name);
+}
+
+/** Makes the data folder and its folder of sockets, both open to their owner alone. */
+export function prepareDataDir(dataDir: string): void {
+  for (const folder of [dataDir, paths.logs(dataDir), runFolder(dataDir)]) {
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw unusable(folder, (error as Error).message, error);
+    }
+    const { uid, mode } = lstatSync(folder);
+    const own = process.getuid?.();
+    if (own !== undefined && uid !== own) throw unusable(folder, `it belongs to user ${uid}`);
+    if (folder === runFolder(dataDir) && (mode & 0o077) !== 0) throw unusable(folder, "others may open it");
+  }
+}
+
+function unusable(folder: string, why: string, cause?: unknown): NodeError {
+  return new NodeError(
+    "data_dir_unusable",
+    `${folder} cannot be used: ${why}. Mend that, or choose another with --node-data-dir`,
+    { cause },
+  );
+}

@@ -1,0 +1,56 @@
+import { replaceFileSync } from "@catalyst/durable";
+import { bootstrap, envoyArguments, envoyRelease } from "@catalyst/envoy";
+import type { ChildSpec } from "./child-process.ts";
+import type { NodeConfig } from "./options.ts";
+import { paths } from "./paths.ts";
+import { type EnvoySources, envoyVersion, findEnvoy } from "./preflight.ts";
+import { socketProbe } from "./socket-probe.ts";
+
+/** All that is needed to start Envoy. */
+export type EnvoyLaunch = {
+  readonly binary: string;
+  readonly version: string;
+  readonly bootstrapPath: string;
+  readonly adminSocket: string;
+  readonly concurrency: number | undefined;
+};
+
+/** Finds Envoy, asks it for its version, and writes its bootstrap. Throws {@link NodeError}. */
+export async function prepareEnvoy(
+  config: NodeConfig,
+  dataDir: string,
+  sources: Omit<EnvoySources, "configured">,
+): Promise<EnvoyLaunch> {
+  const binary = findEnvoy({ ...sources, configured: config.mesh.envoy.path }, envoyRelease);
+  const version = await envoyVersion(binary);
+  const adminSocket = paths.adminSocket(dataDir);
+  const bootstrapPath = paths.bootstrap(dataDir);
+  const document = bootstrap({
+    node: config.node.name,
+    domain: config.node.domain,
+    adminSocket,
+    xdsSocket: paths.xdsSocket(dataDir),
+    replaySocket: paths.replaySocket(dataDir),
+  });
+  replaceFileSync(bootstrapPath, JSON.stringify(document), { mode: 0o600 });
+  return { binary, version, bootstrapPath, adminSocket, concurrency: config.mesh.envoy.concurrency };
+}
+
+/** Envoy as a child of the supervisor. */
+export function envoyChild(
+  launch: EnvoyLaunch,
+  env: Readonly<Record<string, string>>,
+  logFile: string,
+): ChildSpec {
+  const { binary, bootstrapPath, adminSocket, concurrency } = launch;
+  return {
+    name: "envoy",
+    command: [
+      binary,
+      ...envoyArguments({ bootstrapPath, ...(concurrency === undefined ? {} : { concurrency }) }),
+    ],
+    env,
+    logFile,
+    probe: socketProbe(adminSocket, "/ready"),
+  };
+}

@@ -1,0 +1,95 @@
+import {
+  type Connection,
+  type GatewayReport,
+  type GatewayUpdate,
+  gatewayContract,
+  keepConnected,
+  RpcError,
+} from "@catalyst/rpc";
+import type { Logger } from "@catalyst/telemetry";
+import type { GatewaySide } from "./activation.ts";
+
+type Update = Omit<GatewayUpdate, "version">;
+
+export type GatewayLinkParts = {
+  readonly socketPath: string;
+  readonly logger: Logger;
+  readonly stopping: AbortSignal;
+  /** The next number of an update; survives a restart, because the gateway refuses older ones. */
+  readonly nextVersion: () => number;
+};
+
+/** Composition of many schemas may take a while; longer than this and the gateway is taken to hang. */
+const applyTimeoutMs = 60_000;
+const reportEveryMs = 1_000;
+
+/** The orchestrator's side of the gateway: gives it the newest update, also to one that was restarted. */
+export class GatewayLink implements GatewaySide {
+  readonly #parts: GatewayLinkParts;
+  #connection: Connection<typeof gatewayContract> | null = null;
+  #newest: GatewayUpdate | null = null;
+  #report: GatewayReport | null = null;
+  readonly ended: Promise<void>;
+
+  constructor(parts: GatewayLinkParts) {
+    this.#parts = parts;
+    this.ended = keepConnected(
+      parts.socketPath,
+      gatewayContract,
+      { signal: parts.stopping, onFailure: () => this.#lost() },
+      (connection) => this.#use(connection),
+    );
+  }
+
+  connected(): boolean {
+    return this.#connection !== null;
+  }
+
+  report(): GatewayReport | null {
+    return this.#report;
+  }
+
+  async apply(update: Update): Promise<void> {
+    this.#newest = { version: this.#parts.nextVersion(), ...update };
+    await this.#send();
+  }
+
+  async #use(connection: Connection<typeof gatewayContract>): Promise<void> {
+    this.#connection = connection;
+    await this.#send();
+    while (!this.#parts.stopping.aborted && this.#connection === connection) {
+      this.#report = await connection.call.report(undefined);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, reportEveryMs);
+        void connection.closed.then(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+
+  async #send(): Promise<void> {
+    const [connection, update] = [this.#connection, this.#newest];
+    if (connection === null || update === null) return;
+    try {
+      this.#report = await connection.call.apply(update, { timeoutMs: applyTimeoutMs });
+    } catch (error) {
+      if (error instanceof RpcError && error.code === "update_stale" && update === this.#newest) {
+        // The gateway outlived a lost state file and is ahead: number the same content anew.
+        const { version } = await connection.call.report(undefined);
+        this.#newest = { ...update, version: Math.max(version + 1, this.#parts.nextVersion()) };
+        this.#report = await connection.call.apply(this.#newest, { timeoutMs: applyTimeoutMs });
+        return;
+      }
+      if (error instanceof RpcError && error.code === "update_stale") return;
+      throw error;
+    }
+  }
+
+  #lost(): void {
+    if (this.#connection !== null) this.#parts.logger.warn("the gateway went away");
+    this.#connection = null;
+    this.#report = null;
+  }
+}

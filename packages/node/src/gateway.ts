@@ -1,0 +1,100 @@
+import { chmodSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { createGateway, GatewayError } from "@catalyst/gateway";
+import { gatewayContract, RpcError } from "@catalyst/rpc";
+import type { NodeConfig } from "./options.ts";
+import { paths } from "./paths.ts";
+import { checked, notExplainable, type ProcessFrame, runProcess } from "./process.ts";
+
+/** The gateway process: serves GraphQL to Envoy, and takes what to serve from the orchestrator. */
+export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
+  return runProcess("gateway", gatewayContract, config, dataDir, async (frame, resources) => {
+    const gateway = resources.use(
+      createGateway(
+        { logger: frame.logger, metrics: frame.metrics, cacheDir: join(dataDir, "gateway") },
+        config.mesh.graphql,
+      ),
+    );
+    resources.use(await listenGraphql(frame, gateway.handle));
+    const problems = () =>
+      gateway
+        .report()
+        .services.filter(({ state }) => state !== "serving")
+        .map(({ name, state, reason }) => `${name} is ${state}: ${reason}`);
+    return {
+      details: () => gateway.report(),
+      readiness: () => {
+        const configured = gateway.report().version > 0;
+        return { ready: configured, reasons: configured ? problems() : ["not yet configured"] };
+      },
+      drain: () => gateway.drain(),
+      implementation: {
+        apply: (update) => answered(gateway.apply(update)),
+        report: () => gateway.report(),
+        refresh: ({ service }) => answered(gateway.refresh(service)),
+        schema: () => ({ sdl: gateway.schema() }),
+        check: () => [
+          checked(
+            "gateway.services",
+            "every GraphQL service is part of the schema",
+            problems().length === 0
+              ? null
+              : { detail: problems().join("; "), hint: "mend the services named, or remove them" },
+          ),
+        ],
+        explain: ({ subject, name }) => {
+          const service = gateway.report().services.find((each) => each.name === name);
+          if (subject !== "service") throw notExplainable("gateway", subject, ["service"]);
+          if (service === undefined) {
+            throw new RpcError("service_not_found", `the gateway was told of no service ${name}`);
+          }
+          return {
+            question: `why is ${name} ${service.state}?`,
+            asOf: new Date().toISOString(),
+            inputs: { service },
+            steps: [
+              { rule: "its schema was fetched", outcome: service.schemaDigest ?? "no schema" },
+              { rule: "it composes with the others", outcome: service.reason ?? "yes" },
+            ],
+            result: service.state,
+          };
+        },
+      },
+    };
+  });
+}
+
+/** What the gateway refuses crosses the socket with its code. */
+async function answered<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    const { code, message } = error;
+    const shared = code === "update_stale" || code === "service_not_found" || code === "draining";
+    throw new RpcError(shared ? code : "internal", message, { cause: error });
+  }
+}
+
+async function listenGraphql(
+  frame: ProcessFrame,
+  handle: Parameters<typeof createServer>[1],
+): Promise<AsyncDisposable> {
+  const path = paths.graphqlSocket(frame.dataDir);
+  rmSync(path, { force: true });
+  const server = createServer({ keepAliveTimeout: 120_000 }, handle);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  chmodSync(path, 0o600);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      server.closeIdleConnections();
+      const closed = new Promise((resolve) => server.close(resolve));
+      setTimeout(() => server.closeAllConnections(), 1_000).unref();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { defineConfig, keyedList, option, z } from "@catalyst/config";
+import { gatewayOptions } from "@catalyst/gateway";
+import { serviceDeclaration } from "@catalyst/rpc";
+import { telemetryOptions } from "@catalyst/telemetry";
+import { isAddress } from "./address.ts";
+
+const label = /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const domain =
+  /^(?=.{1,200}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/;
+
+const address = z.string().refine(isAddress, "must be an IP address and a port, such as 127.0.0.1:10000");
+
+const nodeOptions = z.strictObject({
+  name: option(z.string().regex(label, "must be a DNS label in lower case").default("n1"), {
+    description: "Name of this node inside its organisation.",
+  }),
+  domain: option(
+    z
+      .string()
+      .regex(domain, "must be a DNS name in lower case with at least two labels")
+      .default("local.catalyst.internal"),
+    { description: "Trust domain of the organisation; a service is reached at `<service>.<domain>`." },
+  ),
+  dataDir: option(z.string().min(1).optional(), {
+    description:
+      "Folder of all that the node keeps. By default `catalyst/<name>` in the user's data folder (`$XDG_DATA_HOME` or `~/.local/share`).",
+  }),
+});
+
+const listenOptions = z.strictObject({
+  ingress: option(address.default("127.0.0.1:10000"), {
+    description: "Where clients reach the node, plain HTTP.",
+    flag: "ingress",
+  }),
+  ingressTls: option(address.optional(), {
+    description: "Where clients reach the node over TLS; off unless given.",
+    flag: "ingress-tls",
+  }),
+  egress: option(address.default("127.0.0.1:10001"), {
+    description: "Where the gateway and local services reach every service, by Host. Keep it on loopback.",
+    flag: "egress",
+  }),
+});
+
+const tlsOptions = z.strictObject({
+  certificateFile: option(z.string().min(1).optional(), {
+    description:
+      "Certificate chain for the TLS listener, PEM. Without one the node makes its own, self-signed.",
+  }),
+  privateKeyFile: option(z.string().min(1).optional(), {
+    description: "Private key of the certificate, PEM, unencrypted. Both files are watched for changes.",
+  }),
+});
+
+const envoyOptions = z.strictObject({
+  path: option(z.string().min(1).optional(), {
+    description: "The Envoy to run. By default `CATALYST_ENVOY`, the one that the set-up brought, or PATH.",
+  }),
+  accessLog: option(z.enum(["all", "failures", "none"]).default("all"), {
+    description: "Which requests Envoy writes to its log.",
+  }),
+  concurrency: option(z.int().min(1).max(256).optional(), {
+    description: "Envoy's worker threads. By default one per core.",
+  }),
+});
+
+const meshOptions = z
+  .strictObject({
+    listen: listenOptions.prefault({}),
+    tls: tlsOptions.prefault({}),
+    envoy: envoyOptions.prefault({}),
+    graphql: gatewayOptions.prefault({}),
+    services: keyedList(serviceDeclaration, {
+      key: "name",
+      flag: "service",
+      description: "Services that this node serves. More can join while it runs.",
+    }),
+  })
+  .superRefine((mesh, context) => {
+    const { certificateFile, privateKeyFile } = mesh.tls;
+    if ((certificateFile === undefined) === (privateKeyFile === undefined)) return;
+    const missing = certificateFile === undefined ? "certificateFile" : "privateKeyFile";
+    context.addIssue({
+      code: "custom",
+      path: ["tls", missing],
+      message: "is missing: a certificate and its key are given together",
+    });
+  });
+
+/** The schema of a node's configuration: one section per plane. */
+export const nodeConfig = defineConfig(
+  z.strictObject({
+    node: nodeOptions.prefault({}),
+    mesh: meshOptions.prefault({}),
+    telemetry: telemetryOptions.prefault({}),
+  }),
+);
+
+/** A node's configuration as it is in force. */
+export type NodeConfig = z.output<typeof nodeConfig.schema>;

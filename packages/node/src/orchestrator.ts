@@ -1,0 +1,128 @@
+import { join } from "node:path";
+import { openDatabase } from "@catalyst/durable";
+import { compileSecret, defaultTlsSecret } from "@catalyst/envoy";
+import { orchestratorContract, type ServiceDeclaration, socketPath } from "@catalyst/rpc";
+import { Activator } from "./activation.ts";
+import { parseAddress } from "./address.ts";
+import { generatedCertificate, readCertificate, watchCertificate } from "./certificate.ts";
+import { GatewayLink } from "./gateway-link.ts";
+import { meshOf } from "./mesh.ts";
+import type { NodeConfig } from "./options.ts";
+import { OrchestratorView } from "./orchestrator-view.ts";
+import { paths } from "./paths.ts";
+import { type ProcessFrame, runProcess } from "./process.ts";
+import { ProxyPublisher } from "./proxy-publisher.ts";
+import { ServiceRegistry } from "./service-registry.ts";
+import { orchestratorMigrations, ServiceStore } from "./service-store.ts";
+
+/** The orchestrator process: knows the services, and brings them into force in Envoy and the gateway. */
+export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<void> {
+  return runProcess("orchestrator", orchestratorContract, config, dataDir, async (frame, resources) => {
+    const database = resources.use(
+      openDatabase(join(dataDir, "orchestrator.db"), { migrations: orchestratorMigrations }),
+    );
+    const store = new ServiceStore(database);
+    const hostOf = (name: string) => `${name}.${config.node.domain}`;
+    const proxies = resources.use(
+      await ProxyPublisher.create({
+        mesh: meshOf(config, dataDir),
+        socketPath: paths.xdsSocket(dataDir),
+        journalPath: paths.envoyJournal(dataDir),
+        logger: frame.logger,
+        metrics: frame.metrics,
+      }),
+    );
+    if (config.mesh.listen.ingressTls !== undefined) await keepCertificate(frame, proxies, resources);
+    const gateway = new GatewayLink({
+      socketPath: socketPath(dataDir, "gateway"),
+      logger: frame.logger,
+      stopping: frame.stopping,
+      nextVersion: () => store.next("gateway_update"),
+    });
+    const egress = parseAddress(config.mesh.listen.egress);
+    const activator = new Activator({ proxies, gateway, egress, hostOf, logger: frame.logger });
+    const registry = resources.use(
+      new ServiceRegistry({
+        configured: config.mesh.services,
+        store,
+        logger: frame.logger,
+        onChange: (change) => {
+          if (change.kind === "remove") activator.remove(change.name);
+          else activator.put(change.entry);
+        },
+      }),
+    );
+    activator.load(registry.entries());
+    const view = new OrchestratorView({ config, registry, activator, proxies, gateway, hostOf });
+    return {
+      details: () => view.details(),
+      readiness: () => view.readiness(),
+      drain: async () => {},
+      implementation: {
+        ...serviceCalls(registry, activator, view, hostOf),
+        check: () => view.check(),
+        explain: ({ subject, name }) => view.explain(subject, name),
+      },
+    };
+  });
+}
+
+function serviceCalls(
+  registry: ServiceRegistry,
+  activator: Activator,
+  view: OrchestratorView,
+  hostOf: (name: string) => string,
+) {
+  return {
+    addService: async ({ service, waitMs }: { service: ServiceDeclaration; waitMs: number }) => {
+      const created = registry.add(service);
+      await activator.settled(waitMs);
+      return { created, host: hostOf(service.name), activation: activator.observe()(service.name) };
+    },
+    removeService: async ({ name }: { name: string }) => {
+      registry.remove(name);
+      await activator.settled(5_000);
+      return { name };
+    },
+    listServices: () => view.services(),
+    lease: ({ service, ttlMs }: { service: ServiceDeclaration; ttlMs: number }) => ({
+      leaseId: registry.lease(service, ttlMs),
+      ttlMs,
+      host: hostOf(service.name),
+    }),
+    renew: (renewal: { leaseId: string; healthy: boolean; detail?: string | undefined }) => {
+      const { leaseId, healthy, detail = null } = renewal;
+      return { ttlMs: registry.renew(leaseId, { healthy, detail }) };
+    },
+    release: async ({ leaseId }: { leaseId: string }) => {
+      const name = registry.release(leaseId);
+      await activator.settled(5_000); // the service may end once nobody is sent to it any more
+      return { name };
+    },
+  };
+}
+
+async function keepCertificate(
+  frame: ProcessFrame,
+  proxies: ProxyPublisher,
+  resources: AsyncDisposableStack,
+): Promise<void> {
+  const { certificateFile, privateKeyFile } = frame.config.mesh.tls;
+  if (certificateFile === undefined || privateKeyFile === undefined) {
+    const made = await generatedCertificate(frame.dataDir, frame.config.node.domain);
+    proxies.publish(compileSecret(defaultTlsSecret, made));
+    return;
+  }
+  const files = { certificateFile, privateKeyFile };
+  proxies.publish(compileSecret(defaultTlsSecret, readCertificate(files)));
+  const watching = watchCertificate(
+    files,
+    frame.stopping,
+    (certificate) => {
+      proxies.publish(compileSecret(defaultTlsSecret, certificate));
+      frame.logger.info({ file: certificateFile }, "the certificate was replaced");
+    },
+    (error) => frame.logger.warn({ err: error }, "the new certificate cannot be used; the old one stays"),
+  );
+  resources.defer(() => watching);
+}

@@ -1,0 +1,21 @@
+import { join } from "node:path";
+import { runFolder } from "@catalyst/rpc";
+
+/** Every file and socket of a node that more than one of its processes has to find, from its data directory. */
+export const paths = {
+  /** Envoy takes its configuration here, from the orchestrator. */
+  xdsSocket: (dataDir: string) => join(runFolder(dataDir), "orchestrator-xds.sock"),
+  /** And here, from the supervisor, while the orchestrator is away. */
+  replaySocket: (dataDir: string) => join(runFolder(dataDir), "supervisor-xds.sock"),
+  /** Envoy's own administration interface. */
+  adminSocket: (dataDir: string) => join(runFolder(dataDir), "envoy-admin.sock"),
+  /** The gateway takes GraphQL from Envoy here. */
+  graphqlSocket: (dataDir: string) => join(runFolder(dataDir), "gateway-graphql.sock"),
+  /** What Envoy last acknowledged: written by the orchestrator, read by the supervisor. */
+  envoyJournal: (dataDir: string) => join(dataDir, "envoy.journal"),
+  /** The configuration that children of the supervisor are started with. */
+  childConfig: (dataDir: string) => join(runFolder(dataDir), "config.json"),
+  bootstrap: (dataDir: string) => join(runFolder(dataDir), "envoy.json"),
+  children: (dataDir: string) => join(runFolder(dataDir), "children.json"),
+  logs: (dataDir: string) => join(dataDir, "logs"),
+} as const;

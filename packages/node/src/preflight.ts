@@ -1,0 +1,99 @@
+import { execFile } from "node:child_process";
+import { accessSync, constants, existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { parseAddress } from "./address.ts";
+import { NodeError } from "./errors.ts";
+
+const run = promisify(execFile);
+
+/** The checkout, or the folder that the packages were installed to. */
+const projectRoot = join(import.meta.dirname, "..", "..", "..");
+
+/** Where an Envoy may come from, in the order in which it is looked for. */
+export type EnvoySources = {
+  /** Named by configuration. */
+  readonly configured: string | undefined;
+  /** Named by the variable `CATALYST_ENVOY`. */
+  readonly variable: string | undefined;
+  /** The search path of programs, `PATH`. */
+  readonly path: string;
+};
+
+/**
+ * Finds Envoy: the configured one, else that of `CATALYST_ENVOY`, else the one that the set-up brought, else
+ * the first on PATH. Throws {@link NodeError} `envoy_missing`.
+ */
+export function findEnvoy(sources: EnvoySources, pinnedVersion: string): string {
+  for (const [named, by] of [
+    [sources.configured, "mesh.envoy.path"],
+    [sources.variable, "CATALYST_ENVOY"],
+  ] as const) {
+    if (named === undefined) continue;
+    if (executable(named)) return named;
+    throw new NodeError("envoy_missing", `${by} names ${named}, which is no program: correct or unset it`);
+  }
+  const brought = join(projectRoot, ".tools", `envoy-${pinnedVersion}`, "envoy");
+  const candidates = [brought, ...sources.path.split(delimiter).map((folder) => join(folder, "envoy"))];
+  const found = candidates.find(executable);
+  if (found !== undefined) return found;
+  throw new NodeError(
+    "envoy_missing",
+    `Envoy ${pinnedVersion} was not found: run \`npm run setup\` in the checkout, put envoy on PATH, or name it with --mesh-envoy-path`,
+  );
+}
+
+/** Asks a program for its version, and so finds out whether it is an Envoy that runs on this machine. */
+export async function envoyVersion(path: string): Promise<string> {
+  try {
+    const { stdout } = await run(path, ["--version"], { timeout: 10_000 });
+    const version = /version:\s*[0-9a-f]+\/([0-9]+\.[0-9]+\.[0-9]+[^/\s]*)\//.exec(stdout)?.[1];
+    if (version !== undefined) return version;
+    throw new Error(`it printed ${JSON.stringify(stdout.slice(0, 200))}`);
+  } catch (error) {
+    throw new NodeError(
+      "envoy_unusable",
+      `${path} is not an Envoy that runs here: ${(error as Error).message.split("\n")[0]}`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Tries every address that the node will listen on, so that a port in use is named before anything starts.
+ * Throws {@link NodeError} `port_in_use` that names all that are taken, each with its option.
+ */
+export async function checkAddresses(addresses: Readonly<Record<string, string>>): Promise<void> {
+  const problems: string[] = [];
+  for (const [option, text] of Object.entries(addresses)) {
+    const problem = await tryListen(text);
+    if (problem !== null) problems.push(`${text} ${problem}: free it, or choose another with --${option}`);
+  }
+  if (problems.length > 0) throw new NodeError("port_in_use", problems.join("\n"));
+}
+
+function tryListen(text: string): Promise<string | null> {
+  const { host, port } = parseAddress(text);
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(describe(error)));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)));
+  });
+}
+
+function describe(error: NodeJS.ErrnoException): string {
+  if (error.code === "EADDRINUSE") return "is in use";
+  if (error.code === "EACCES") return "needs more rights than this user has";
+  if (error.code === "EADDRNOTAVAIL") return "is not an address of this machine";
+  return `cannot be listened on (${error.message})`;
+}
+
+function executable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return existsSync(path) && dirname(path) !== path;
+  } catch {
+    return false;
+  }
+}

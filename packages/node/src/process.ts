@@ -1,0 +1,164 @@
+import { mkdirSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { dirname } from "node:path";
+import {
+  type CheckResult,
+  type Contract,
+  type Implementation,
+  type ProcessName,
+  RpcError,
+  serveRpc,
+  socketPath,
+} from "@catalyst/rpc";
+import { createLogger, createMetrics, createOps, type Logger, type Metrics } from "@catalyst/telemetry";
+import { parseAddress } from "./address.ts";
+import { NodeError } from "./errors.ts";
+import type { NodeConfig } from "./options.ts";
+import { release } from "./release.ts";
+
+/** What every process of a node is given. */
+export type ProcessFrame = {
+  readonly name: ProcessName;
+  readonly config: NodeConfig;
+  readonly dataDir: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Aborts when the process is asked to end. */
+  readonly stopping: AbortSignal;
+};
+
+type Common = "hello" | "status" | "drain";
+
+/** What a process adds to the frame. */
+export type ProcessBody<C extends Contract> = {
+  readonly implementation: Omit<Implementation<C>, Common>;
+  /** The `details` of its status. */
+  readonly details: () => unknown;
+  /** Whether it does its work, and what is wrong where it does not. `reasons` while ready means degraded. */
+  readonly readiness: () => { ready: boolean; reasons: readonly string[] };
+  /** Plain HTTP of its own; comes before the operations endpoints. */
+  readonly http?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Finishes what runs, takes nothing new. */
+  readonly drain: () => Promise<void>;
+};
+
+/**
+ * Runs one process of the node until it is asked to end, by a signal or by `drain`: its socket with RPC and
+ * `/healthz`, `/readyz`, `/metrics`, the same three on loopback when it runs alone, and an orderly end.
+ */
+export async function runProcess<C extends Contract>(
+  name: ProcessName,
+  contract: C,
+  config: NodeConfig,
+  dataDir: string,
+  compose: (frame: ProcessFrame, resources: AsyncDisposableStack) => Promise<ProcessBody<C>>,
+): Promise<void> {
+  const logger = createLogger({ process: name, level: config.telemetry.logLevel });
+  const metrics = createMetrics();
+  const stop = stopSignal(logger);
+  const path = socketPath(dataDir, name);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  await using resources = new AsyncDisposableStack();
+  const frame: ProcessFrame = { name, config, dataDir, logger, metrics, stopping: stop.signal };
+  const body = await compose(frame, resources);
+  let draining = false;
+  const ready = () => {
+    if (draining) return { ready: false, reasons: ["draining"] };
+    const { ready, reasons } = body.readiness();
+    return { ready, reasons: [...reasons] };
+  };
+  const ops = createOps({ metrics, ready });
+  const http = (request: IncomingMessage, response: ServerResponse) =>
+    body.http?.(request, response) === true || ops(request, response);
+  const drain = async () => {
+    draining = true;
+    await body.drain();
+    stop.now();
+    return { remaining: 0 };
+  };
+  const status = () => {
+    const { ready: working, reasons } = ready();
+    const state = draining ? "draining" : working ? (reasons.length > 0 ? "degraded" : "ready") : "starting";
+    return { process: name, release, pid: process.pid, startedAt, state, reasons, details: body.details() };
+  };
+  const server = await serveRpc({
+    socketPath: path,
+    process: name,
+    release,
+    contract,
+    implementation: { ...body.implementation, status, drain } as unknown as Omit<Implementation<C>, "hello">,
+    logger,
+    http,
+  });
+  resources.use(server);
+  const startedAt = server.startedAt;
+  if (config.telemetry.listen !== "off") resources.use(await listenOps(config.telemetry.listen, http));
+  logger.info({ socket: path, release }, "process started");
+  await stop.requested;
+  if (!draining) await drain();
+  logger.info("process ended");
+}
+
+/** Serves the operations endpoints on loopback. Throws {@link NodeError} `port_in_use`. */
+export async function listenOps(
+  listen: string,
+  handler: (request: IncomingMessage, response: ServerResponse) => boolean,
+): Promise<AsyncDisposable> {
+  const address = parseAddress(listen);
+  const server = createServer((request, response) => {
+    if (!handler(request, response)) response.writeHead(404).end("Nothing is served here.\n");
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => {
+      reject(
+        new NodeError(
+          "port_in_use",
+          `telemetry.listen: cannot listen on ${listen} (${error.message}): free the port, or choose another with --telemetry-listen`,
+          { cause: error },
+        ),
+      );
+    });
+    server.listen(address.port, address.host, resolve);
+  });
+  return {
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** One outcome of a named check. */
+export function checked(
+  code: string,
+  title: string,
+  problem: { detail: string; hint: string; outcome?: "warning" | "failed" } | null,
+  ok = "ok",
+): CheckResult {
+  if (problem === null) return { code, title, outcome: "ok", detail: ok };
+  return { code, title, outcome: problem.outcome ?? "failed", detail: problem.detail, hint: problem.hint };
+}
+
+/** The answer of a process that is asked about something that it knows nothing of. */
+export function notExplainable(name: ProcessName, subject: string, known: readonly string[]): RpcError {
+  return new RpcError(
+    "not_explainable",
+    `${name} explains ${known.join(", ")}, and knows nothing of "${subject}"`,
+  );
+}
+
+function stopSignal(logger: Logger) {
+  const controller = new AbortController();
+  const requested = new Promise<void>((resolve) => {
+    controller.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const stop = (why: string) => {
+    if (controller.signal.aborted) return;
+    logger.info({ why }, "asked to end");
+    controller.abort();
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+  process.on("SIGHUP", () => stop("SIGHUP"));
+  return { signal: controller.signal, requested, now: () => stop("drained") };
+}

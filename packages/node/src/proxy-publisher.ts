@@ -1,0 +1,173 @@
+import { type MeshInput, MeshTranslation } from "@catalyst/envoy";
+import type { ProxyStatus, QuarantinedResource } from "@catalyst/rpc";
+import type { Logger, Metrics } from "@catalyst/telemetry";
+import {
+  type Change,
+  type ProxyStatus as ConnectedProxy,
+  createXdsServer,
+  defaultKey,
+  openSnapshotJournal,
+  type Resource,
+  type SnapshotJournal,
+  type TypeStatus,
+  type XdsServer,
+} from "@catalyst/xds";
+import type { ProxySide, ProxyState } from "./activation.ts";
+import type { ServiceEntry } from "./service-table.ts";
+
+export type PublisherParts = {
+  readonly mesh: MeshInput;
+  readonly socketPath: string;
+  readonly journalPath: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+};
+
+const confirmMs = 5_000;
+
+/** Envoy's side of the node: translates services to resources, publishes them, and knows how far they came. */
+export class ProxyPublisher implements ProxySide, AsyncDisposable {
+  readonly #server: XdsServer;
+  readonly #journal: SnapshotJournal;
+  readonly #translation: MeshTranslation;
+  /** The revision in which each service was last published. */
+  readonly #revisions = new Map<string, number>();
+  #published = 0;
+  #confirmed = 0;
+  #confirming = false;
+  #closed = false;
+
+  private constructor(server: XdsServer, journal: SnapshotJournal, translation: MeshTranslation) {
+    this.#server = server;
+    this.#journal = journal;
+    this.#translation = translation;
+  }
+
+  /** Listens for Envoy. Nothing is answered before something is published. */
+  static async create(parts: PublisherParts): Promise<ProxyPublisher> {
+    const { logger } = parts;
+    const journal = await openSnapshotJournal(parts.journalPath, {
+      onError: (error) => logger.error({ err: error }, "the last good configuration could not be written"),
+    });
+    const pushes = parts.metrics.counter("xds_acknowledged_total", "Resources that Envoy took.", ["type"]);
+    const rejections = parts.metrics.counter("xds_rejected_total", "Answers that Envoy rejected.", ["type"]);
+    const server = await createXdsServer({
+      listen: [`unix:${parts.socketPath}`],
+      identifier: "catalyst",
+      events: {
+        onConnected: ({ node }) => logger.info({ proxy: node }, "Envoy connected"),
+        onDisconnected: ({ node }, reason) => logger.warn({ proxy: node, reason }, "Envoy disconnected"),
+        onAcknowledged: (_proxy, acknowledged) => {
+          journal.record(acknowledged);
+          pushes.inc({ type: shortType(acknowledged.type) }, acknowledged.upsert.length);
+        },
+        onRejected: ({ node }, { type, names, message }) => {
+          rejections.inc({ type: shortType(type) });
+          logger.warn(
+            { proxy: node, type: shortType(type), names: names.slice(0, 20), message },
+            "Envoy rejected an update",
+          );
+        },
+        onQuarantined: ({ node }, { type, name, message }) =>
+          logger.error({ proxy: node, type: shortType(type), name, message }, "a resource is held back"),
+      },
+    });
+    return new ProxyPublisher(server, journal, new MeshTranslation(parts.mesh));
+  }
+
+  put(entries: readonly ServiceEntry[]): void {
+    this.#publish(this.#translation.put(entries.map(({ service }) => service)));
+    for (const { service } of entries) this.#revisions.set(service.name, this.#published);
+  }
+
+  remove(names: readonly string[]): void {
+    this.#publish(this.#translation.remove(names));
+    for (const name of names) this.#revisions.delete(name);
+  }
+
+  /** Publishes a resource that belongs to no service, such as a certificate. */
+  publish(resource: Resource): void {
+    this.#publish({ upsert: [resource] });
+  }
+
+  async settled(timeoutMs: number): Promise<void> {
+    await this.#server.settled(defaultKey, { timeoutMs });
+  }
+
+  observe(): (name: string) => ProxyState {
+    const held = new Map<string, string>();
+    for (const { name, message } of this.#server.quarantined()) {
+      const service = this.#translation.serviceOf(name);
+      if (service !== undefined) held.set(service, message);
+    }
+    const connected = this.#server.proxies().length > 0;
+    return (name) => {
+      const revision = this.#revisions.get(name);
+      const message = held.get(name);
+      if (message !== undefined) return { state: "rejected", reason: `Envoy rejected it: ${message}` };
+      if (revision === undefined) return { state: "pending", reason: null };
+      if (!connected) return { state: "pending", reason: "no Envoy is connected" };
+      return { state: revision <= this.#confirmed ? "acknowledged" : "pending", reason: null };
+    };
+  }
+
+  proxies(): ProxyStatus[] {
+    return this.#server.proxies().map(describeProxy);
+  }
+
+  quarantined(): QuarantinedResource[] {
+    return this.#server
+      .quarantined()
+      .map(({ type, name, message, since }) => ({ type: shortType(type), name, message, at: since }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.#server.close();
+    await this.#journal[Symbol.asyncDispose]();
+  }
+
+  #publish(change: Change): void {
+    this.#published = this.#server.update(defaultKey, change);
+    void this.#confirm();
+  }
+
+  /** Follows how far Envoy is, one wait at a time. */
+  async #confirm(): Promise<void> {
+    if (this.#confirming) return;
+    this.#confirming = true;
+    while (this.#confirmed < this.#published && !this.#closed) {
+      const settlement = await this.#server.settled(defaultKey, {
+        revision: this.#published,
+        timeoutMs: confirmMs,
+      });
+      if (settlement.complete) this.#confirmed = Math.max(this.#confirmed, settlement.revision);
+    }
+    this.#confirming = false;
+  }
+}
+
+/** `Cluster` for `type.googleapis.com/envoy.config.cluster.v3.Cluster`. */
+function shortType(url: string): string {
+  return url.slice(url.lastIndexOf(".") + 1);
+}
+
+function describeProxy(proxy: ConnectedProxy): ProxyStatus {
+  return {
+    node: proxy.node,
+    connectedAt: proxy.connectedSince,
+    protocol: proxy.protocol === "delta" ? "delta" : "state-of-the-world",
+    types: proxy.types.map(describeType),
+  };
+}
+
+function describeType(type: TypeStatus): ProxyStatus["types"][number] {
+  return {
+    type: shortType(type.type),
+    subscribed: type.wildcard ? "*" : type.subscribed,
+    sent: type.responses,
+    acknowledged: type.acknowledged,
+    outstanding: type.outstanding + type.pending,
+    rejected: type.rejected,
+  };
+}

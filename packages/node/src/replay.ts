@@ -1,0 +1,71 @@
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "@catalyst/telemetry";
+import { createXdsServer, defaultKey, readSnapshot, type XdsServer } from "@catalyst/xds";
+
+export type ReplayParts = {
+  readonly socketPath: string;
+  /** What Envoy last acknowledged, written by the orchestrator. */
+  readonly journalPath: string;
+  readonly logger: Logger;
+};
+
+/** An orchestrator that returns within this time is not stood in for. */
+const patienceMs = 300;
+
+/**
+ * Stands in for the orchestrator while it is away: serves the last good configuration to an Envoy that starts
+ * meanwhile, and is gone when the orchestrator is back, so that Envoy returns to it.
+ */
+export class Replay implements AsyncDisposable {
+  readonly #parts: ReplayParts;
+  #server: XdsServer | null = null;
+  #wanted = false;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(parts: ReplayParts) {
+    this.#parts = parts;
+  }
+
+  /** How many proxies are being served. */
+  proxies(): number {
+    return this.#server?.proxies().length ?? 0;
+  }
+
+  /** Tells whether the orchestrator is there. */
+  orchestratorIs(state: "there" | "away"): void {
+    const wanted = state === "away";
+    if (wanted === this.#wanted) return;
+    this.#wanted = wanted;
+    this.#work = this.#work.then(() => this.#follow());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.orchestratorIs("there");
+    await this.#work;
+  }
+
+  async #follow(): Promise<void> {
+    const { socketPath, journalPath, logger } = this.#parts;
+    if (!this.#wanted) {
+      const server = this.#server;
+      this.#server = null;
+      await server?.close();
+      if (server !== null) logger.info("the orchestrator is back");
+      return;
+    }
+    if (this.#server !== null) return;
+    await sleep(patienceMs);
+    if (!this.#wanted || !existsSync(journalPath)) return;
+    try {
+      const snapshot = await readSnapshot(journalPath);
+      if (snapshot.size === 0) return; // never configured: nothing is better than an empty configuration
+      const server = await createXdsServer({ listen: [`unix:${socketPath}`], checkReferences: false });
+      server.set(defaultKey, snapshot);
+      this.#server = server;
+      logger.warn("the orchestrator is away: serving Envoy its last good configuration");
+    } catch (error) {
+      logger.error({ err: error }, "the last good configuration cannot be served");
+    }
+  }
+}

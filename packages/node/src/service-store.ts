@@ -1,0 +1,85 @@
+import type { Database, SqlRow, Statement } from "@catalyst/durable";
+import { serviceDeclaration } from "@catalyst/rpc";
+import { z } from "zod";
+import type { Instant, ServiceChange, ServiceEntry } from "./service-table.ts";
+
+/** Schema of `orchestrator.db`, oldest first; a release only ever appends. */
+export const orchestratorMigrations: readonly string[] = [
+  `CREATE TABLE service (
+     name TEXT PRIMARY KEY,
+     declaration TEXT NOT NULL,
+     revision TEXT NOT NULL,
+     lease_id TEXT,
+     lease_ttl_ms INTEGER
+   ) STRICT;
+   CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;`,
+];
+
+const storedRow = z.object({
+  name: z.string(),
+  declaration: z.string(),
+  revision: z.string(),
+  lease_id: z.string().nullable(),
+  lease_ttl_ms: z.int().nullable(),
+});
+type Row = z.infer<typeof storedRow>;
+
+/** Services declared at run time, on disk: what was answered survives whatever happens next. */
+export class ServiceStore {
+  readonly #rows: Statement<Row>;
+  readonly #put: Statement<SqlRow>;
+  readonly #delete: Statement<SqlRow>;
+  readonly #count: Statement<number>;
+
+  constructor(database: Database) {
+    this.#rows = database.prepare("SELECT * FROM service ORDER BY name", (row) => storedRow.parse(row));
+    this.#put = database.prepare(
+      "INSERT OR REPLACE INTO service (name, declaration, revision, lease_id, lease_ttl_ms) VALUES (?, ?, ?, ?, ?)",
+    );
+    this.#delete = database.prepare("DELETE FROM service WHERE name = ?");
+    this.#count = database.prepare(
+      `INSERT INTO counter (name, value) VALUES (?, 1)
+       ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value`,
+      ({ value }) => Number(value),
+    );
+  }
+
+  /**
+   * What was kept. A lease starts anew: while the orchestrator was away nobody could renew it. A row that
+   * this release does not understand is passed to `onUnreadable` and left out.
+   */
+  load(now: Instant, onUnreadable: (name: string, problem: string) => void): ServiceEntry[] {
+    const entries: ServiceEntry[] = [];
+    for (const row of this.#rows.all()) {
+      try {
+        entries.push(entryOf(row, now));
+      } catch (error) {
+        onUnreadable(row.name, (error as Error).message);
+      }
+    }
+    return entries;
+  }
+
+  write(change: ServiceChange): void {
+    if (change.kind === "remove") {
+      this.#delete.run(change.name);
+      return;
+    }
+    const { service, revision, lease } = change.entry;
+    this.#put.run(service.name, JSON.stringify(service), revision, lease?.id ?? null, lease?.ttlMs ?? null);
+  }
+
+  /** Counts up durably, from 1. */
+  next(counter: string): number {
+    return this.#count.get(counter) ?? 1;
+  }
+}
+
+function entryOf(row: Row, now: Instant): ServiceEntry {
+  const service = serviceDeclaration.parse(JSON.parse(row.declaration));
+  const lease =
+    row.lease_id === null
+      ? null
+      : { id: row.lease_id, ttlMs: row.lease_ttl_ms ?? 0, renewedAt: now, healthy: true, detail: null };
+  return { service, origin: lease === null ? "runtime" : "lease", revision: row.revision, lease };
+}

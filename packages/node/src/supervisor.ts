@@ -1,0 +1,217 @@
+import { join } from "node:path";
+import { claimFolder, replaceFileSync } from "@catalyst/durable";
+import {
+  type Connection,
+  keepConnected,
+  orchestratorContract,
+  RpcError,
+  socketPath,
+  supervisorContract,
+} from "@catalyst/rpc";
+import type { Logger } from "@catalyst/telemetry";
+import { isLoopback, parseAddress } from "./address.ts";
+import { type SupervisedChild, superviseChild } from "./child-process.ts";
+import { prepareDataDir } from "./data-dir.ts";
+import { type EnvoyLaunch, envoyChild, prepareEnvoy } from "./envoy-process.ts";
+import { NodeError } from "./errors.ts";
+import { ChildRecord } from "./leftovers.ts";
+import { trimLogs } from "./log-files.ts";
+import { nodeMetrics } from "./node-metrics.ts";
+import type { NodeConfig } from "./options.ts";
+import { paths } from "./paths.ts";
+import { checkAddresses, type EnvoySources } from "./preflight.ts";
+import { type ProcessFrame, runProcess } from "./process.ts";
+import { Replay } from "./replay.ts";
+import { socketProbe } from "./socket-probe.ts";
+import { type Endpoint, SupervisorView } from "./supervisor-view.ts";
+
+/** What the supervisor needs to know of the world that it was started in. */
+export type SupervisorParts = {
+  /** Starts one of our own processes: `[node, main.ts]`; the name and `--config FILE` are added. */
+  readonly command: readonly [string, ...string[]];
+  /** The environment that children get; variables of the configuration are taken out of it. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly envoy: Omit<EnvoySources, "configured">;
+  /** Called when the node begins to end. */
+  readonly onStopping?: () => void;
+};
+
+/** The orchestrator is taken to be away when it leaves a call unanswered for this long. */
+const silenceMs = 2_000;
+const askEveryMs = 1_000;
+const trimEveryMs = 10_000;
+
+/**
+ * Runs the whole node: checks that it can run, ends what a killed predecessor left, starts Envoy and our own
+ * processes, and keeps them running until it is asked to end.
+ *
+ * Throws {@link NodeError} when the node cannot run; nothing is left running then.
+ */
+export async function runSupervisor(
+  config: NodeConfig,
+  dataDir: string,
+  parts: SupervisorParts,
+): Promise<void> {
+  prepareDataDir(dataDir);
+  using _claim = claim(dataDir);
+  const record = new ChildRecord(paths.children(dataDir));
+  await record.endLeftovers();
+  await checkAddresses(listenAddresses(config));
+  const launch = await prepareEnvoy(config, dataDir, parts.envoy);
+  await runProcess("supervisor", supervisorContract, config, dataDir, async (frame, resources) => {
+    frame.stopping.addEventListener("abort", () => parts.onStopping?.());
+    const children = childrenOf(frame, parts, launch, record);
+    const replay = resources.use(
+      new Replay({
+        socketPath: paths.replaySocket(dataDir),
+        journalPath: paths.envoyJournal(dataDir),
+        logger: frame.logger,
+      }),
+    );
+    const watching = watchOrchestrator(frame, replay);
+    const trimming = setInterval(() => trim(dataDir, frame.logger), trimEveryMs);
+    resources.defer(() => {
+      clearInterval(trimming);
+      return watching;
+    });
+    for (const child of children) child.start();
+    const view = new SupervisorView({ config, children, replay, endpoints: endpointsOf(config) });
+    return {
+      details: () => view.details(),
+      readiness: () => view.readiness(),
+      http: nodeMetrics({ dataDir, metrics: frame.metrics, adminSocket: launch.adminSocket }),
+      drain: () => stopInOrder(children),
+      implementation: {
+        check: () => view.check(),
+        explain: ({ subject, name }) => view.explain(subject, name),
+      },
+    };
+  });
+}
+
+/** One supervisor per data directory. Throws {@link NodeError} `node_running`. */
+function claim(dataDir: string): Disposable {
+  const outcome = claimFolder(dataDir, { role: "supervisor" });
+  if (outcome.kind === "claimed") return outcome.claim;
+  const owner = outcome.ownerPid === null ? "another process" : `process ${outcome.ownerPid}`;
+  throw new NodeError(
+    "node_running",
+    `${owner} runs a node in ${dataDir} already: stop it, or choose another directory with --node-data-dir`,
+  );
+}
+
+/** Clients are let finish first: Envoy drains, then the gateway, then the orchestrator. */
+async function stopInOrder(children: readonly SupervisedChild[]): Promise<void> {
+  for (const name of ["envoy", "gateway", "orchestrator"]) {
+    await children.find((child) => child.name === name)?.stop();
+  }
+}
+
+function childrenOf(
+  frame: ProcessFrame,
+  parts: SupervisorParts,
+  launch: EnvoyLaunch,
+  record: ChildRecord,
+): SupervisedChild[] {
+  const { config, dataDir, logger } = frame;
+  const configFile = paths.childConfig(dataDir);
+  const own = {
+    ...config,
+    telemetry: { ...config.telemetry, listen: "off" },
+    node: { ...config.node, dataDir },
+  };
+  replaceFileSync(configFile, JSON.stringify(own), { mode: 0o600 });
+  const env = childEnvironment(parts.env);
+  const logFile = (name: string) => join(paths.logs(dataDir), `${name}.log`);
+  const supervision = {
+    logger,
+    onSpawn: (name: string, pid: number) => record.note(name, pid),
+    onChange: () => undefined,
+  };
+  const ours = (["orchestrator", "gateway"] as const).map((name) =>
+    superviseChild(
+      {
+        name,
+        command: [...parts.command, name, "--config", configFile],
+        env,
+        logFile: logFile(name),
+        probe: socketProbe(socketPath(dataDir, name), "/readyz"),
+      },
+      supervision,
+    ),
+  );
+  return [superviseChild(envoyChild(launch, env, logFile("envoy")), supervision), ...ours];
+}
+
+/** Children take their configuration from the file alone. */
+function childEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined) continue;
+    if (!name.startsWith("CATALYST_") || name === "CATALYST_FAILPOINT") kept[name] = value;
+  }
+  return kept;
+}
+
+/** Tells the replay whether the orchestrator is there: connected, and answering in time. */
+function watchOrchestrator(frame: ProcessFrame, replay: Replay): Promise<void> {
+  const path = socketPath(frame.dataDir, "orchestrator");
+  const options = { signal: frame.stopping, onFailure: () => replay.orchestratorIs("away") };
+  return keepConnected(path, orchestratorContract, options, (connection) => ask(connection, frame, replay));
+}
+
+async function ask(
+  connection: Connection<typeof orchestratorContract>,
+  frame: ProcessFrame,
+  replay: Replay,
+): Promise<void> {
+  while (!frame.stopping.aborted) {
+    await connection.call.hello(
+      { contract: orchestratorContract.name, versions: [...orchestratorContract.versions] },
+      { timeoutMs: silenceMs },
+    );
+    replay.orchestratorIs("there");
+    await Promise.race([connection.closed, new Promise((resolve) => setTimeout(resolve, askEveryMs))]);
+    if (await isClosed(connection)) throw new RpcError("disconnected", "the orchestrator went away");
+  }
+}
+
+function isClosed(connection: Connection<typeof orchestratorContract>): Promise<boolean> {
+  return Promise.race([connection.closed.then(() => true), Promise.resolve(false)]);
+}
+
+function trim(dataDir: string, logger: Logger): void {
+  try {
+    trimLogs(paths.logs(dataDir));
+  } catch (error) {
+    logger.warn({ err: error }, "a log could not be trimmed");
+  }
+}
+
+function listenAddresses(config: NodeConfig): Record<string, string> {
+  const { ingress, ingressTls, egress } = config.mesh.listen;
+  return {
+    ingress,
+    ...(ingressTls === undefined ? {} : { "ingress-tls": ingressTls }),
+    egress,
+    ...(config.telemetry.listen === "off" ? {} : { "telemetry-listen": config.telemetry.listen }),
+  };
+}
+
+function endpointsOf(config: NodeConfig): Endpoint[] {
+  const { ingress, ingressTls } = config.mesh.listen;
+  const endpoints = [{ name: "GraphQL", url: `http://${reachable(ingress)}/graphql` }];
+  if (ingressTls !== undefined)
+    endpoints.push({ name: "GraphQL (TLS)", url: `https://${reachable(ingressTls)}/graphql` });
+  if (config.telemetry.listen !== "off") {
+    endpoints.push({ name: "Metrics", url: `http://${config.telemetry.listen}/metrics` });
+  }
+  return endpoints;
+}
+
+/** An address to connect to for one that is listened on: any address becomes this machine. */
+function reachable(listen: string): string {
+  const address = parseAddress(listen);
+  if (isLoopback(address) || (address.host !== "0.0.0.0" && address.host !== "::")) return listen;
+  return `127.0.0.1:${address.port}`;
+}

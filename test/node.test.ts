@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { request as secureRequest } from "node:https";
+import { test } from "node:test";
+import type { TLSSocket } from "node:tls";
+import { clock, freePorts, httpService, Load, NodeUnderTest, shop } from "@catalyst/harness";
+
+const both = "{ products { name reviews { rating product { name } } } }";
+const joined = {
+  products: [
+    { name: "Lamp", reviews: [{ rating: 5, product: { name: "Lamp" } }] },
+    { name: "Desk", reviews: [] },
+  ],
+};
+
+function getByHost(port: number, host: string, path: string, headers: Record<string, string> = {}) {
+  return new Promise<{ status: number; body: string; headers: Record<string, unknown> }>(
+    (resolve, reject) => {
+      const call = request(
+        { host: "127.0.0.1", port, path, headers: { host, ...headers } },
+        async (response) => {
+          let body = "";
+          response.setEncoding("utf8");
+          response.on("data", (chunk: string) => {
+            body += chunk;
+          });
+          await once(response, "end");
+          resolve({ status: response.statusCode ?? 0, body, headers: response.headers });
+        },
+      );
+      call.on("error", reject);
+      call.end();
+    },
+  );
+}
+
+test("a client queries two services, joined both ways, through Envoy", async () => {
+  await using services = await shop();
+  await using node = await NodeUnderTest.start({
+    services: [services.products.declaration, services.reviews.declaration],
+  });
+  await node.until("both are served", 15_000, async () =>
+    (await node.services()).every(({ state }) => state === "serving"),
+  );
+  const { status, body, headers } = await node.query(both);
+  assert.equal(status, 200);
+  assert.deepEqual(body, { data: joined });
+  assert.match(headers.get("x-request-id") ?? "", /^[0-9a-f-]{36}$/);
+  assert.equal(await node.stop(), 0);
+});
+
+test("services join and leave while the node runs, and no request fails", async () => {
+  await using services = await shop();
+  await using extra = await clock();
+  await using node = await NodeUnderTest.start({
+    services: [services.products.declaration, services.reviews.declaration],
+  });
+  await node.until("both are served", 15_000, async () =>
+    (await node.services()).every(({ state }) => state === "serving"),
+  );
+  const load = new Load({
+    url: node.endpoint,
+    body: () => JSON.stringify({ query: both }),
+    concurrency: 4,
+    judge: (status, text) => (status === 200 && !text.includes("errors") ? null : `${status} ${text}`),
+  });
+  for (let round = 0; round < 3; round++) {
+    const added = await node.addService(extra.declaration);
+    assert.deepEqual(added.activation, { envoy: "acknowledged", gateway: "serving", reason: null });
+    assert.deepEqual((await node.query("{ clock products { name } }")).body.data, {
+      clock: "12:00",
+      products: [{ name: "Lamp" }, { name: "Desk" }],
+    });
+    await node.removeService("clock");
+    assert.match((await node.query("{ clock }")).text, /Cannot query field/);
+  }
+  const outcomes = await load.stop();
+  assert.ok(outcomes.length > 50, `${outcomes.length} requests`);
+  assert.deepEqual(load.failures, []);
+});
+
+test("every service is reached by its Host, on ingress and on egress", async () => {
+  await using web = await httpService("web", (incoming, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end(
+      JSON.stringify({ url: incoming.url, id: incoming.headers["x-request-id"], headers: incoming.headers }),
+    );
+  });
+  await using node = await NodeUnderTest.start({ services: [web.declaration] });
+  for (const port of [node.ports.ingress, node.ports.egress]) {
+    const { status, body } = await getByHost(port, `web.${node.domain}`, "/a/b?c=d");
+    assert.equal(status, 200);
+    assert.equal(JSON.parse(body).url, "/a/b?c=d");
+    assert.match(JSON.parse(body).id, /^[0-9a-f-]{36}$/);
+    const unknown = await getByHost(port, `absent.${node.domain}`, "/");
+    assert.equal(unknown.status, 404);
+  }
+});
+
+test("a client cannot choose its request id or send headers that the node trusts", async () => {
+  await using web = await httpService("web", (incoming, response) => {
+    response.end(JSON.stringify(incoming.headers));
+  });
+  await using node = await NodeUnderTest.start({ services: [web.declaration] });
+  const { body } = await getByHost(node.ports.ingress, `web.${node.domain}`, "/", {
+    "x-request-id": "11111111-1111-4111-8111-111111111111",
+    "x-catalyst-scope": "node",
+    "x-jwt-sub": "mallory",
+    "x-forwarded-client-cert": "forged",
+  });
+  const seen = JSON.parse(body);
+  assert.notEqual(seen["x-request-id"], "11111111-1111-4111-8111-111111111111");
+  for (const name of ["x-catalyst-scope", "x-jwt-sub", "x-forwarded-client-cert"]) {
+    assert.equal(seen[name], undefined, name);
+  }
+});
+
+test("the TLS listener serves with a certificate that the node made itself", async () => {
+  const [port = 0] = await freePorts(1);
+  await using node = await NodeUnderTest.start({ flags: ["--ingress-tls", `127.0.0.1:${port}`] });
+  const [response, socket] = await new Promise<[IncomingMessage, TLSSocket]>((resolve, reject) => {
+    const call = secureRequest(
+      {
+        host: "127.0.0.1",
+        port,
+        path: "/graphql",
+        servername: `n1.${node.domain}`,
+        rejectUnauthorized: false,
+      },
+      (received) => resolve([received, received.socket as TLSSocket]),
+    );
+    call.on("error", reject);
+    call.end();
+  });
+  response.resume();
+  assert.ok((response.statusCode ?? 0) < 500);
+  assert.match(socket.getPeerCertificate().subjectaltname ?? "", new RegExp(`DNS:\\*\\.${node.domain}`));
+});
+
+test("health, readiness and metrics are served on loopback, for the whole node", async () => {
+  await using node = await NodeUnderTest.start();
+  const base = `http://127.0.0.1:${node.ports.telemetry}`;
+  assert.equal((await fetch(`${base}/healthz`)).status, 200);
+  assert.equal((await fetch(`${base}/readyz`)).status, 200);
+  const metrics = await (await fetch(`${base}/metrics`)).text();
+  for (const process of ["supervisor", "orchestrator", "gateway"]) {
+    assert.match(metrics, new RegExp(`process_resident_memory_bytes\\{process="${process}"`));
+  }
+  assert.match(metrics, /envoy_server_live\{process="envoy"/);
+  const families = metrics.match(/^# TYPE (\S+)/gm) ?? [];
+  assert.equal(new Set(families).size, families.length, "every family stands once");
+});
+
+test("a node that is asked to end leaves no process and no open port", async () => {
+  const node = await NodeUnderTest.start();
+  const pids = (await node.status()).details.children.map(({ pid }) => pid ?? 0);
+  assert.equal(await node.stop("SIGINT"), 0);
+  for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+  await assert.rejects(fetch(node.endpoint));
+  await node[Symbol.asyncDispose]();
+});
