@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
 
 /** Where a command's words go: data to stdout, talk to stderr. The only module that writes to either. */
@@ -35,18 +36,8 @@ export function createPrinter(options: { quiet?: boolean; plain?: boolean } = {}
   };
 }
 
-/** Cuts a line to what a terminal shows in one row, colours not counted. */
+/** A line as far as a terminal shows it in one row; one that is too long loses its colours with its end. */
 function clip(line: string, width: number): string {
-  let shown = 0;
-  let out = "";
-  for (const part of line.split(/(\x1b\[[0-9;]*m)/u)) {
-    if (part.startsWith("\x1b[")) {
-      out += part;
-      continue;
-    }
-    const room = Math.max(0, width - 1 - shown);
-    out += part.length > room ? part.slice(0, room) : part;
-    shown += part.length;
-  }
-  return out;
+  const plain = stripVTControlCharacters(line);
+  return plain.length < width ? line : plain.slice(0, width - 1);
 }

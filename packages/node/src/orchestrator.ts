@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { openDatabase } from "@catalyst/durable";
-import { compileSecret, defaultTlsSecret } from "@catalyst/envoy";
 import { orchestratorContract, type ServiceDeclaration, socketPath } from "@catalyst/rpc";
 import { Activator } from "./activation.ts";
 import { parseAddress } from "./address.ts";
@@ -110,16 +109,16 @@ async function keepCertificate(
   const { certificateFile, privateKeyFile } = frame.config.mesh.tls;
   if (certificateFile === undefined || privateKeyFile === undefined) {
     const made = await generatedCertificate(frame.dataDir, frame.config.node.domain);
-    proxies.publish(compileSecret(defaultTlsSecret, made));
+    proxies.putCertificate(made);
     return;
   }
   const files = { certificateFile, privateKeyFile };
-  proxies.publish(compileSecret(defaultTlsSecret, readCertificate(files)));
+  proxies.putCertificate(readCertificate(files));
   const watching = watchCertificate(
     files,
     frame.stopping,
     (certificate) => {
-      proxies.publish(compileSecret(defaultTlsSecret, certificate));
+      proxies.putCertificate(certificate);
       frame.logger.info({ file: certificateFile }, "the certificate was replaced");
     },
     (error) => frame.logger.warn({ err: error }, "the new certificate cannot be used; the old one stays"),

@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { parseEnvoyVersion } from "@catalyst/envoy";
 import { parseAddress } from "./address.ts";
 import { NodeError } from "./errors.ts";
 
@@ -48,8 +49,8 @@ export function findEnvoy(sources: EnvoySources, pinnedVersion: string): string 
 export async function envoyVersion(path: string): Promise<string> {
   try {
     const { stdout } = await run(path, ["--version"], { timeout: 10_000 });
-    const version = /version:\s*[0-9a-f]+\/([0-9]+\.[0-9]+\.[0-9]+[^/\s]*)\//.exec(stdout)?.[1];
-    if (version !== undefined) return version;
+    const version = parseEnvoyVersion(stdout);
+    if (version !== null) return version;
     throw new Error(`it printed ${JSON.stringify(stdout.slice(0, 200))}`);
   } catch (error) {
     throw new NodeError(

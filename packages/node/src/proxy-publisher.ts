@@ -1,4 +1,11 @@
-import { type MeshInput, MeshTranslation } from "@catalyst/envoy";
+import {
+  compileSecret,
+  defaultTlsSecret,
+  type KeyPair,
+  type MeshInput,
+  MeshTranslation,
+  type TranslationPlan,
+} from "@catalyst/envoy";
 import type { ProxyStatus, QuarantinedResource } from "@catalyst/rpc";
 import type { Logger, Metrics } from "@catalyst/telemetry";
 import {
@@ -32,6 +39,10 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   readonly #translation: MeshTranslation;
   /** The revision in which each service was last published. */
   readonly #revisions = new Map<string, number>();
+  /** Which service a resource belongs to, by the resource's name. */
+  readonly #owners = new Map<string, string>();
+  /** What is published together with the first services: an Envoy that returns must not be told less. */
+  #first: Resource[];
   #published = 0;
   #confirmed = 0;
   #confirming = false;
@@ -41,6 +52,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     this.#server = server;
     this.#journal = journal;
     this.#translation = translation;
+    this.#first = [...translation.node];
   }
 
   /** Listens for Envoy. Nothing is answered before something is published. */
@@ -76,18 +88,20 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   }
 
   put(entries: readonly ServiceEntry[]): void {
-    this.#publish(this.#translation.put(entries.map(({ service }) => service)));
+    this.#publish(this.#translation.plan({ put: entries.map(({ service }) => service) }));
     for (const { service } of entries) this.#revisions.set(service.name, this.#published);
   }
 
   remove(names: readonly string[]): void {
-    this.#publish(this.#translation.remove(names));
+    this.#publish(this.#translation.plan({ remove: names }));
     for (const name of names) this.#revisions.delete(name);
   }
 
-  /** Publishes a resource that belongs to no service, such as a certificate. */
-  publish(resource: Resource): void {
-    this.#publish({ upsert: [resource] });
+  /** Publishes the certificate of the TLS listener, with the services when none are published yet. */
+  putCertificate(certificate: KeyPair): void {
+    const secret = compileSecret(defaultTlsSecret, certificate);
+    if (this.#published === 0) this.#first.push(secret);
+    else this.#update({ upsert: [secret] });
   }
 
   async settled(timeoutMs: number): Promise<void> {
@@ -97,7 +111,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   observe(): (name: string) => ProxyState {
     const held = new Map<string, string>();
     for (const { name, message } of this.#server.quarantined()) {
-      const service = this.#translation.serviceOf(name);
+      const service = this.#owners.get(name);
       if (service !== undefined) held.set(service, message);
     }
     const connected = this.#server.proxies().length > 0;
@@ -127,7 +141,17 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     await this.#journal[Symbol.asyncDispose]();
   }
 
-  #publish(change: Change): void {
+  #publish(plan: TranslationPlan): void {
+    this.#update({ upsert: [...this.#first, ...plan.upsert], remove: plan.remove });
+    this.#first = [];
+    this.#translation.commit(plan);
+    for (const [service, resources] of plan.services) {
+      for (const { name } of resources ?? []) this.#owners.set(name, service);
+    }
+    for (const { name } of plan.remove) this.#owners.delete(name);
+  }
+
+  #update(change: Change): void {
     this.#published = this.#server.update(defaultKey, change);
     void this.#confirm();
   }

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const root = join(import.meta.dirname, "..");
+
+/** A fenced block, with what the comment before it says of it. */
+type Block = { readonly language: string; readonly text: string; readonly note: string | null };
+
+/**
+ * The blocks of a document. A comment before a block says how it is run: `<!-- file: NAME -->` writes it,
+ * `<!-- background: until COMMAND -->` starts it and waits until the command succeeds, `<!-- elsewhere: WHERE -->`
+ * leaves it to another test.
+ */
+function blocksOf(document: string): Block[] {
+  const pattern = /(?:<!-- (?<note>[^>]*?) -->\n)?```(?<language>[a-z]*)\n(?<text>[\s\S]*?)```/g;
+  return [...document.matchAll(pattern)].map(({ groups = {} }) => ({
+    language: groups["language"] ?? "",
+    text: groups["text"] ?? "",
+    note: groups["note"] ?? null,
+  }));
+}
+
+const environment = {
+  ...process.env,
+  PATH: `${join(process.execPath, "..")}:${process.env["PATH"]}`,
+  NO_COLOR: "1",
+};
+
+function shell(text: string, cwd: string): ChildProcess {
+  return spawn("bash", ["-e", "-o", "pipefail", "-c", text], {
+    cwd,
+    env: environment,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+}
+
+async function run(text: string, cwd: string): Promise<{ code: number; output: string }> {
+  const child = shell(text, cwd);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += chunk));
+  const timer = setTimeout(() => end(child, "SIGKILL"), 120_000);
+  const [code] = await once(child, "close");
+  clearTimeout(timer);
+  return { code: code ?? 1, output };
+}
+
+function end(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  } catch {
+    // it has ended
+  }
+}
+
+async function follow(path: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "catalyst-docs-"));
+  for (const name of ["node_modules", "package.json", "examples", "setup", "packages", ".tools"]) {
+    if (existsSync(join(root, name))) symlinkSync(join(root, name), join(folder, name));
+  }
+  const background: ChildProcess[] = [];
+  try {
+    for (const block of blocksOf(readFileSync(join(root, path), "utf8")))
+      await runBlock(block, folder, background);
+  } finally {
+    for (const child of background.reverse()) {
+      end(child, "SIGTERM");
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    }
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runBlock(block: Block, folder: string, background: ChildProcess[]): Promise<void> {
+  const [kind, rest = ""] = block.note?.split(/: (?:until )?(.*)/s) ?? [null];
+  if (kind === "elsewhere") return;
+  if (kind === "file") {
+    writeFileSync(join(folder, rest), block.text);
+    return;
+  }
+  if (block.language !== "sh") return;
+  if (kind !== "background") {
+    const { code, output } = await run(block.text, folder);
+    assert.equal(code, 0, `${block.text}\n${output}`);
+    return;
+  }
+  const child = shell(block.text, folder);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += chunk));
+  background.push(child);
+  const deadline = Date.now() + 60_000;
+  while ((await run(rest, folder)).code !== 0) {
+    assert.ok(Date.now() < deadline && child.exitCode === null, `${block.text}\n${output}`);
+    await sleep(100);
+  }
+}
+
+for (const path of [
+  "README.md",
+  "docs/how-to/run-a-node.md",
+  "docs/how-to/services.md",
+  "examples/README.md",
+]) {
+  test(`what ${path} tells a reader to type works`, () => follow(path));
+}
