@@ -1,0 +1,65 @@
+import {
+  type AccessLogFilterSchema,
+  type AccessLogSchema,
+  ComparisonFilter_Op,
+} from "@catalyst/xds/api/config/accesslog/v3/accesslog_pb";
+import { StdoutAccessLogSchema } from "@catalyst/xds/api/extensions/access_loggers/stream/v3/stream_pb";
+import type { AccessLogging } from "./mesh.ts";
+import { type Init, packed } from "./message.ts";
+
+type FilterInit = Init<typeof AccessLogFilterSchema>;
+
+/** One line of JSON for each request. The path is without its query, which may hold secrets. */
+const fields = {
+  time: "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+  level: "info",
+  process: "envoy",
+  msg: "request",
+  requestId: "%REQ(X-REQUEST-ID)%",
+  method: "%REQ(:METHOD)%",
+  host: "%REQ(X-FORWARDED-HOST?:AUTHORITY)%",
+  path: "%PATH(NQ:ORIG_OR_PATH)%",
+  protocol: "%PROTOCOL%",
+  status: "%RESPONSE_CODE%",
+  details: "%RESPONSE_CODE_DETAILS%",
+  flags: "%RESPONSE_FLAGS%",
+  durationMs: "%DURATION%",
+  service: "%UPSTREAM_CLUSTER%",
+  upstream: "%UPSTREAM_HOST%",
+  client: "%DOWNSTREAM_REMOTE_ADDRESS%",
+  bytesIn: "%BYTES_RECEIVED%",
+  bytesOut: "%BYTES_SENT%",
+};
+
+/** The access log of a listener, on Envoy's standard output, whatever that is: `/dev/stdout` opens no socket. */
+export function accessLog(listener: string, logging: AccessLogging): Init<typeof AccessLogSchema>[] {
+  if (logging === "none") return [];
+  const log: Init<typeof AccessLogSchema> = {
+    name: "envoy.access_loggers.stdout",
+    configType: {
+      case: "typedConfig",
+      value: packed(StdoutAccessLogSchema, {
+        accessLogFormat: {
+          case: "logFormat",
+          value: {
+            format: { case: "jsonFormat", value: { ...fields, listener } },
+            omitEmptyValues: true,
+          },
+        },
+      }),
+    },
+  };
+  return [logging === "all" ? log : { ...log, filter: failed }];
+}
+
+const failed: FilterInit = {
+  filterSpecifier: {
+    case: "statusCodeFilter",
+    value: {
+      comparison: {
+        op: ComparisonFilter_Op.GE,
+        value: { defaultValue: 500, runtimeKey: "catalyst.access_log.failure" },
+      },
+    },
+  },
+};

@@ -1,0 +1,109 @@
+import { encodeResource, type Resource } from "@catalyst/xds";
+import {
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  ClusterSchema,
+} from "@catalyst/xds/api/config/cluster/v3/cluster_pb";
+import { ClusterLoadAssignmentSchema } from "@catalyst/xds/api/config/endpoint/v3/endpoint_pb";
+import { HttpProtocolOptionsSchema } from "@catalyst/xds/api/extensions/upstreams/http/v3/http_protocol_options_pb";
+import type { Address, MeshInput } from "./mesh.ts";
+import { gatewayName, serviceHost } from "./mesh.ts";
+import { duration, fromAds, type Init, packed, socketAddress } from "./message.ts";
+import type { Endpoint, RoutedService } from "./service.ts";
+import { upstreamTls } from "./tls.ts";
+
+type ClusterInit = Init<typeof ClusterSchema>;
+type AssignmentInit = Init<typeof ClusterLoadAssignmentSchema>;
+
+/**
+ * Node closes a kept connection after 5 s. Closing first leaves no moment in which a request meets a
+ * connection that is being closed, which a POST would not survive.
+ */
+const keptMs = 4_000;
+
+const httpOptions = {
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packed(HttpProtocolOptionsSchema, {
+    commonHttpProtocolOptions: { idleTimeout: duration(keptMs) },
+    upstreamProtocolOptions: {
+      case: "explicitHttpConfig",
+      value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
+    },
+  }),
+};
+
+/** What every cluster has: limits that one bad service meets alone, and connections that notice a dead peer. */
+const base = {
+  connectTimeout: duration(1_500),
+  circuitBreakers: {
+    thresholds: [{ maxConnections: 8_192, maxPendingRequests: 1_024, maxRequests: 8_192, maxRetries: 64 }],
+  },
+  upstreamConnectionOptions: {
+    tcpKeepalive: { keepaliveProbes: 3, keepaliveTime: 30, keepaliveInterval: 10 },
+  },
+  typedExtensionProtocolOptions: httpOptions,
+} satisfies ClusterInit;
+
+/** A service's cluster and, where its addresses are known, its endpoints. */
+export function serviceCluster(service: RoutedService): Resource[] {
+  const { host, name, discovery, endpoints } = service;
+  const tls = upstreamTls(service);
+  const cluster: ClusterInit = {
+    ...base,
+    name: host,
+    altStatName: name,
+    ...(tls === null ? {} : { transportSocket: tls }),
+  };
+  const assignment = assign(host, endpoints);
+  if (discovery === "name") {
+    const resolved: ClusterInit = {
+      ...cluster,
+      clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.LOGICAL_DNS },
+      dnsLookupFamily: Cluster_DnsLookupFamily.ALL,
+      loadAssignment: assignment,
+    };
+    return [encodeResource(ClusterSchema, host, resolved)];
+  }
+  const discovered: ClusterInit = {
+    ...cluster,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: { edsConfig: fromAds },
+  };
+  return [
+    encodeResource(ClusterSchema, host, discovered),
+    encodeResource(ClusterLoadAssignmentSchema, host, assignment),
+  ];
+}
+
+/** The gateway's cluster: the service `graphql` of this node. */
+export function gatewayCluster({ domain, gateway }: MeshInput): Resource {
+  const host = serviceHost(gatewayName, domain);
+  return encodeResource(ClusterSchema, host, {
+    ...base,
+    name: host,
+    altStatName: gatewayName,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+    loadAssignment: {
+      clusterName: host,
+      endpoints: [{ lbEndpoints: [lbEndpoint(gateway)] }],
+    },
+  });
+}
+
+function assign(clusterName: string, endpoints: readonly Endpoint[]): AssignmentInit {
+  const priorities = [...new Set(endpoints.map(({ priority }) => priority))].sort((a, b) => a - b);
+  return {
+    clusterName,
+    endpoints: priorities.map((wanted) => ({
+      priority: wanted,
+      lbEndpoints: endpoints
+        .filter(({ priority }) => priority === wanted)
+        .map(({ address, port }) => lbEndpoint({ host: address, port })),
+    })),
+  };
+}
+
+function lbEndpoint(to: Address | { readonly socketPath: string }) {
+  const address =
+    "port" in to ? socketAddress(to) : { address: { case: "pipe" as const, value: { path: to.socketPath } } };
+  return { hostIdentifier: { case: "endpoint" as const, value: { address } } };
+}

@@ -1,0 +1,32 @@
+/**
+ * Why Envoy's configuration could not be made, or its state not be read.
+ *
+ * | code | what to do |
+ * |---|---|
+ * | `mesh_invalid` | correct the node's domain, name or addresses: the message names what is wrong |
+ * | `service_invalid` | correct the service's declaration: the message names it and what is wrong |
+ * | `service_unknown` | the service is not in force: `catalyst service list` shows those that are |
+ * | `plan_stale` | a fault of the caller: plans are committed in the order in which they were made |
+ * | `secret_invalid` | give the certificate chain and its unencrypted key as PEM |
+ * | `admin_unreachable` | Envoy is not running, or still starting: look at its log |
+ * | `admin_unexpected` | Envoy answered something else than expected: check its version |
+ */
+export type EnvoyErrorCode =
+  | "mesh_invalid"
+  | "service_invalid"
+  | "service_unknown"
+  | "plan_stale"
+  | "secret_invalid"
+  | "admin_unreachable"
+  | "admin_unexpected";
+
+/** The one error of this package. */
+export class EnvoyError extends Error {
+  override readonly name = "EnvoyError";
+  readonly code: EnvoyErrorCode;
+
+  constructor(code: EnvoyErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

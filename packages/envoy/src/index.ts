@@ -1,0 +1,9 @@
+/** From services to Envoy's configuration, purely and by differences; Envoy's bootstrap; and its administration. */
+export { type BootstrapOptions, bootstrap, xdsCluster } from "./bootstrap.ts";
+export { compileNode, compileService } from "./compile.ts";
+export { EnvoyError, type EnvoyErrorCode } from "./errors.ts";
+export type { LocalReplyCode } from "./local-reply.ts";
+export { type AccessLogging, type Address, defaultTlsSecret, type MeshInput, serviceHost } from "./mesh.ts";
+export { type EnvoyProcessOptions, envoyArguments, envoyRelease, parseEnvoyVersion } from "./process.ts";
+export { compileSecret, type KeyPair } from "./tls.ts";
+export { MeshTranslation, type ServiceChange, type TranslationPlan } from "./translation.ts";

@@ -1,0 +1,127 @@
+import { encodeResource, type Resource } from "@catalyst/xds";
+import { HttpProtocolOptions_HeadersWithUnderscoresAction } from "@catalyst/xds/api/config/core/v3/protocol_pb";
+import { ListenerSchema } from "@catalyst/xds/api/config/listener/v3/listener_pb";
+import { RouterSchema } from "@catalyst/xds/api/extensions/filters/http/router/v3/router_pb";
+import {
+  HttpConnectionManager_CodecType,
+  HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManagerSchema,
+} from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import { accessLog } from "./access-log.ts";
+import { localReplies } from "./local-reply.ts";
+import type { Address, MeshInput } from "./mesh.ts";
+import { duration, fromAds, type Init, packed, socketAddress } from "./message.ts";
+import { earlyHeaders, lowerCaseHost, scopeKeyBuilder, type Untrusted } from "./scope-key.ts";
+import { downstreamTls } from "./tls.ts";
+
+/** Where Envoy is listened to: clients plain, clients over TLS, and the node itself. */
+export type ListenerName = "ingress" | "ingress-tls" | "egress";
+
+/** What no caller may set: what Envoy, its policy filters and this node say about a request. */
+const untrusted: readonly Untrusted[] = [
+  { case: "prefix", value: "x-catalyst-" },
+  { case: "prefix", value: "x-envoy-" },
+  { case: "prefix", value: "x-jwt-" },
+  { case: "exact", value: "x-forwarded-client-cert" },
+];
+
+/** At the edge nothing came before: what a proxy in front would say is said by the client itself. */
+const untrustedAtEdge: readonly Untrusted[] = [
+  ...untrusted,
+  { case: "exact", value: "x-request-id" },
+  { case: "exact", value: "x-forwarded-host" },
+  { case: "exact", value: "x-forwarded-port" },
+  { case: "exact", value: "x-forwarded-prefix" },
+  { case: "exact", value: "forwarded" },
+];
+
+/** All listeners of a node. */
+export function listeners(mesh: MeshInput): Resource[] {
+  const { ingress, ingressTls, egress } = mesh.listen;
+  const made = [listener("ingress", ingress, mesh), listener("egress", egress, mesh)];
+  if (ingressTls !== undefined) made.push(listener("ingress-tls", ingressTls, mesh));
+  return made;
+}
+
+function listener(name: ListenerName, address: Address, mesh: MeshInput): Resource {
+  const typedConfig = packed(HttpConnectionManagerSchema, http(name, mesh));
+  return encodeResource(ListenerSchema, name, {
+    name,
+    address: socketAddress(address),
+    perConnectionBufferLimitBytes: 256 * 1024,
+    filterChains: [
+      {
+        filters: [
+          {
+            name: "envoy.filters.network.http_connection_manager",
+            configType: { case: "typedConfig", value: typedConfig },
+          },
+        ],
+        ...(name === "ingress-tls" ? { transportSocket: downstreamTls(mesh) } : {}),
+        transportSocketConnectTimeout: duration(10_000),
+      },
+    ],
+  });
+}
+
+/**
+ * How a listener treats HTTP. Every Host selects a scope; egress serves services alone, ingress also the node.
+ * Streams may be silent for an hour; how soon an answer begins is a matter of each service's route.
+ */
+function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionManagerSchema> {
+  const edge = name !== "egress";
+  const outside = edge ? "node" : "nothing";
+  return {
+    statPrefix: name,
+    ...hardening,
+    useRemoteAddress: edge,
+    generateRequestId: true,
+    preserveExternalRequestId: !edge,
+    alwaysSetRequestIdInResponse: true,
+    earlyHeaderMutationExtensions: [earlyHeaders(mesh.domain, outside, edge ? untrustedAtEdge : untrusted)],
+    routeSpecifier: {
+      case: "scopedRoutes",
+      value: {
+        name,
+        scopeKeyBuilder,
+        configSpecifier: { case: "scopedRds", value: { scopedRdsConfigSource: fromAds } },
+      },
+    },
+    httpFilters: [lowerCaseHost(mesh.domain, outside), router],
+    upgradeConfigs: [{ upgradeType: "websocket" }],
+    accessLog: accessLog(name, mesh.accessLog ?? "all"),
+    localReplyConfig: localReplies,
+  };
+}
+
+const router = {
+  name: "envoy.filters.http.router",
+  configType: { case: "typedConfig" as const, value: packed(RouterSchema, {}) },
+};
+
+/** What every listener does against malformed, oversized, slow and misleading requests. */
+const hardening = {
+  codecType: HttpConnectionManager_CodecType.AUTO,
+  serverName: "catalyst",
+  normalizePath: true,
+  mergeSlashes: true,
+  pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
+  stripTrailingHostDot: true,
+  forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,
+  maxRequestHeadersKb: 64,
+  requestHeadersTimeout: duration(10_000),
+  streamIdleTimeout: duration(3_600_000),
+  streamFlushTimeout: duration(60_000),
+  commonHttpProtocolOptions: {
+    idleTimeout: duration(300_000),
+    maxHeadersCount: 100,
+    headersWithUnderscoresAction: HttpProtocolOptions_HeadersWithUnderscoresAction.DROP_HEADER,
+  },
+  http2ProtocolOptions: {
+    maxConcurrentStreams: 100,
+    initialStreamWindowSize: 256 * 1024,
+    initialConnectionWindowSize: 1024 * 1024,
+    allowConnect: true,
+  },
+} satisfies Init<typeof HttpConnectionManagerSchema>;

@@ -1,0 +1,75 @@
+import { isIP } from "node:net";
+import { EnvoyError } from "./errors.ts";
+
+/** Where something listens: an IP address and a port. */
+export type Address = { readonly host: string; readonly port: number };
+
+/** What Envoy writes to its standard output about requests: each one, those that failed in the node, or none. */
+export type AccessLogging = "all" | "failures" | "none";
+
+/** What all of a node's Envoy resources are made from, besides its services. */
+export type MeshInput = {
+  /** The organisation's trust domain: a DNS name in lower case with at least two labels. */
+  readonly domain: string;
+  /** The node's name, a DNS label; it is told to callers that ask for nothing in particular. */
+  readonly node: string;
+  readonly listen: {
+    readonly ingress: Address;
+    /** Absent: no TLS listener. */
+    readonly ingressTls?: Address | undefined;
+    readonly egress: Address;
+  };
+  /** Where the gateway takes GraphQL, plain HTTP. */
+  readonly gateway: { readonly socketPath: string } | Address;
+  /** Name of the secret with the TLS listener's certificate. Default {@link defaultTlsSecret}. */
+  readonly tlsSecretName?: string | undefined;
+  /** Default `all`. */
+  readonly accessLog?: AccessLogging | undefined;
+  /** How long the gateway may take until its answer begins, in ms. Default 60,000. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** Certificates that services with https URLs are checked against, PEM. Default: Node's own list. */
+  readonly upstreamTrustPem?: string | undefined;
+};
+
+/** Name of the TLS listener's secret unless the mesh says otherwise. */
+export const defaultTlsSecret = "ingress";
+
+/** The reserved service name of the gateway. */
+export const gatewayName = "graphql";
+
+const domainName =
+  /^(?=.{1,200}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/;
+const label = /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** The Host of a service: `products` is reached at `products.<domain>`. */
+export function serviceHost(name: string, domain: string): string {
+  return `${name}.${domain}`;
+}
+
+/**
+ * Refuses a mesh whose names or addresses Envoy must not see: they become part of expressions and messages.
+ * Throws {@link EnvoyError} `mesh_invalid`.
+ */
+export function checkMesh(mesh: MeshInput): void {
+  const refuse = (problem: string): never => {
+    throw new EnvoyError("mesh_invalid", problem);
+  };
+  if (!domainName.test(mesh.domain))
+    refuse(`${JSON.stringify(mesh.domain)} is not a domain of two labels or more`);
+  if (!label.test(mesh.node)) refuse(`${JSON.stringify(mesh.node)} is not a node's name`);
+  const { ingress, ingressTls, egress } = mesh.listen;
+  for (const [name, address] of Object.entries({ ingress, ingressTls, egress })) {
+    if (address !== undefined) checkAddress(name, address);
+  }
+  if ("port" in mesh.gateway) checkAddress("gateway", mesh.gateway);
+}
+
+/** Whether a text is one DNS label in lower case. */
+export function isLabel(text: string): boolean {
+  return label.test(text);
+}
+
+function checkAddress(name: string, { host, port }: Address): void {
+  if (isIP(host) !== 0 && Number.isInteger(port) && port >= 0 && port <= 65_535) return;
+  throw new EnvoyError("mesh_invalid", `${name}: ${host}:${port} is not an IP address and a port`);
+}

@@ -1,0 +1,96 @@
+import type { HeaderMutationSchema as MutationSchema } from "@catalyst/xds/api/config/common/mutation_rules/v3/mutation_rules_pb";
+import { HeaderValueOption_HeaderAppendAction } from "@catalyst/xds/api/config/core/v3/base_pb";
+import type { TypedExtensionConfigSchema } from "@catalyst/xds/api/config/core/v3/extension_pb";
+import { LuaSchema } from "@catalyst/xds/api/extensions/filters/http/lua/v3/lua_pb";
+import type {
+  HttpFilterSchema,
+  ScopedRoutes_ScopeKeyBuilderSchema,
+} from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import { HeaderMutationSchema } from "@catalyst/xds/api/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb";
+import { type Init, packed } from "./message.ts";
+
+/** Carries the scope's key from the first look at the headers to the choice of the scope; never leaves Envoy. */
+export const scopeHeader = "x-catalyst-scope";
+
+/** Key of what ingress serves outside the domain. Without dots, so that no Host of the domain equals it. */
+export const nodeScope = "node";
+/** Key of Hosts that have upper-case letters: keys are compared byte for byte, Hosts are not. */
+export const mixedCaseScope = "mixed-case";
+/** A key that no scope has. */
+const noScope = "none";
+
+/** The filter that is on in the mixed-case scope alone. */
+export const lowerCaseFilter = "catalyst.lower-case-host";
+
+/** A header that a client may set but nobody may trust, by its name or by the beginning of its name. */
+export type Untrusted = { readonly case: "exact" | "prefix"; readonly value: string };
+
+/**
+ * The first look at a request: removes what callers must not set, and computes the key: the Host when it is of
+ * the domain, else `fallback`. The domain was checked, so it cannot end the expression's string.
+ */
+export function earlyHeaders(
+  domain: string,
+  outside: "node" | "nothing",
+  untrusted: readonly Untrusted[],
+): Init<typeof TypedExtensionConfigSchema> {
+  const fallback = outside === "node" ? nodeScope : noScope;
+  const inside = `request.host.endsWith('.${domain}') || request.host.contains('.${domain}:')`;
+  const key = `request.host.matches('[A-Z]') ? '${mixedCaseScope}' : (${inside}) ? request.host : '${fallback}'`;
+  const mutations: Init<typeof MutationSchema>[] = untrusted.map((matchPattern) => ({
+    action: { case: "removeOnMatch", value: { keyMatcher: { matchPattern } } },
+  }));
+  mutations.push({
+    action: {
+      case: "append",
+      value: {
+        appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+        header: { key: scopeHeader, value: `%CEL(${key})%` },
+      },
+    },
+  });
+  return {
+    name: "envoy.http.early_header_mutation.header_mutation",
+    typedConfig: packed(HeaderMutationSchema, { mutations }),
+  };
+}
+
+/** The key of a request's scope: what the header says, without the port. */
+export const scopeKeyBuilder: Init<typeof ScopedRoutes_ScopeKeyBuilderSchema> = {
+  fragments: [
+    {
+      type: {
+        case: "headerValueExtractor",
+        value: {
+          name: scopeHeader,
+          elementSeparator: ":",
+          extractType: { case: "index", value: 0 },
+        },
+      },
+    },
+  ],
+};
+
+/** The filter of the mixed-case scope. It costs nothing elsewhere: it is off unless a route turns it on. */
+export function lowerCaseHost(domain: string, outside: "node" | "nothing"): Init<typeof HttpFilterSchema> {
+  const code = `
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local host = string.lower(headers:get(":authority"))
+  local name = string.match(host, "^[^:]*")
+  local suffix = ".${domain}"
+  headers:replace(":authority", host)
+  headers:replace("${scopeHeader}", string.sub(name, -#suffix) == suffix and name or "${outside === "node" ? nodeScope : noScope}")
+  handle:clearRouteCache()
+end`;
+  return {
+    name: lowerCaseFilter,
+    disabled: true,
+    configType: {
+      case: "typedConfig",
+      value: packed(LuaSchema, {
+        sourceCodes: { [lowerCaseFilter]: { specifier: { case: "inlineString", value: code } } },
+      }),
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { encodeResource, type Resource } from "@catalyst/xds";
+import type { RouteSchema } from "@catalyst/xds/api/config/route/v3/route_components_pb";
+import { FilterConfigSchema } from "@catalyst/xds/api/config/route/v3/route_components_pb";
+import { ScopedRouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/scoped_route_pb";
+import { LuaPerRouteSchema } from "@catalyst/xds/api/extensions/filters/http/lua/v3/lua_pb";
+import { gatewayName, type MeshInput, serviceHost } from "./mesh.ts";
+import { duration, type Init, packed } from "./message.ts";
+import { lowerCaseFilter, mixedCaseScope, nodeScope, scopeHeader } from "./scope-key.ts";
+import { graphqlPath, type PathRule, type RoutedService } from "./service.ts";
+
+type RouteInit = Init<typeof RouteSchema>;
+type Action = Extract<NonNullable<RouteInit["action"]>, { case: "route" }>["value"];
+
+const defaultGatewayTimeoutMs = 60_000;
+
+/** The scope of a service: its Host on every listener. */
+export function serviceScope(service: RoutedService): Resource {
+  const to: Action = {
+    ...upstream(service.host, service.timeoutMs),
+    hostRewriteSpecifier: { case: "hostRewriteLiteral", value: service.authority },
+    appendXForwardedHost: true,
+  };
+  return scope(
+    service.host,
+    service.paths.map((rule) => route(rule, to)),
+  );
+}
+
+/** The gateway at its own Host. */
+export function gatewayScope(mesh: MeshInput): Resource {
+  const host = serviceHost(gatewayName, mesh.domain);
+  return scope(host, [route({ kind: "prefix", path: "/", to: null }, toGateway(mesh))]);
+}
+
+/** What ingress serves at any Host outside the domain: the GraphQL endpoint, and a word of help. */
+export function anyHostScope(mesh: MeshInput): Resource {
+  const help =
+    `Nothing is served at this path of node ${mesh.node}. The GraphQL endpoint is ${graphqlPath}; ` +
+    `a service answers at the Host <service>.${mesh.domain}.`;
+  return scope(nodeScope, [
+    route({ kind: "exact", path: graphqlPath, to: null }, toGateway(mesh)),
+    {
+      match: { pathSpecifier: { case: "prefix", value: "/" } },
+      action: {
+        case: "directResponse",
+        value: { status: 404, body: { specifier: { case: "inlineString", value: help } } },
+      },
+    },
+  ]);
+}
+
+/** Where Hosts with upper-case letters arrive: the filter writes them in lower case and chooses the scope anew. */
+export function anyCaseScope(): Resource {
+  return scope(mixedCaseScope, [
+    {
+      match: { pathSpecifier: { case: "prefix", value: "/" } },
+      action: { case: "directResponse", value: { status: 404 } },
+      typedPerFilterConfig: {
+        [lowerCaseFilter]: packed(FilterConfigSchema, {
+          config: packed(LuaPerRouteSchema, { override: { case: "name", value: lowerCaseFilter } }),
+        }),
+      },
+    },
+  ]);
+}
+
+function toGateway(mesh: MeshInput): Action {
+  const timeoutMs = mesh.requestTimeoutMs ?? defaultGatewayTimeoutMs;
+  return upstream(serviceHost(gatewayName, mesh.domain), timeoutMs);
+}
+
+/**
+ * No limit on the whole response, or streams and long downloads would be cut; the answer must begin within
+ * `timeoutMs` of the complete request. Tried again is only what has not left this Envoy.
+ */
+function upstream(cluster: string, timeoutMs: number): Action {
+  return {
+    clusterSpecifier: { case: "cluster", value: cluster },
+    timeout: duration(0),
+    retryPolicy: {
+      retryOn: "connect-failure,refused-stream,reset-before-request",
+      numRetries: 2,
+      perTryTimeout: duration(timeoutMs),
+    },
+  };
+}
+
+function route(rule: PathRule, action: Action): RouteInit {
+  const match =
+    rule.kind === "exact"
+      ? { case: "path" as const, value: rule.path }
+      : { case: "prefix" as const, value: rule.path };
+  return {
+    match: { pathSpecifier: match },
+    action: { case: "route", value: rule.to === null ? action : { ...action, prefixRewrite: rule.to } },
+  };
+}
+
+function scope(name: string, routes: RouteInit[]): Resource {
+  return encodeResource(ScopedRouteConfigurationSchema, name, {
+    name,
+    key: { fragments: [{ type: { case: "stringKey", value: name } }] },
+    routeConfiguration: {
+      name,
+      requestHeadersToRemove: [scopeHeader],
+      virtualHosts: [{ name, domains: ["*"], routes }],
+    },
+  });
+}
