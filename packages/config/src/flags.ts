@@ -31,7 +31,7 @@ export function addFlags(command: Command, definition: ConfigDefinition): void {
   command.parseOptions = (argv) => {
     const scan = scanFlags(definition, argv);
     const { operands, unknown } = commander([...scan.rest]);
-    const split = splitUnknown(unknown, command.registeredArguments.length - operands.length);
+    const split = splitUnknown(unknown);
     own.set(definition, [...scan.given, ...split.flags]);
     return { operands: [...operands, ...split.operands], unknown: split.help };
   };
@@ -72,12 +72,9 @@ export function scanFlags(
 
 /**
  * What commander could not place: unknown flags, requests for help, and operands that come after an unknown flag.
- * The word after an unknown flag is taken for its value, unless the command still lacks operands.
+ * The word after an unknown flag is taken for its value.
  */
-function splitUnknown(
-  words: readonly string[],
-  missingOperands: number,
-): { flags: GivenFlag[]; operands: string[]; help: string[] } {
+function splitUnknown(words: readonly string[]): { flags: GivenFlag[]; operands: string[]; help: string[] } {
   const flags: GivenFlag[] = [];
   const operands: string[] = [];
   const help: string[] = [];
@@ -93,8 +90,7 @@ function splitUnknown(
       const { flag, value } = splitWord(word);
       flags.push(value === undefined ? { flag } : { flag, value });
       const next = words[index + 1];
-      const isValue = value === undefined && next !== undefined && !next.startsWith("-");
-      if (isValue && operands.length >= missingOperands) index++;
+      if (value === undefined && next !== undefined && !next.startsWith("-")) index++;
     }
   }
   return { flags, operands, help };

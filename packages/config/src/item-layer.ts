@@ -1,6 +1,7 @@
 import { Assembly } from "./assembly.ts";
 import { makeFault, type Report, type Source } from "./fault.ts";
 import { type Pair, readPairs } from "./item-text.ts";
+import { nearest } from "./nearest.ts";
 import { itemKey, type Raw } from "./raw.ts";
 import { quote, readJsonText, readText } from "./text-value.ts";
 import type { ConfigNode, KeyedListNode, SectionNode } from "./tree.ts";
@@ -25,6 +26,15 @@ function assemble(node: KeyedListNode, pairs: readonly Pair[], source: Source, r
   const name = pairs.find((pair) => pair.path === node.by)?.text ?? "";
   for (const pair of pairs) {
     const field = fieldAt(node.item, pair.path);
+    if (field === undefined && mayBeSecret(node, pair.path)) {
+      const hint = "put values that hold commas in double quotes";
+      report(
+        makeFault(itemKey(node.key, name), source, "has a name that is not known, and not shown here", {
+          hint,
+        }),
+      );
+      continue;
+    }
     const key = `${itemKey(node.key, name)}.${pair.path}`;
     const value = { text: pair.text, key, source, secret: field?.secret ?? holdsSecret(node.item) };
     const path = pair.path.split(".");
@@ -35,6 +45,11 @@ function assemble(node: KeyedListNode, pairs: readonly Pair[], source: Source, r
     if (!added) report(makeFault(key, source, "is given twice in one item"));
   }
   return item.raw();
+}
+
+/** In `token=a,b=c` the name `b` is a piece of a secret that should have been quoted; a misspelt name is not. */
+function mayBeSecret(node: KeyedListNode, path: string): boolean {
+  return holdsSecret(node.item) && nearest(path, node.item.fields.keys()) === undefined;
 }
 
 function pairKind(field: ConfigNode | undefined): ValueKind {

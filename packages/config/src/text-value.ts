@@ -34,7 +34,10 @@ export function readText(value: TextValue, report: Report): Raw {
 /** Reads a text that holds JSON. */
 export function readJsonText(value: Omit<TextValue, "kind">, report: Report): Raw {
   const json = { text: value.text, key: value.key, at: () => value.source };
-  return readJson(json, report).raw ?? { kind: "refused", source: value.source };
+  const told: Report = value.secret
+    ? ({ key, source }) => report(makeFault(key, source, "is not JSON"))
+    : report;
+  return readJson(json, told).raw ?? { kind: "refused", source: value.source };
 }
 
 function refuse(value: TextValue, problem: string, report: Report): Raw {

@@ -101,7 +101,7 @@ function keyedNode(
   if (key?.kind !== "leaf" || key.value !== "string" || key.presence !== "required" || key.secret) {
     throw new ConfigError("schema_unsupported", common.key, `its key "${by}" is not a required text`);
   }
-  if (common.presence === "optional" || JSON.stringify(common.fallback) !== "[]") {
+  if (JSON.stringify(common.fallback) !== "[]") {
     throw new ConfigError(
       "schema_unsupported",
       common.key,
