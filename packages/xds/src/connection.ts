@@ -69,7 +69,8 @@ export class Connection {
   }
 
   isSettled(revision: number): boolean {
-    return isSettled(this.#stream, revision, this.#context.clock());
+    const published = this.#joined?.published;
+    return !published || isSettled(this.#stream, revision, published, this.#context.clock());
   }
 
   status(): ProxyStatus | undefined {

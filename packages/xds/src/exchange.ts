@@ -41,7 +41,7 @@ export function receive(
   const effects = takeAnswer(sub, request, now);
   const dropped = takeInterest(sub, request.interest, first, view);
   const removed = dropped.filter((name) => !view.entry({ type: sub.type.url, name }));
-  if (view.revision > 0 && removed.length > 0) effects.push(acknowledged(sub, [], removed));
+  if (view.revision > 0 && removed.length > 0) effects.push(acknowledged(sub, [], removed, []));
   return effects;
 }
 
@@ -58,7 +58,11 @@ function takeAnswer(sub: Subscription, request: DiscoveryRequest, now: number): 
 export function accept(sub: Subscription, batch: Batch): Acknowledged {
   const upsert: Entry[] = [];
   const removed: string[] = [];
+  const replaced: Entry[] = [];
   for (const [name, entry] of batch) {
+    const before = sub.held.get(name);
+    if (before) replaced.push(before);
+    sub.unsure.delete(name);
     if (!entry) {
       sub.held.delete(name);
       removed.push(name);
@@ -67,7 +71,7 @@ export function accept(sub: Subscription, batch: Batch): Acknowledged {
       upsert.push(entry);
     }
   }
-  return acknowledged(sub, upsert, removed);
+  return acknowledged(sub, upsert, removed, replaced);
 }
 
 /**
@@ -81,21 +85,26 @@ function reject(sub: Subscription, { batch, revision }: Outstanding, message: st
   const [name, other] = names;
   if (name === undefined) return effects;
   if (other !== undefined) {
-    for (const each of names) markPending(sub, each, revision, true);
+    for (const [each, entry] of batch) {
+      markPending(sub, each, revision, true);
+      sub.unsure.set(each, [...(sub.unsure.get(each) ?? []), entry]);
+    }
     sub.trials.unshift(...splitRejected(names, message));
     return effects;
   }
   const entry = batch.get(name);
   if (!entry) return [...effects, accept(sub, batch)];
-  markPending(sub, name, revision);
   const { version } = entry.resource;
+  const unsure = sub.unsure.get(name)?.filter((other) => other?.resource.version !== version) ?? [];
+  if (unsure.length === 0) sub.unsure.delete(name);
+  markPending(sub, name, revision, unsure.length > 0);
   const versions = new Set([...(sub.quarantine.get(name)?.versions ?? []), version]);
   const cause: Quarantined = { version, versions, message, since: now };
   sub.quarantine.set(name, cause);
   return [...effects, { kind: "quarantined", type: sub.type.url, name, cause }];
 }
 
-/** What can be sent next. `waiting` says that something else is held back for the order's sake. */
+/** What can be sent next. `waiting` says that a resource is held back for the order's sake. */
 export type Selection = {
   readonly batch: Batch;
   readonly confirmed: readonly Entry[];
@@ -135,7 +144,7 @@ function selectAmong(
     const readiness = entry ? gate.upsert(entry) : gate.remove(name);
     if (readiness === "blocked") sub.blocked.add(name);
     else sub.blocked.delete(name);
-    waiting ||= readiness === "waiting";
+    waiting ||= entry !== undefined && readiness === "waiting";
     if (readiness !== "ready") continue;
     const size = (entry?.resource.body.length ?? 0) + name.length;
     if (!whole && batch.size > 0 && bytes + size > maxBytes) break;
@@ -191,6 +200,7 @@ export function acknowledged(
   sub: Subscription,
   upsert: readonly Entry[],
   removed: readonly string[],
+  replaced: readonly Entry[],
 ): Acknowledged {
-  return { kind: "acknowledged", type: sub.type.url, upsert, removed };
+  return { kind: "acknowledged", type: sub.type.url, upsert, removed, replaced };
 }

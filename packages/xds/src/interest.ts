@@ -89,6 +89,7 @@ function dropUncovered(sub: Subscription): string[] {
 function drop(sub: Subscription, name: string): boolean {
   if (covers(sub, name)) return false;
   sub.quarantine.delete(name);
+  sub.unsure.delete(name);
   settle(sub, name);
   return sub.held.delete(name);
 }

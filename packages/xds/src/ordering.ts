@@ -2,7 +2,7 @@ import type { Gate, Readiness } from "./exchange.ts";
 import { NameMap } from "./name-map.ts";
 import type { ResourceName } from "./resource.ts";
 import type { TypeTable } from "./resource-type.ts";
-import { covers, type Subscription, type View } from "./subscription.ts";
+import { covers, type Subscription, surelyHas, type View } from "./subscription.ts";
 import type { Entry } from "./table.ts";
 
 /** What make-before-break looks at: the subscriptions of one stream, and what the client is about to ask for. */
@@ -10,7 +10,7 @@ export type Order = {
   readonly types: TypeTable;
   readonly subscriptions: ReadonlyMap<string, Subscription>;
   /** Resources that acknowledged ones name and the client has not got yet, with the time (ms) to stop waiting. */
-  readonly awaited: NameMap<number>;
+  readonly awaited: NameMap<{ readonly name: ResourceName; readonly deadline: number }>;
   /** Until when (ms) a client that reconnected may still declare what it has. */
   readonly declaredBy: number;
 };
@@ -77,13 +77,13 @@ function isMade(
   const held = target.held.get(name.name);
   const published = view.entry(name);
   if (!published && !held) return "ready";
-  const fresh =
-    held !== undefined &&
-    (held.revision >= entry.revision || held.resource.version === published?.resource.version);
-  if (!fresh) {
+  const known = held !== undefined && held.revision > 0;
+  const has = known && surelyHas(target, name.name);
+  const sameVersion = held?.resource.version === published?.resource.version;
+  if (!has || (held.revision < entry.revision && !sameVersion)) {
     const stuck = target.quarantine.has(name.name) || target.blocked.has(name.name);
-    if (!stuck) return "waiting";
-    if (!held) return "blocked";
+    if (!stuck || (known && target.unsure.has(name.name))) return "waiting";
+    if (!has) return "blocked";
   }
   return worst(held?.references ?? [], (next) => isFollowed(order, target, next, now));
 }
@@ -91,9 +91,9 @@ function isMade(
 /** Whether the client has got what it asks for by itself once it has a resource of `source`. */
 function isFollowed(order: Order, source: Subscription, name: ResourceName, now: number): Readiness {
   const target = order.subscriptions.get(name.type);
-  if (target && (target.type.rank <= source.type.rank || target.held.has(name.name))) return "ready";
-  if (target?.quarantine.has(name.name)) return "blocked";
-  return (order.awaited.get(name) ?? 0) > now ? "waiting" : "ready";
+  if (target && (target.type.rank <= source.type.rank || surelyHas(target, name.name))) return "ready";
+  if (target?.quarantine.has(name.name) || target?.blocked.has(name.name)) return "blocked";
+  return (order.awaited.get(name)?.deadline ?? 0) > now ? "waiting" : "ready";
 }
 
 /**
@@ -108,10 +108,11 @@ function heldReferences({ subscriptions }: Order): NameMap<Readiness> {
     }
   };
   for (const sub of subscriptions.values()) {
+    const stuck = (name: string) => sub.blocked.has(name) || sub.quarantine.has(name);
+    const readiness = (name: string) => (stuck(name) ? "blocked" : "waiting");
     for (const name of sub.quarantine.keys()) note(sub.held.get(name), "blocked");
-    for (const name of sub.pending.keys()) {
-      note(sub.held.get(name), sub.blocked.has(name) ? "blocked" : "waiting");
-    }
+    for (const name of sub.pending.keys()) note(sub.held.get(name), readiness(name));
+    for (const [name, entries] of sub.unsure) for (const entry of entries) note(entry, readiness(name));
     for (const [name, entry] of sub.outstanding?.batch ?? []) {
       note(sub.held.get(name), "waiting");
       note(entry, "waiting");

@@ -4,7 +4,9 @@ import { NameMap } from "./name-map.ts";
 import { createGates, type Order } from "./ordering.ts";
 import type { TypeTable } from "./resource-type.ts";
 import {
+  type Acknowledged,
   type Batch,
+  covers,
   createSubscription,
   type Effect,
   markPending,
@@ -13,7 +15,7 @@ import {
   settle,
   type View,
 } from "./subscription.ts";
-import type { Entry, Plan } from "./table.ts";
+import type { Plan } from "./table.ts";
 
 /** What bounds a stream. Times in ms. */
 export type StreamLimits = {
@@ -69,21 +71,29 @@ export function createStream(
 export function step(stream: Stream, event: StreamEvent, view: View, now: number): Effect[] {
   const effects: Effect[] = [];
   if (event.kind === "request") effects.push(...takeRequest(stream, event.request, view, now));
-  if (event.kind === "published") for (const sub of stream.ranked) publish(sub, event.plan);
+  if (event.kind === "published") takePlan(stream, event.plan);
   if (event.kind === "tick") effects.push(...takeTick(stream, now));
   if (effects.some(({ kind }) => kind === "close")) return effects;
   return [...effects, ...pump(stream, view, now)];
 }
 
 /** Whether nothing of `revision` or older is on its way to the client, what quarantine blocks aside. */
-export function isSettled(stream: Stream, revision: number, now: number): boolean {
+export function isSettled(stream: Stream, revision: number, view: View, now: number): boolean {
   if (revision === 0) return true;
-  for (const deadline of stream.awaited.values()) if (deadline > now) return false;
+  for (const { name, deadline } of stream.awaited.values()) {
+    const sub = stream.subscriptions.get(name.type);
+    if (deadline > now && view.entry(name) && !(sub && covers(sub, name.name))) return false;
+  }
   for (const { outstanding, pending, blocked } of stream.ranked) {
     if (outstanding && outstanding.revision <= revision) return false;
     for (const [name, since] of pending) if (since <= revision && !blocked.has(name)) return false;
   }
   return true;
+}
+
+function takePlan(stream: Stream, plan: Plan): void {
+  for (const sub of stream.ranked) publish(sub, plan);
+  for (const { resource } of plan.remove) stream.owed.delete(resource);
 }
 
 function takeRequest(stream: Stream, request: DiscoveryRequest, view: View, now: number): Effect[] {
@@ -99,7 +109,7 @@ function takeRequest(stream: Stream, request: DiscoveryRequest, view: View, now:
       if (stream.owed.has({ type: sub.type.url, name })) markPending(sub, name, view.revision, true);
     }
   }
-  for (const effect of effects) if (effect.kind === "acknowledged") follow(stream, sub, effect.upsert, now);
+  for (const effect of effects) if (effect.kind === "acknowledged") follow(stream, sub, effect, now);
   return effects;
 }
 
@@ -114,20 +124,22 @@ function countNames(stream: Stream): number {
   return stream.ranked.reduce((sum, { names }) => sum + names.size, 0);
 }
 
-/** The client now has `entries`: it has them no longer to wait for, and will ask for what they name. */
-function follow(stream: Stream, sub: Subscription, entries: readonly Entry[], now: number): void {
-  for (const { resource, references } of entries) {
+/** The client has something new: it asks for what that names, and no longer for what it had before names. */
+function follow(stream: Stream, sub: Subscription, effect: Acknowledged, now: number): Acknowledged {
+  for (const { references } of effect.replaced) for (const name of references) stream.awaited.delete(name);
+  for (const { resource, references } of effect.upsert) {
     stream.awaited.delete(resource);
     for (const name of references) {
       if (stream.types.of(name.type).rank <= sub.type.rank) continue;
       if (stream.subscriptions.get(name.type)?.held.has(name.name)) continue;
-      stream.awaited.set(name, now + stream.limits.patienceMs);
+      stream.awaited.set(name, { name, deadline: now + stream.limits.patienceMs });
     }
   }
+  return effect;
 }
 
 function takeTick(stream: Stream, now: number): Effect[] {
-  stream.awaited.prune((deadline) => deadline <= now);
+  stream.awaited.prune(({ deadline }) => deadline <= now);
   const late = stream.ranked.some(
     ({ outstanding }) => outstanding && now - outstanding.since > stream.limits.ackTimeoutMs,
   );
@@ -144,14 +156,13 @@ function pump(stream: Stream, view: View, now: number): Effect[] {
     for (const sub of stream.ranked) {
       if (sub.outstanding || (sub.pending.size === 0 && sub.responses > 0)) continue;
       const { batch, confirmed, waiting } = select(sub, view, gates(sub), stream.limits.maxResponseBytes);
-      if (confirmed.length > 0) silent.push(acknowledged(sub, confirmed, []));
-      follow(stream, sub, confirmed, now);
-      if (sub.responses === 0 && waiting) continue;
+      if (confirmed.length > 0) silent.push(follow(stream, sub, acknowledged(sub, confirmed, [], []), now));
+      if (sub.responses === 0 && sub.wildcard && waiting) continue;
       if (batch.size === 0 ? sub.responses === 0 && sub.wildcard : isSayable(sub, batch)) {
         effects.push(dispatch(sub, batch, String(++stream.nonces), now));
         noteSent(stream, sub, batch);
       } else if (batch.size > 0) {
-        silent.push(drop(sub, batch));
+        silent.push(follow(stream, sub, drop(sub, batch), now));
       }
     }
     effects.push(...silent);
@@ -174,7 +185,7 @@ function noteSent(stream: Stream, sub: Subscription, batch: Batch): void {
 }
 
 /** Removals that the variant has no words for are done by not speaking of the resource again. */
-function drop(sub: Subscription, batch: Batch): Effect {
+function drop(sub: Subscription, batch: Batch): Acknowledged {
   for (const name of batch.keys()) settle(sub, name);
   return accept(sub, batch);
 }

@@ -58,12 +58,13 @@ export type Effect =
     }
   | { readonly kind: "close"; readonly reason: CloseReason };
 
-/** The client now holds `upsert` and no longer holds `removed`. */
+/** The client now holds `upsert` and no longer holds `removed`; `replaced` is what it held of both before. */
 export type Acknowledged = {
   readonly kind: "acknowledged";
   readonly type: string;
   readonly upsert: readonly Entry[];
   readonly removed: readonly string[];
+  readonly replaced: readonly Entry[];
 };
 
 export type CloseReason = "ack_timeout" | "too_many_names" | "too_many_types";
@@ -89,6 +90,8 @@ export type Subscription = {
   /** Pending names that cannot be sent before something in quarantine changes. */
   readonly blocked: Set<string>;
   readonly quarantine: Map<string, Quarantined>;
+  /** What the client may have in place of what it acknowledged: the rejected responses that it was in, if others too. */
+  readonly unsure: Map<string, readonly (Entry | undefined)[]>;
   /** Groups of a rejected response, tried one by one before anything else is sent. */
   readonly trials: string[][];
   outstanding: Outstanding | undefined;
@@ -111,6 +114,7 @@ export function createSubscription(type: ResourceType, protocol: Protocol): Subs
     forced: new Set(),
     blocked: new Set(),
     quarantine: new Map(),
+    unsure: new Map(),
     trials: [],
     outstanding: undefined,
     nonce: "",
@@ -122,6 +126,12 @@ export function createSubscription(type: ResourceType, protocol: Protocol): Subs
 /** Whether the client asked for this name, by itself or with everything. */
 export function covers(sub: Subscription, name: string): boolean {
   return sub.wildcard || sub.names.has(name);
+}
+
+/** Whether the client surely has some version of a name, and is not being told to drop it. */
+export function surelyHas(sub: Subscription, name: string): boolean {
+  const removing = sub.outstanding?.batch.has(name) && !sub.outstanding.batch.get(name);
+  return sub.held.has(name) && !sub.unsure.has(name) && !removing;
 }
 
 /** Has a name looked at again; `force` sends it even when the client holds the same bytes. */
@@ -163,9 +173,13 @@ export function decide(sub: Subscription, name: string, view: View): Decision {
   const held = sub.held.get(name);
   const force = sub.forced.has(name);
   const wanted = effective(sub, name, view);
-  if (wanted === "withheld") return { kind: "keep", entry: held };
+  if (wanted === "withheld") {
+    const takeBack = force && !held && (sub.protocol === "delta" || sub.type.complete);
+    return takeBack ? { kind: "remove" } : { kind: "keep", entry: held };
+  }
   if (!wanted) {
-    const tell = held !== undefined || (force && sub.protocol === "delta");
+    const mayHave = held !== undefined || sub.unsure.has(name);
+    const tell = mayHave || (force && sub.protocol === "delta");
     return tell ? { kind: "remove" } : { kind: "keep", entry: undefined };
   }
   const same = held?.resource.version === wanted.resource.version;
