@@ -1,0 +1,2 @@
+/** The environment as this package sees it; the one place that reads it. */
+export const environment: Readonly<Record<string, string | undefined>> = process.env;
