@@ -37,6 +37,7 @@ describe("a definition", () => {
     ["a date", z.date()],
     ["a value that hides its faults", z.string().catch("x")],
     ["a list with a date in it", z.array(z.date())],
+    ["a free value that drops unknown keys", z.array(z.object({ a: z.string() }))],
     ["a section with a default of its own", z.strictObject({ a: z.string() }).default({ a: "x" })],
     ["an optional section that may be empty", z.strictObject({ a: z.string().optional() }).optional()],
     ["a keyed list with items by default", keyedList(item, byName).default([{ name: "a" }])],

@@ -56,8 +56,8 @@ describe("flags", () => {
       { flag: "--node-name" },
       { flag: "--mesh-explore" },
     ]);
-    const { flags, operands } = parse("--", "--mesh-explore");
-    assert.deepEqual(flags, []);
+    const { flags, operands } = parse("--node-name=n1", "--", "--mesh-explore");
+    assert.deepEqual(flags, [{ flag: "--node-name", value: "n1" }]);
     assert.deepEqual(operands, ["--mesh-explore"]);
   });
 

@@ -43,7 +43,7 @@ export function readFlags(command: Command, definition: ConfigDefinition): Parse
 }
 
 /** Takes the known flags out of a command line: `--flag VALUE`, `--flag=VALUE`, `--switch`, `--no-switch`. */
-export function scanFlags(
+function scanFlags(
   definition: ConfigDefinition,
   argv: readonly string[],
 ): { given: GivenFlag[]; rest: string[] } {

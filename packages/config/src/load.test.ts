@@ -180,7 +180,7 @@ describe("faults", () => {
     ["neither alternative", { window: "some" }, 'has none of the allowed forms: "some"'],
     ["a wrong element", { ports: [1, "2"] }, 'is "2", not a number'],
     ["no URL", { endpoints: [{ ...products, url: "x y" }] }, 'is not a URL: "x y"'],
-    ["too short a text", { endpoints: [{ ...products, name: "" }] }, 'has fewer than 1 characters: ""'],
+    ["too short a text", { endpoints: [{ ...products, name: "" }] }, 'has fewer than 1 character: ""'],
   ];
   for (const [name, mesh, problem] of values) {
     test(`${name} is told in plain words`, () => {

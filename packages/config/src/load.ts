@@ -5,7 +5,7 @@ import type { Fault, Source } from "./fault.ts";
 import { type ConfigFile, fileLayer } from "./file.ts";
 import { flagLayer, type ParsedFlags } from "./flags.ts";
 import { issueFaults } from "./issue.ts";
-import { locate } from "./place.ts";
+import { rawAt } from "./place.ts";
 import { mergeRaw, plainValue, type Raw } from "./raw.ts";
 import { leaves } from "./value-tree.ts";
 
@@ -62,7 +62,7 @@ export function loadConfig<Schema extends z.ZodObject>(
   }
   const sources = new Map<string, Source>(
     leaves(definition.root, parsed.data).map(({ key, path }) => {
-      return [key, locate(definition.root, merged, path).raw?.source ?? { kind: "default" }];
+      return [key, rawAt(merged, path)?.source ?? { kind: "default" }];
     }),
   );
   return { ok: true, value: parsed.data, sources, definition };

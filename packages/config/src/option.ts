@@ -12,9 +12,6 @@ export type OptionMeta = {
   readonly secret?: boolean;
 };
 
-/** A list whose items are named by one of their fields. */
-export type KeyedListMeta = OptionMeta & { readonly key: string };
-
 const registry = z.registry<OptionMeta & { key?: string }>();
 
 /**

@@ -32,6 +32,11 @@ export function locate(root: SectionNode, merged: Raw, path: readonly PropertyKe
   return { ...place, source: place.raw === undefined ? place.source : firstSource(place.raw) };
 }
 
+/** What the merged layers hold at a path. */
+export function rawAt(merged: Raw, path: readonly PropertyKey[]): Raw | undefined {
+  return path.reduce<Raw | undefined>(childOf, merged);
+}
+
 function stepInto(place: Place, step: PropertyKey): Partial<Place> {
   const { node } = place;
   const raw = childOf(place.raw, step);
@@ -72,7 +77,7 @@ function childKey(place: Place, raw: Raw | undefined, step: PropertyKey): string
 }
 
 /** The source of a value, or for an object that nobody wrote as one, of the first thing in it that somebody did. */
-export function firstSource(raw: Raw): Source {
+function firstSource(raw: Raw): Source {
   if (raw.source.kind !== "default" || raw.kind !== "object") return raw.source;
   for (const field of raw.fields.values()) {
     const source = firstSource(field);

@@ -4,7 +4,7 @@ import type { ConfigNode } from "./tree.ts";
 import { fieldOf, leaves } from "./value-tree.ts";
 
 /** What stands in place of a secret. */
-export const SECRET = "(secret)";
+const SECRET = "(secret)";
 
 /** One option that has a value, and where it came from. */
 export type ShownOption = { readonly key: string; readonly value: unknown; readonly source: Source };
@@ -17,7 +17,7 @@ export type ShownConfig = {
   readonly sources?: readonly ShownOption[];
 };
 
-/** What `catalyst config show [--sources]` prints. Secrets are replaced by {@link SECRET}. */
+/** What `catalyst config show [--sources]` prints. Secrets are replaced by `"(secret)"`. */
 export function showConfig(loaded: LoadedConfig, choice: { readonly sources?: boolean } = {}): ShownConfig {
   const { root } = loaded.definition;
   const value = withoutSecrets(root, loaded.value) as Readonly<Record<string, unknown>>;

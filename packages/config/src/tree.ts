@@ -19,7 +19,7 @@ type NodeBase = {
   readonly secret: boolean;
 };
 
-export type OptionNames = { readonly flag: string; readonly variable: string };
+type OptionNames = { readonly flag: string; readonly variable: string };
 
 /** An object whose fields are options. It always exists, unless it is optional and no layer gives a field of it. */
 export type SectionNode = NodeBase & {

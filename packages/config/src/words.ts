@@ -41,7 +41,7 @@ export function issueWords(issue: z.core.$ZodIssue, value: unknown, secret: bool
 }
 
 /** A value for a message: texts in quotes and shortened, lists and objects only named. */
-export function describeValue(value: unknown): string {
+function describeValue(value: unknown): string {
   if (typeof value === "string") return quote(value);
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "an object";
@@ -72,22 +72,22 @@ const TYPES: Readonly<Record<string, string>> = {
   null: "null",
 };
 
-const UNITS: Readonly<Record<string, string>> = {
-  string: " characters",
-  array: " items",
-  object: " entries",
-};
+const UNITS: Readonly<Record<string, string>> = { string: "character", array: "item", object: "field" };
 
-function tooSmall(issue: z.core.$ZodIssueTooSmall): string {
-  const unit = UNITS[issue.origin];
-  const than = issue.inclusive === false ? "not more than" : unit === undefined ? "less than" : "fewer than";
-  return `${unit === undefined ? "is" : "has"} ${than} ${issue.minimum}${unit ?? ""}`;
+function tooSmall({ origin, minimum, inclusive }: z.core.$ZodIssueTooSmall): string {
+  const counted = origin in UNITS;
+  const than = inclusive === false ? "not more than" : counted ? "fewer than" : "less than";
+  return `${counted ? "has" : "is"} ${than} ${amount(minimum, origin)}`;
 }
 
-function tooBig(issue: z.core.$ZodIssueTooBig): string {
-  const unit = UNITS[issue.origin];
-  const than = issue.inclusive === false ? "not less than" : "more than";
-  return `${unit === undefined ? "is" : "has"} ${than} ${issue.maximum}${unit ?? ""}`;
+function tooBig({ origin, maximum, inclusive }: z.core.$ZodIssueTooBig): string {
+  const than = inclusive === false ? "not less than" : "more than";
+  return `${origin in UNITS ? "has" : "is"} ${than} ${amount(maximum, origin)}`;
+}
+
+function amount(limit: number | bigint, origin: string): string {
+  const unit = UNITS[origin];
+  return unit === undefined ? String(limit) : `${limit} ${unit}${Number(limit) === 1 ? "" : "s"}`;
 }
 
 const FORMATS: Readonly<Record<string, string>> = {
