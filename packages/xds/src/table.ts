@@ -70,15 +70,15 @@ export class ResourceTable {
     const changed = new NameMap<Changed>();
     for (const name of change.remove ?? []) changed.set(name, { name, entry: undefined });
     for (const resource of change.upsert ?? []) {
-      const entry = this.#unchanged(resource) ?? this.#toEntry(resource, revision);
-      changed.set(resource, { name: resource, entry });
+      if (this.#entries.get(resource)?.resource.version === resource.version) changed.delete(resource);
+      else changed.set(resource, { name: resource, entry: this.#toEntry(resource, revision) });
     }
     const upsert: Entry[] = [];
     const remove: Entry[] = [];
     for (const { name, entry } of changed.values()) {
       const before = this.#entries.get(name);
-      if (entry && entry !== before) upsert.push(entry);
-      if (!entry && before) remove.push(before);
+      if (entry) upsert.push(entry);
+      else if (before) remove.push(before);
     }
     const plan = { revision, upsert, remove };
     if (check) this.#check(plan, changed);
@@ -134,11 +134,6 @@ export class ResourceTable {
         yield { resource, missing: target };
       }
     }
-  }
-
-  #unchanged(resource: Resource): Entry | undefined {
-    const entry = this.#entries.get(resource);
-    return entry?.resource.version === resource.version ? entry : undefined;
   }
 
   #toEntry(resource: Resource, revision: number): Entry {
