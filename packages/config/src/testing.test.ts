@@ -12,6 +12,12 @@ describe("arbitrary configurations", () => {
     assert.throws(() => configValue(definition), { code: "schema_unsupported", key: "it" });
   });
 
+  test("meet forms that look ahead", () => {
+    const short = option(z.string().regex(/^(?=.{3,5}$)[a-z]+(?:\.[a-z]+)+$/), { description: "Short." });
+    const value = configValue(defineConfig(z.strictObject({ it: short })));
+    fc.assert(fc.property(value, (config) => assert.match(config.it, /^[a-z.]{3,5}$/)));
+  });
+
   test("take the test's own values, and the examples of the schema", () => {
     const found = "xxxyyyyyyyyy";
     const schema = z.strictObject({
