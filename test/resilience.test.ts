@@ -39,7 +39,7 @@ function responses(types: readonly { sent: number }[]): number {
 test("killing the orchestrator fails no request, and Envoy is resynced with differences only", async () => {
   await using fixture = await running();
   const { node } = fixture;
-  const traffic = load(node);
+  await using traffic = load(node);
   for (let round = 0; round < 3; round++) {
     process.kill(await node.pidOf("orchestrator"), "SIGKILL");
     await sleep(100);
@@ -107,7 +107,7 @@ test("with the orchestrator held, a killed Envoy serves within 2 s and follows c
 test("while the gateway is killed a client is told so, and it comes back configured", async () => {
   await using fixture = await running();
   const { node } = fixture;
-  const traffic = new Load({
+  await using traffic = new Load({
     url: node.endpoint,
     body: () => JSON.stringify({ query }),
     concurrency: 2,

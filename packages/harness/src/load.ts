@@ -13,7 +13,7 @@ export type LoadOptions = {
 };
 
 /** A constant load on one URL, over kept-alive connections, until it is stopped. */
-export class Load {
+export class Load implements AsyncDisposable {
   readonly outcomes: Outcome[] = [];
   readonly #options: LoadOptions;
   readonly #agent: Agent;
@@ -37,6 +37,10 @@ export class Load {
     await Promise.all(this.#workers);
     this.#agent.destroy();
     return this.outcomes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 
   async #work(): Promise<void> {

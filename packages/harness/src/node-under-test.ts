@@ -87,12 +87,12 @@ export class NodeUnderTest implements AsyncDisposable {
 
   async status() {
     using supervisor = await this.connect("supervisor", supervisorContract);
-    return supervisor.call.status(undefined);
+    return await supervisor.call.status(undefined);
   }
 
   async services() {
     using orchestrator = await this.connect("orchestrator", orchestratorContract);
-    return orchestrator.call.listServices(undefined);
+    return await orchestrator.call.listServices(undefined);
   }
 
   async mesh() {
@@ -102,12 +102,12 @@ export class NodeUnderTest implements AsyncDisposable {
 
   async addService(service: ServiceDeclarationInput) {
     using orchestrator = await this.connect("orchestrator", orchestratorContract);
-    return orchestrator.call.addService({ service, waitMs: 15_000 }, { timeoutMs: 20_000 });
+    return await orchestrator.call.addService({ service, waitMs: 15_000 }, { timeoutMs: 20_000 });
   }
 
   async removeService(name: string) {
     using orchestrator = await this.connect("orchestrator", orchestratorContract);
-    return orchestrator.call.removeService({ name });
+    return await orchestrator.call.removeService({ name });
   }
 
   /** The process id of a child, from the supervisor's status. */
@@ -140,9 +140,12 @@ export class NodeUnderTest implements AsyncDisposable {
       }
       await sleep(20);
     }
-    throw new Error(`not within ${timeoutMs} ms: ${what}\n${this.#output}\n${this.log("orchestrator")}`, {
-      cause: last,
-    });
+    throw new Error(
+      `not within ${timeoutMs} ms: ${what}\n${this.#output}\n${this.log("supervisor")}\n${this.log("orchestrator")}`,
+      {
+        cause: last,
+      },
+    );
   }
 
   /** The end of a child's log. */

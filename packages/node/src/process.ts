@@ -1,6 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { createWriteStream, mkdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
+import type { Writable } from "node:stream";
 import {
   type CheckResult,
   type Contract,
@@ -14,6 +15,7 @@ import { createLogger, createMetrics, createOps, type Logger, type Metrics } fro
 import { parseAddress } from "./address.ts";
 import { NodeError } from "./errors.ts";
 import type { NodeConfig } from "./options.ts";
+import { paths } from "./paths.ts";
 import { release } from "./release.ts";
 
 /** What every process of a node is given. */
@@ -53,7 +55,11 @@ export async function runProcess<C extends Contract>(
   dataDir: string,
   compose: (frame: ProcessFrame, resources: AsyncDisposableStack) => Promise<ProcessBody<C>>,
 ): Promise<void> {
-  const logger = createLogger({ process: name, level: config.telemetry.logLevel });
+  const logger = createLogger({
+    process: name,
+    level: config.telemetry.logLevel,
+    ...logTarget(name, dataDir),
+  });
   const metrics = createMetrics();
   const stop = stopSignal(logger);
   const path = socketPath(dataDir, name);
@@ -145,6 +151,14 @@ export function notExplainable(name: ProcessName, subject: string, known: readon
     "not_explainable",
     `${name} explains ${known.join(", ")}, and knows nothing of "${subject}"`,
   );
+}
+
+/** The supervisor has the terminal for its status, and its children's logs in files: its own is beside them. */
+function logTarget(name: ProcessName, dataDir: string): { destination?: Writable } {
+  if (name !== "supervisor") return {};
+  const file = createWriteStream(join(paths.logs(dataDir), "supervisor.log"), { flags: "a", mode: 0o600 });
+  file.on("error", () => undefined); // a full disk must not end the node
+  return { destination: file };
 }
 
 function stopSignal(logger: Logger) {

@@ -43,13 +43,21 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   readonly #owners = new Map<string, string>();
   /** What is published together with the first services: an Envoy that returns must not be told less. */
   #first: Resource[];
+  /** Resolves when the first Envoy has connected since the orchestrator started. */
+  readonly #someone: Promise<void>;
   #published = 0;
   #confirmed = 0;
   #confirming = false;
   #closed = false;
 
-  private constructor(server: XdsServer, journal: SnapshotJournal, translation: MeshTranslation) {
+  private constructor(
+    server: XdsServer,
+    journal: SnapshotJournal,
+    translation: MeshTranslation,
+    someone: Promise<void>,
+  ) {
     this.#server = server;
+    this.#someone = someone;
     this.#journal = journal;
     this.#translation = translation;
     this.#first = [...translation.node];
@@ -63,11 +71,15 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     });
     const pushes = parts.metrics.counter("xds_acknowledged_total", "Resources that Envoy took.", ["type"]);
     const rejections = parts.metrics.counter("xds_rejected_total", "Answers that Envoy rejected.", ["type"]);
+    const connected = Promise.withResolvers<void>();
     const server = await createXdsServer({
       listen: [`unix:${parts.socketPath}`],
       identifier: "catalyst",
       events: {
-        onConnected: ({ node }) => logger.info({ proxy: node }, "Envoy connected"),
+        onConnected: ({ node }) => {
+          logger.info({ proxy: node }, "Envoy connected");
+          connected.resolve();
+        },
         onDisconnected: ({ node }, reason) => logger.warn({ proxy: node, reason }, "Envoy disconnected"),
         onAcknowledged: (_proxy, acknowledged) => {
           journal.record(acknowledged);
@@ -84,7 +96,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
           logger.error({ proxy: node, type: shortType(type), name, message }, "a resource is held back"),
       },
     });
-    return new ProxyPublisher(server, journal, new MeshTranslation(parts.mesh));
+    return new ProxyPublisher(server, journal, new MeshTranslation(parts.mesh), connected.promise);
   }
 
   put(entries: readonly ServiceEntry[]): void {
@@ -105,7 +117,9 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   }
 
   async settled(timeoutMs: number): Promise<void> {
-    await this.#server.settled(defaultKey, { timeoutMs });
+    const signal = AbortSignal.timeout(timeoutMs);
+    await Promise.race([this.#someone, aborted(signal)]);
+    if (!signal.aborted) await this.#server.settled(defaultKey, { signal });
   }
 
   observe(): (name: string) => ProxyState {
@@ -169,6 +183,10 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     }
     this.#confirming = false;
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
 /** `Cluster` for `type.googleapis.com/envoy.config.cluster.v3.Cluster`. */

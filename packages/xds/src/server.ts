@@ -3,6 +3,7 @@ import { type handleBidiStreamingCall, Server, ServerCredentials, status } from 
 import { Connection, type ConnectionContext } from "./connection.ts";
 import type { Protocol } from "./discovery.ts";
 import { XdsError } from "./errors.ts";
+import { addHealthService } from "./health.ts";
 import { defaultKey, defaultLimits, type XdsLimits, type XdsServerOptions } from "./options.ts";
 import { Published } from "./published.ts";
 import type { Change } from "./resource.ts";
@@ -148,6 +149,7 @@ function createGrpcServer(
       delta: (call: Parameters<handleBidiStreamingCall<Buffer, Buffer>>[0]) => accept(call, "delta"),
     },
   );
+  addHealthService(server);
   return server;
 }
 
