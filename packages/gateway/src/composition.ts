@@ -5,6 +5,7 @@ import {
   type DocumentNode,
   type GraphQLError,
   type GraphQLSchema,
+  isExecutableDefinitionNode,
   Kind,
   parse,
   validateSchema,
@@ -102,9 +103,9 @@ function composeSubgraphs(
 
 /** The composition library names subgraphs as `[name]` in front of a message, or as `"name"` after `subgraph(s)`. */
 function toFault(error: GraphQLError, names: readonly string[]): Fault {
-  const subgraph = error.extensions["subgraphName"];
-  if (typeof subgraph === "string") {
-    return { services: [subgraph], message: error.message.replace(`[${subgraph}] `, "") };
+  const [prefix, subgraph] = /^\[([^\]]+)\] /.exec(error.message) ?? [];
+  if (prefix !== undefined && subgraph !== undefined && names.includes(subgraph)) {
+    return { services: [subgraph], message: `schema is invalid: ${error.message.slice(prefix.length)}` };
   }
   const quoted = new Set<string>();
   for (const [, list] of error.message.matchAll(/subgraphs? ((?:"[^"]+"(?:, | and )?)+)/g)) {
@@ -136,6 +137,7 @@ function readSchema(schema: ServiceSchema): ReadSchema | GatewayError {
 }
 
 function readSubgraph(document: DocumentNode): ReadSchema | GatewayError {
+  if (document.definitions.some(isExecutableDefinitionNode)) return invalid(["it holds an operation"]);
   const errors = validateSubgraph({ name: "", typeDefs: document });
   if (errors.length > 0) return invalid(errors.map(({ message }) => message.replace(/^\[\] /, "")));
   return { kind: "federation", document, definitions: definitionsOf(document) };

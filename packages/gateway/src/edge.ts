@@ -2,7 +2,6 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { RequestOutcome } from "./events.ts";
 import {
   createGraphQLServer,
@@ -29,15 +28,10 @@ const requestIdPattern = /^[\w.:/-]{1,128}$/;
 const jsonTypes: readonly (string | undefined)[] = ["application/json", "application/graphql+json"];
 
 export function createEdge(parts: EdgeParts): Edge {
-  const { options, path } = parts;
+  const { path } = parts;
   const server = createGraphQLServer(parts);
-  const limited = bodyLimit({
-    maxSize: options.maxBodyBytes,
-    onError: () =>
-      refusal(413, "BODY_TOO_LONG", `The request's body is longer than ${options.maxBodyBytes} bytes.`),
-  });
   const app = new Hono();
-  app.all(path, limited, (c) => serve(parts, server, c));
+  app.all(path, (c) => serve(parts, server, c));
   app.notFound(() => refusal(404, "NOT_FOUND", `The GraphQL endpoint is ${path}.`));
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return {
@@ -81,27 +75,53 @@ async function answer(
     const message = "The request's content-type must be application/json.";
     return { response: refusal(415, "UNSUPPORTED_MEDIA_TYPE", message), outcome: "refused" };
   }
+  const request = await withinLimit(c.req.raw, parts.options.maxBodyBytes);
+  if (request === null) {
+    const message = `The request's body is longer than ${parts.options.maxBodyBytes} bytes.`;
+    return { response: refusal(413, "BODY_TOO_LONG", message), outcome: "refused" };
+  }
   using pin = parts.generations.pin();
   if (pin === null) return unavailable(nothingServed(parts));
   const exchange: Exchange = {
     pin,
     requestId,
-    headers: forwarded(parts.options.forwardHeaders, c.req.raw.headers),
-    gone: c.req.raw.signal,
+    headers: forwarded(parts.options.forwardHeaders, request.headers),
+    gone: request.signal,
     operationName: null,
     operationType: null,
     outcome: null,
   };
   try {
-    const response = await server.fetch(c.req.raw, { exchange });
-    // Without an operation: GraphiQL's page, or a request that is none.
-    const outcome = exchange.outcome ?? (response.ok ? "ok" : "refused");
-    return { response, outcome, exchange };
+    const response = await server.fetch(request, { exchange });
+    if (exchange.outcome !== null) return { response, outcome: exchange.outcome, exchange };
+    // No operation was read: this is GraphiQL's page, or the request was malformed, whatever its media type.
+    const html = response.headers.get("content-type")?.startsWith("text/html") === true;
+    if (html || !response.ok) return { response, outcome: response.ok ? "ok" : "refused", exchange };
+    const malformed = new Response(response.body, { status: 400, headers: response.headers });
+    return { response: malformed, outcome: "refused", exchange };
   } catch (error) {
     if (!exchange.gone.aborted) parts.events.internalError(requestId, error);
     const message = "The gateway failed; its log has the cause under this request's id.";
     return { response: refusal(500, "INTERNAL_SERVER_ERROR", message), outcome: "failed", exchange };
   }
+}
+
+/** The request, its body read where its length is not known from its head; null when the body is too long. */
+async function withinLimit(request: Request, maxBytes: number): Promise<Request | null> {
+  const { method, url, headers, signal } = request;
+  const length = headers.get("content-length");
+  // With a length, node:http hands over no byte more than that.
+  if (length !== null) return Number(length) <= maxBytes ? request : null;
+  if (request.body === null) return request;
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for await (const chunk of request.body) {
+    size += chunk.length;
+    if (size > maxBytes) return null;
+    chunks.push(chunk);
+  }
+  const body = size === 0 ? null : new Blob(chunks);
+  return new Request(url, { method, headers, signal, body });
 }
 
 function nothingServed(parts: EdgeParts): Response {

@@ -16,7 +16,7 @@ export type Operation = {
   readonly scope: RequestScope;
 };
 
-/** The end of a subscription's results is the end of the subscription. */
+/** Results of a subscription. When its service breaks off, the last one holds the error. */
 export type ResultStream = AsyncIterableIterator<ExecutionResult>;
 
 /** One composed schema that can be executed. It never changes; a change of any service makes a new one. */

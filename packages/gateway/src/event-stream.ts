@@ -1,6 +1,9 @@
 /** One event of a `text/event-stream` body. */
 export type StreamEvent = { readonly event: string; readonly data: string };
 
+/** A carriage return at the end of a chunk may be half of a line end: it waits for what follows. */
+const lineEnd = /\r\n|\n|\r(?=[^\n])/;
+
 /**
  * Reads a `text/event-stream` (HTML Standard, "Server-sent events"). Comments and the fields `id` and `retry` are
  * skipped. The line buffer of one event is bounded by `maxEventBytes`; a longer one throws a `RangeError`.
@@ -15,7 +18,9 @@ export async function* readEventStream(
   let data: string[] = [];
   let size = 0;
   for await (const chunk of body) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r\n|\n|\r(?=[^\n])/);
+    const text = decoder.decode(chunk, { stream: true });
+    // A long line is only appended to, not searched again with every chunk.
+    const lines = /[\r\n]/.test(rest.at(-1) + text) ? (rest + text).split(lineEnd) : [rest + text];
     rest = lines.pop() ?? "";
     for (const line of lines) {
       if (line === "") {

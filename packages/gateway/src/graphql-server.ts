@@ -53,7 +53,7 @@ export function createGraphQLServer(parts: GraphQLServerParts): GraphQLServer {
     graphiql: options.graphiql ? { title: "Catalyst", subscriptionsProtocol: "SSE" } : false,
     renderGraphiQL,
     maskedErrors: { maskError: (error) => maskError(error) },
-    maxRequestBodySize: options.maxBodyBytes,
+    maxRequestBodySize: false,
     batching: false,
     multipart: false,
     landingPage: false,
@@ -115,11 +115,13 @@ async function run(
   const { compiled, retired } = pin.generation;
   const limit = AbortSignal.timeout(parts.options.requestTimeoutMs);
   const signals = exchange.operationType === "mutation" ? [limit, retired] : [limit, retired, exchange.gone];
-  return unmaskable(
-    parts,
-    exchange,
-    await compiled.execute(operation(exchange, args, AbortSignal.any(signals))),
-  );
+  try {
+    const result = await compiled.execute(operation(exchange, args, AbortSignal.any(signals)));
+    return logged(parts, exchange, result);
+  } catch (error) {
+    parts.events.internalError(exchange.requestId, error);
+    throw error;
+  }
 }
 
 async function open(
@@ -134,9 +136,10 @@ async function open(
     const stream = await compiled.subscribe(operation(exchange, args, signal));
     if (Symbol.asyncIterator in stream) return heldStream(stream, pin, retired);
     pin[Symbol.dispose]();
-    return unmaskable(parts, exchange, stream);
+    return logged(parts, exchange, stream);
   } catch (error) {
     pin[Symbol.dispose]();
+    parts.events.internalError(exchange.requestId, error);
     throw error;
   }
 }
@@ -192,7 +195,7 @@ function outcomeOf({ data, errors }: ExecutionResult): RequestOutcome {
 }
 
 /** Logs what a client will not see the cause of. */
-function unmaskable(parts: GraphQLServerParts, exchange: Exchange, result: ExecutionResult): ExecutionResult {
+function logged(parts: GraphQLServerParts, exchange: Exchange, result: ExecutionResult): ExecutionResult {
   for (const error of result.errors ?? []) {
     if (!isForClient(error)) parts.events.internalError(exchange.requestId, error.originalError ?? error);
   }

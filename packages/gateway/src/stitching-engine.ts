@@ -59,14 +59,22 @@ class StitchedSchema implements EngineSchema {
     const source = await createSourceEventStream({ ...args, contextValue: { ...scope, signal } });
     if (!isStream(source)) return source;
     const events: AsyncIterator<unknown> = source[Symbol.asyncIterator]();
+    let broken = false;
     const stream: ResultStream = {
       async next(): Promise<IteratorResult<ExecutionResult>> {
-        const event = await events.next();
-        if (event.done === true) return { done: true, value: undefined };
-        // A scope of its own for each event: what the loaders keep for it goes when the event is done.
-        const contextValue = { ...scope, signal };
-        const result = await execute({ ...args, rootValue: event.value, contextValue });
-        return { done: false, value: result };
+        if (broken) return { done: true, value: undefined };
+        try {
+          const event = await events.next();
+          if (event.done === true) return { done: true, value: undefined };
+          // A scope of its own for each event: what the loaders keep for it goes when the event is done.
+          const contextValue = { ...scope, signal };
+          const result = await execute({ ...args, rootValue: event.value, contextValue });
+          return { done: false, value: result };
+        } catch (error) {
+          broken = true;
+          if (!(error instanceof GraphQLError)) throw error;
+          return { done: false, value: { errors: [error] } };
+        }
       },
       async return(): Promise<IteratorResult<ExecutionResult>> {
         // Ends a pending next() as well, for which a generator's return() would wait.

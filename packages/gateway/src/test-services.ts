@@ -29,7 +29,6 @@ export type TestService = AsyncDisposable & {
 };
 
 export const domain = "acme.catalyst.internal";
-const federation = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@shareable", "@external", "@requires"])\n`;
 
 type SubgraphModule = Exclude<
   Extract<Parameters<typeof buildSubgraphSchema>[0], unknown[]>[number],
@@ -83,11 +82,17 @@ function recording(seen: SeenRequest[]) {
   };
 }
 
+/** SDL as a federation 2 subgraph has it. */
+export function subgraphSdl(sdl: string): string {
+  const url = "https://specs.apollo.dev/federation/v2.3";
+  return `extend schema @link(url: "${url}", import: ["@key", "@shareable", "@external", "@requires"])\n${sdl}`;
+}
+
 /** A federation 2 subgraph. */
 export async function serveSubgraph(sdl: string, resolvers: Resolvers, port = 0): Promise<TestService> {
   const seen: SeenRequest[] = [];
   const schema = buildSubgraphSchema([
-    { typeDefs: parse(federation + sdl), resolvers: resolvers as SubgraphResolvers },
+    { typeDefs: parse(subgraphSdl(sdl)), resolvers: resolvers as SubgraphResolvers },
   ]);
   const yoga = createYoga({ schema, plugins: [recording(seen)], logging: false, maskedErrors: false });
   return await serveYoga(yoga, seen, port);
@@ -117,7 +122,7 @@ export async function serveProducts(port = 0, delayMs = 0): Promise<TestService>
     Query: { products: () => products, product: (_: unknown, { id }: { id: string }) => find(id) },
     Mutation: {
       async rename(_: unknown, { id, name }: { id: string; name: string }) {
-        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
         return Object.assign(find(id) ?? {}, { name });
       },
     },

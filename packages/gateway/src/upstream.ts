@@ -210,12 +210,11 @@ function parseAnswer(
   }
   const label = request.label ?? "request";
   const { statusCode } = answer;
-  if (statusCode === 504) throw failure("service_timeout", target, `answered 504 to the ${label}`);
-  if (statusCode >= 500)
-    throw failure("service_unavailable", target, `answered ${statusCode} to the ${label}`);
-  const status = statusCode === 200 ? "" : ` (status ${statusCode})`;
-  const detail = `answered the ${label} with something that is not GraphQL${status}`;
-  throw failure("service_bad_response", target, detail);
+  const status = `answered ${statusCode} to the ${label}`;
+  if (statusCode === 504) throw failure("service_timeout", target, status);
+  if (statusCode >= 500) throw failure("service_unavailable", target, status);
+  const garbage = `answered the ${label} with something that is not GraphQL`;
+  throw failure("service_bad_response", target, statusCode === 200 ? garbage : status);
 }
 
 async function* readResults(

@@ -1,0 +1,348 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { GatewayEngine } from "./engine.ts";
+import { readEventStream } from "./event-stream.ts";
+import { createStitchingEngine } from "./stitching-engine.ts";
+import { openGateway, type TestGateway } from "./test-gateway.ts";
+import { serveProducts, serveReviews, type TestService } from "./test-services.ts";
+import { until } from "./test-until.ts";
+import type { Upstream } from "./upstream.ts";
+
+type Shop = TestGateway & { readonly products: TestService; readonly reviews: TestService };
+
+async function withShop(
+  test: (shop: Shop) => Promise<void>,
+  options: object = {},
+  parts: Parameters<typeof openGateway>[1] = {},
+): Promise<void> {
+  await using products = await serveProducts();
+  await using reviews = await serveReviews();
+  await using shop = await openGateway(options, parts);
+  await shop.apply({ products, reviews });
+  for (const { seen } of [products, reviews]) seen.length = 0;
+  await test(Object.assign(shop, { products, reviews }));
+}
+
+const json = { "content-type": "application/json" };
+
+function post(shop: TestGateway, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(shop.url, { method: "POST", headers: { ...json, ...headers }, body: JSON.stringify(body) });
+}
+
+async function codeOf(response: Response): Promise<unknown> {
+  const { errors } = (await response.json()) as { errors?: { extensions?: { code?: string } }[] };
+  return errors?.[0]?.extensions?.code;
+}
+
+describe("GraphQL over HTTP", () => {
+  it("answers in the media type that the client accepts", () =>
+    withShop(async (shop) => {
+      for (const accept of ["application/json", "application/graphql-response+json"]) {
+        const response = await post(shop, { query: "{ __typename }" }, { accept });
+        assert.equal(response.status, 200);
+        assert.equal(response.headers.get("content-type"), `${accept}; charset=utf-8`);
+        assert.deepEqual(await response.json(), { data: { __typename: "Query" } });
+      }
+    }));
+
+  it("has status 400 for an invalid operation in application/graphql-response+json, 200 in application/json", () =>
+    withShop(async (shop) => {
+      const accept = "application/graphql-response+json";
+      assert.equal((await post(shop, { query: "{ nope }" }, { accept })).status, 400);
+      assert.equal((await post(shop, { query: "{ nope }" }, { accept: "application/json" })).status, 200);
+    }));
+
+  it("takes a query by GET, and no mutation", () =>
+    withShop(async (shop) => {
+      const query = await fetch(`${shop.url}?query=${encodeURIComponent("{ product(id: 1) { name } }")}`);
+      assert.deepEqual(await query.json(), { data: { product: { name: "Anvil" } } });
+      const rename = encodeURIComponent('mutation { rename(id: 1, name: "X") { name } }');
+      const mutation = await fetch(`${shop.url}?query=${rename}`);
+      assert.equal(mutation.status, 405);
+      assert.equal(shop.products.seen.filter(({ query }) => query.includes("rename")).length, 0);
+    }));
+
+  it("runs the operation that operationName selects, with its variables", () =>
+    withShop(async (shop) => {
+      const query = "query A { products { id } } query B($id: ID!) { product(id: $id) { name } }";
+      const response = await post(shop, { query, operationName: "B", variables: { id: "2" } });
+      assert.deepEqual(await response.json(), { data: { product: { name: "Rope" } } });
+    }));
+
+  it("refuses a body that a web page may send to another site without asking", () =>
+    withShop(async (shop) => {
+      const query = "{ __typename }";
+      for (const [type, body] of [
+        ["text/plain", JSON.stringify({ query })],
+        ["application/x-www-form-urlencoded", `query=${encodeURIComponent(query)}`],
+        ["multipart/form-data; boundary=x", "--x--"],
+        ["application/graphql", query],
+      ] as const) {
+        const response = await fetch(shop.url, { method: "POST", headers: { "content-type": type }, body });
+        assert.equal(response.status, 415, type);
+        assert.equal(await codeOf(response), "UNSUPPORTED_MEDIA_TYPE");
+      }
+    }));
+
+  it("refuses several operations in one request", () =>
+    withShop(async (shop) => {
+      assert.equal(
+        (await post(shop, [{ query: "{ __typename }" }, { query: "{ __typename }" }])).status,
+        400,
+      );
+    }));
+
+  it("refuses a body that is too long, also without a length in front", () =>
+    withShop(
+      async (shop) => {
+        const long = { query: `{ __typename } #${"x".repeat(2_000)}` };
+        const response = await post(shop, long);
+        assert.equal(response.status, 413);
+        assert.equal(await codeOf(response), "BODY_TOO_LONG");
+        const chunked = (value: object) => {
+          const body = new Blob([JSON.stringify(value)]).stream();
+          return fetch(shop.url, { method: "POST", headers: json, body, duplex: "half" } as RequestInit);
+        };
+        assert.equal((await chunked(long)).status, 413);
+        assert.deepEqual(await (await chunked({ query: "{ __typename }" })).json(), {
+          data: { __typename: "Query" },
+        });
+      },
+      { maxBodyBytes: 1_024 },
+    ));
+
+  it("refuses what is no request, with a reason", () =>
+    withShop(async (shop) => {
+      assert.equal((await fetch(shop.url, { method: "POST", headers: json, body: "{" })).status, 400);
+      assert.equal((await post(shop, {})).status, 400);
+      assert.equal((await fetch(shop.url, { method: "DELETE" })).status, 405);
+      const elsewhere = await fetch(new URL("/other", shop.url));
+      assert.equal(elsewhere.status, 404);
+      assert.equal(await codeOf(elsewhere), "NOT_FOUND");
+    }));
+
+  it("answers 503 while nothing is served, naming the services and why", async () => {
+    await using shop = await openGateway();
+    const empty = await post(shop, { query: "{ __typename }" });
+    assert.equal(empty.status, 503);
+    assert.equal(await codeOf(empty), "NO_SERVICE");
+    await shop.apply({ products: null });
+    const degraded = (await (await post(shop, { query: "{ a }" })).json()) as { errors: unknown[] };
+    assert.deepEqual(degraded.errors, [
+      {
+        message: "None of the registered GraphQL services can be served.",
+        extensions: {
+          code: "NO_SERVICE",
+          unavailableServices: [{ service: "products", reason: "answered 404 to the schema request" }],
+        },
+      },
+    ]);
+  });
+});
+
+describe("a request's way", () => {
+  it("carries its id and the forwarded headers to every service, and no others", () =>
+    withShop(async (shop) => {
+      const given = {
+        "x-request-id": "req-7",
+        authorization: "Bearer t",
+        "accept-language": "de",
+        traceparent: "00-1-2-01",
+        cookie: "a=b",
+        "x-secret": "s",
+      };
+      const response = await post(shop, { query: "{ reviews { product { name } } }" }, given);
+      assert.equal(response.headers.get("x-request-id"), "req-7");
+      const seen = [...shop.reviews.seen, ...shop.products.seen];
+      assert.equal(seen.length, 2);
+      for (const { headers } of seen) {
+        const { "x-request-id": id, authorization, "accept-language": language, traceparent } = headers;
+        assert.deepEqual(
+          [id, authorization, language, traceparent],
+          ["req-7", "Bearer t", "de", "00-1-2-01"],
+        );
+        assert.equal(headers.cookie, undefined);
+        assert.equal(headers["x-secret"], undefined);
+      }
+    }));
+
+  it("has an id of its own when the client gives none, or one that would not do in a log", () =>
+    withShop(async (shop) => {
+      for (const headers of [{}, { "x-request-id": 'a"b c' }, { "x-request-id": "x".repeat(500) }]) {
+        const response = await post(shop, { query: "{ __typename }" }, headers);
+        assert.match(response.headers.get("x-request-id") ?? "", /^[0-9a-f-]{36}$/);
+      }
+    }));
+
+  it("leaves one line in the log, and counts in the metrics", () =>
+    withShop(async (shop) => {
+      await post(shop, { query: "query Names { products { name } }" }, { "x-request-id": "req-8" });
+      await post(shop, { query: "{ nope }" });
+      await until(() => shop.log.filter(({ msg }) => msg === "request").length === 2);
+      const { requestId, operationName, operationType, outcome, status, generation, durationMs } =
+        shop.log.find((line) => line["requestId"] === "req-8") ?? {};
+      assert.deepEqual(
+        { requestId, operationName, operationType, outcome, status, generation },
+        {
+          requestId: "req-8",
+          operationName: "Names",
+          operationType: "query",
+          outcome: "ok",
+          status: 200,
+          generation: 1,
+        },
+      );
+      assert.equal(typeof durationMs, "number");
+      const text = await shop.metrics.text();
+      for (const line of [
+        /gateway_requests_total\{type="query",outcome="ok"\} 1/,
+        /gateway_requests_total\{type="none",outcome="refused"\} 1/,
+        /gateway_request_duration_seconds_count\{type="query"\} 1/,
+        /gateway_subrequests_total\{service="products",outcome="ok"\} 2/,
+        /gateway_generation 1/,
+        /gateway_services\{state="serving"\} 2/,
+        /gateway_running 0/,
+      ]) {
+        assert.match(text, line);
+      }
+    }));
+
+  it("hides what broke inside the gateway, and logs it under the request's id", async () => {
+    const engine = (upstream: Upstream): GatewayEngine => {
+      const { name, compile } = createStitchingEngine(upstream);
+      return {
+        name,
+        async compile(input) {
+          const compiled = await compile(input);
+          return {
+            schema: compiled.schema,
+            execute: () => Promise.reject(new RangeError("secret: disk 7")),
+            subscribe: (operation) => compiled.subscribe(operation),
+          };
+        },
+      };
+    };
+    await withShop(
+      async (shop) => {
+        const response = await post(shop, { query: "{ products { id } }" }, { "x-request-id": "req-9" });
+        const text = await response.text();
+        assert.doesNotMatch(text, /secret/);
+        assert.match(text, /INTERNAL_SERVER_ERROR/);
+        await until(() =>
+          shop.log.some((line) => line["requestId"] === "req-9" && line["err"] !== undefined),
+        );
+        assert.match(JSON.stringify(shop.log), /secret: disk 7/);
+      },
+      {},
+      { engine },
+    );
+  });
+
+  it("is limited as a whole by requestTimeoutMs, and the answer names the service that was waited for", async () => {
+    await using products = await serveProducts(0, 5_000);
+    await using shop = await openGateway({ requestTimeoutMs: 100 });
+    await shop.apply({ products }, { products: { timeoutMs: 10_000 } });
+    const { errors } = await shop.query('mutation { rename(id: 1, name: "X") { name } }');
+    assert.deepEqual(errors?.[0]?.extensions, { code: "SERVICE_TIMEOUT", service: "products" });
+  });
+
+  it("ends its sub-requests when the client leaves, but lets a mutation run to its end", async () => {
+    await using products = await serveProducts(0, 300);
+    await using shop = await openGateway();
+    await shop.apply({ products });
+    const leave = new AbortController();
+    const body = JSON.stringify({ query: 'mutation { rename(id: 1, name: "Kept") { name } }' });
+    const gone = fetch(shop.url, { method: "POST", headers: json, body, signal: leave.signal });
+    await until(() => products.open === 1);
+    leave.abort();
+    await assert.rejects(gone);
+    await until(() => products.open === 0);
+    assert.deepEqual((await shop.query("{ product(id: 1) { name } }")).data, { product: { name: "Kept" } });
+  });
+});
+
+describe("switches", () => {
+  const page = (shop: TestGateway) => fetch(shop.url, { headers: { accept: "text/html" } });
+
+  it("serve GraphiQL to browsers from the package, without anything from elsewhere", () =>
+    withShop(
+      async (shop) => {
+        const response = await page(shop);
+        assert.equal(response.status, 200);
+        assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
+        const html = await response.text();
+        assert.match(html, /<title>Catalyst/);
+        assert.doesNotMatch(html, /<(?:script|link)[^>]+(?:src|href)="(?:https?:)?\/\//);
+      },
+      { graphiql: true },
+    ));
+
+  it("serve no GraphiQL by default", () =>
+    withShop(async (shop) => {
+      const response = await page(shop);
+      assert.notEqual(response.status, 200);
+      assert.doesNotMatch(await response.text(), /<html/i);
+    }));
+
+  it("answer introspection by default, and not when it is off", async () => {
+    const query = "{ __schema { queryType { name } } }";
+    await withShop(async (shop) => {
+      assert.deepEqual((await shop.query(query)).data, { __schema: { queryType: { name: "Query" } } });
+    });
+    await withShop(
+      async (shop) => {
+        assert.match((await shop.query(query)).errors?.[0]?.message ?? "", /introspection/i);
+        assert.deepEqual((await shop.query("{ __typename }")).data, { __typename: "Query" });
+      },
+      { introspection: false },
+    );
+  });
+});
+
+describe("a subscription over server-sent events", () => {
+  const query = "subscription { reviewAdded { body product { name } } }";
+  const accept = "text/event-stream";
+  const add = 'mutation { addReview(productId: "2", body: "New") { id } }';
+
+  for (const method of ["POST", "GET"] as const) {
+    it(`begins by ${method} and delivers joined events`, () =>
+      withShop(async (shop) => {
+        const leave = new AbortController();
+        const response =
+          method === "GET"
+            ? await fetch(`${shop.url}?query=${encodeURIComponent(query)}`, {
+                headers: { accept },
+                signal: leave.signal,
+              })
+            : await fetch(shop.url, {
+                method,
+                headers: { ...json, accept },
+                body: JSON.stringify({ query }),
+                signal: leave.signal,
+              });
+        assert.match(response.headers.get("content-type") ?? "", /^text\/event-stream/);
+        assert.ok(response.body);
+        await until(() => shop.reviews.open === 1);
+        await shop.query(add);
+        for await (const { event, data } of readEventStream(response.body, 10_000)) {
+          assert.equal(event, "next");
+          assert.deepEqual(JSON.parse(data), {
+            data: { reviewAdded: { body: "New", product: { name: "Rope" } } },
+          });
+          break;
+        }
+        leave.abort();
+      }));
+  }
+
+  it("is ended at its service when the client leaves", () =>
+    withShop(async (shop) => {
+      const leave = new AbortController();
+      const body = JSON.stringify({ query });
+      await fetch(shop.url, { method: "POST", headers: { ...json, accept }, body, signal: leave.signal });
+      await until(() => shop.reviews.open === 1);
+      leave.abort();
+      await until(() => shop.reviews.open === 0);
+      await until(() => shop.log.some(({ msg }) => msg === "request"));
+    }));
+});

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { readEventStream, type StreamEvent } from "./event-stream.ts";
+import { openGateway, type TestGateway } from "./test-gateway.ts";
+import { serveInventory, serveProducts, serveReviews } from "./test-services.ts";
+import { until } from "./test-until.ts";
+
+const added = "subscription { reviewAdded { body product { name } } }";
+const add = (body: string) => `mutation { addReview(productId: "1", body: "${body}") { id } }`;
+
+async function subscribe(shop: TestGateway): Promise<AsyncGenerator<StreamEvent, void, undefined>> {
+  const headers = { "content-type": "application/json", accept: "text/event-stream" };
+  const response = await fetch(shop.url, { method: "POST", headers, body: JSON.stringify({ query: added }) });
+  assert.ok(response.body);
+  return readEventStream(response.body, 100_000);
+}
+
+describe("a change of schemas", () => {
+  it("fails no mutation in flight, and none runs twice", async () => {
+    await using products = await serveProducts(0, 15);
+    await using inventory = await serveInventory();
+    await using shop = await openGateway();
+    await shop.apply({ products });
+    let running = true;
+    let sent = 0;
+    const worker = async () => {
+      while (running) {
+        sent += 1;
+        const name = `n${sent}`;
+        const { data, errors } = await shop.query(`mutation { rename(id: 1, name: "${name}") { id } }`);
+        assert.deepEqual({ data, errors }, { data: { rename: { id: "1" } }, errors: undefined });
+      }
+    };
+    const workers = Array.from({ length: 8 }, worker);
+    for (let swap = 0; swap < 20; swap++) {
+      await shop.apply(swap % 2 === 0 ? { products, inventory } : { products });
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    running = false;
+    await Promise.all(workers);
+    assert.equal(shop.gateway.report().generation, 21);
+    assert.ok(sent > 50, `${sent} mutations`);
+    assert.equal(products.seen.filter(({ query }) => query.includes("rename")).length, sent);
+    await until(() => shop.log.filter(({ msg }) => msg === "request").length === sent);
+  });
+
+  it("ends no subscription, which goes on joining what it joined", async () => {
+    await using products = await serveProducts();
+    await using reviews = await serveReviews();
+    await using inventory = await serveInventory();
+    await using shop = await openGateway();
+    await shop.apply({ products, reviews });
+    const events = await subscribe(shop);
+    const first = events.next();
+    await until(() => reviews.open === 1);
+    await shop.apply({ products, reviews, inventory });
+    assert.equal(shop.gateway.report().generation, 2);
+    await shop.query(add("after"));
+    assert.deepEqual(JSON.parse((await first).value?.data ?? ""), {
+      data: { reviewAdded: { body: "after", product: { name: "Anvil" } } },
+    });
+    assert.match(await shop.metrics.text(), /gateway_generations 2/);
+    await events.return();
+    await until(() => reviews.open === 0);
+    await shop.query("{ __typename }");
+    assert.match(await shop.metrics.text(), /gateway_generations 1/);
+  });
+
+  it("ends a subscription after retireMs, with an error that says to subscribe again", async () => {
+    await using reviews = await serveReviews();
+    await using products = await serveProducts();
+    await using inventory = await serveInventory();
+    await using shop = await openGateway({ retireMs: 50 });
+    await shop.apply({ products, reviews });
+    const events = Array.fromAsync(await subscribe(shop));
+    await until(() => reviews.open === 1);
+    await shop.apply({ products, reviews, inventory });
+    const [error, complete] = await events;
+    assert.equal(JSON.parse(error?.data ?? "").errors[0].extensions.code, "SCHEMA_REPLACED");
+    assert.equal(complete?.event, "complete");
+    await until(() => reviews.open === 0);
+  });
+});
+
+describe("draining", () => {
+  it("refuses new requests and updates, waits for those that run, and ends subscriptions", async () => {
+    await using products = await serveProducts(0, 200);
+    await using reviews = await serveReviews();
+    await using shop = await openGateway({ drainMs: 400 });
+    await shop.apply({ products, reviews });
+    const events = Array.fromAsync(await subscribe(shop));
+    const running = shop.query('mutation { rename(id: 1, name: "Last") { name } }');
+    await until(() => products.open === 1);
+    const drained = shop.gateway.drain();
+    const refused = await shop.query("{ __typename }");
+    assert.equal(refused.errors?.[0]?.extensions?.["code"], "DRAINING");
+    await assert.rejects(shop.apply({ products }), { code: "draining" });
+    assert.deepEqual((await running).data, { rename: { name: "Last" } });
+    await drained;
+    assert.match((await events)[0]?.data ?? "", /SCHEMA_REPLACED/);
+  });
+
+  it("does not wait when nothing runs", async () => {
+    await using products = await serveProducts();
+    await using shop = await openGateway({ drainMs: 60_000 });
+    await shop.apply({ products });
+    await shop.gateway.drain();
+  });
+});

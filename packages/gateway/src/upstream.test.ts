@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { describe, it } from "node:test";
+import { GatewayError } from "./errors.ts";
+import type { SubRequestOutcome } from "./events.ts";
+import type { ServiceTarget } from "./service.ts";
+import { scopeOf, silentEvents, targetOf } from "./test-gateway.ts";
+import { serveRaw } from "./test-services.ts";
+import { createUpstream, type Upstream } from "./upstream.ts";
+
+type Answering = (response: ServerResponse) => unknown;
+
+async function withService(
+  answer: Answering,
+  test: (parts: {
+    upstream: Upstream;
+    target: ServiceTarget;
+    outcomes: SubRequestOutcome[];
+  }) => Promise<void>,
+  overrides: Partial<ServiceTarget> = {},
+): Promise<void> {
+  const outcomes: SubRequestOutcome[] = [];
+  const events = {
+    ...silentEvents,
+    subRequest: (_: string, outcome: SubRequestOutcome) => outcomes.push(outcome),
+  };
+  await using service = await serveRaw((_, response) => void answer(response));
+  await using upstream = createUpstream(events, { maxConnections: 4, maxResponseBytes: 2_000 });
+  upstream.useEgress({ host: "127.0.0.1", port: service.port });
+  await test({ upstream, target: targetOf("reviews", overrides), outcomes });
+}
+
+const request = { query: "{ a }" };
+
+async function failureOf(
+  promise: Promise<unknown>,
+): Promise<{ code: string; message: string; service?: string }> {
+  const error = await promise.then(
+    () => assert.fail("it did not fail"),
+    (error: unknown) => error,
+  );
+  assert.ok(error instanceof GatewayError, String(error));
+  return { code: error.code, message: error.message, ...(error.service ? { service: error.service } : {}) };
+}
+
+describe("a request to a service", () => {
+  for (const [what, answer, code, message] of [
+    [
+      "an empty 503, as of a proxy",
+      (r: ServerResponse) => r.writeHead(503).end(),
+      "service_unavailable",
+      "answered 503 to the request",
+    ],
+    [
+      "a 504, as of a proxy",
+      (r: ServerResponse) => r.writeHead(504).end("timeout"),
+      "service_timeout",
+      "answered 504 to the request",
+    ],
+    [
+      "a page that is not there",
+      (r: ServerResponse) => r.writeHead(404).end("no"),
+      "service_bad_response",
+      "answered 404 to the request",
+    ],
+    [
+      "an answer that is too long",
+      (r: ServerResponse) => r.end(`{"data":{"a":"${"x".repeat(3_000)}"}}`),
+      "service_bad_response",
+      "answered the request with more than 2000 bytes",
+    ],
+    [
+      "a list",
+      (r: ServerResponse) => r.end("[]"),
+      "service_bad_response",
+      "answered the request with something that is not GraphQL",
+    ],
+    [
+      "errors that are none",
+      (r: ServerResponse) => r.end(`{"errors":[{"no":1}]}`),
+      "service_bad_response",
+      "answered the request with something that is not GraphQL",
+    ],
+  ] as const) {
+    it(`fails with ${code} for ${what}`, () =>
+      withService(answer, async ({ upstream, target }) => {
+        const failure = await failureOf(upstream.execute(target, request, scopeOf()));
+        assert.deepEqual(failure, { code, message, service: "reviews" });
+      }));
+  }
+
+  it("fails with service_unavailable when the connection breaks in the middle of the answer", () =>
+    withService(
+      (response) => {
+        response.writeHead(200, { "content-length": 1000 }).write(`{"data":`);
+        setTimeout(() => response.destroy(), 20);
+      },
+      async ({ upstream, target, outcomes }) => {
+        const { code } = await failureOf(upstream.execute(target, request, scopeOf()));
+        assert.equal(code, "service_unavailable");
+        assert.deepEqual(outcomes, ["unavailable"]);
+      },
+    ));
+
+  it("is limited by timeoutMs until the last byte of the answer", () =>
+    withService(
+      (response) => response.writeHead(200).write(`{"data":`),
+      async ({ upstream, target, outcomes }) => {
+        const failure = await failureOf(upstream.execute(target, request, scopeOf()));
+        assert.equal(failure.code, "service_timeout");
+        assert.equal(failure.message, "did not answer the request within 100 ms");
+        assert.deepEqual(outcomes, ["timeout"]);
+      },
+      { timeoutMs: 100 },
+    ));
+
+  it("takes errors of the service with any status for an answer", () =>
+    withService(
+      (response) => response.writeHead(500).end(`{"errors":[{"message":"no"}]}`),
+      async ({ upstream, target, outcomes }) => {
+        assert.deepEqual(await upstream.execute(target, request, scopeOf()), { errors: [{ message: "no" }] });
+        assert.deepEqual(outcomes, ["ok"]);
+      },
+    ));
+
+  it("is cancelled with its scope", () =>
+    withService(
+      () => undefined,
+      async ({ upstream, target, outcomes }) => {
+        const { message } = await failureOf(
+          upstream.execute(target, request, scopeOf({ signal: AbortSignal.abort() })),
+        );
+        assert.equal(message, "was not waited for: the request was cancelled");
+        const timed = scopeOf({ signal: AbortSignal.timeout(30) });
+        const failure = await failureOf(upstream.execute(target, request, timed));
+        assert.equal(failure.code, "service_timeout");
+        assert.deepEqual(outcomes, ["cancelled", "cancelled"]);
+      },
+    ));
+
+  it("fails with service_unavailable when nothing listens on egress, or none is known", async () => {
+    await using upstream = createUpstream(silentEvents, { maxConnections: 4, maxResponseBytes: 2_000 });
+    const unknown = await failureOf(upstream.execute(targetOf("reviews"), request, scopeOf()));
+    assert.equal(unknown.code, "service_unavailable");
+    const gone = await serveRaw(() => undefined);
+    await gone.stop();
+    upstream.useEgress({ host: "127.0.0.1", port: gone.port });
+    const refused = await failureOf(upstream.execute(targetOf("reviews"), request, scopeOf()));
+    assert.equal(refused.code, "service_unavailable");
+    assert.match(refused.message, /^could not be reached for the request \(.*ECONNREFUSED/);
+  });
+
+  it("ends on the old egress when the address changes meanwhile", () =>
+    withService(
+      (response) => setTimeout(() => response.end(`{"data":{"a":1}}`), 50),
+      async ({ upstream, target }) => {
+        await using other = await serveRaw((_, response) => void response.end(`{"data":{"a":2}}`));
+        const first = upstream.execute(target, request, scopeOf());
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        upstream.useEgress({ host: "127.0.0.1", port: other.port });
+        assert.deepEqual(await upstream.execute(target, request, scopeOf()), { data: { a: 2 } });
+        assert.deepEqual(await first, { data: { a: 1 } });
+      },
+    ));
+});
+
+describe("a subscription to a service", () => {
+  it("fails with service_bad_response when the answer is no event stream, with the service's words", () =>
+    withService(
+      (response) => response.end(`{"errors":[{"message":"not over HTTP"}]}`),
+      async ({ upstream, target }) => {
+        const { code, message } = await failureOf(upstream.subscribe(target, request, scopeOf()));
+        assert.equal(code, "service_bad_response");
+        assert.equal(message, 'answered the subscription with "not over HTTP"');
+      },
+    ));
+
+  it("may be quiet for longer than timeoutMs once it has begun", () =>
+    withService(
+      (response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" }).write(":\n\n");
+        setTimeout(() => response.end(`event: next\ndata: {"data":{"a":1}}\n\nevent: complete\n\n`), 150);
+      },
+      async ({ upstream, target }) => {
+        const results = await upstream.subscribe(target, request, scopeOf());
+        assert.deepEqual(await Array.fromAsync(results), [{ data: { a: 1 } }]);
+      },
+      { timeoutMs: 50 },
+    ));
+
+  it("breaks with service_unavailable when the stream ends without completing", () =>
+    withService(
+      (response) => response.writeHead(200, { "content-type": "text/event-stream" }).end(":\n\n"),
+      async ({ upstream, target }) => {
+        const results = await upstream.subscribe(target, request, scopeOf());
+        assert.equal((await failureOf(results.next())).code, "service_unavailable");
+      },
+    ));
+
+  it("breaks with service_bad_response when an event is garbage", () =>
+    withService(
+      (response) => response.writeHead(200, { "content-type": "text/event-stream" }).write("data: nope\n\n"),
+      async ({ upstream, target }) => {
+        const results = await upstream.subscribe(target, request, scopeOf());
+        assert.equal((await failureOf(results.next())).code, "service_bad_response");
+      },
+    ));
+});
