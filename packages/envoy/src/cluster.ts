@@ -97,13 +97,14 @@ function assign(clusterName: string, endpoints: readonly Endpoint[]): Assignment
       priority: wanted,
       lbEndpoints: endpoints
         .filter(({ priority }) => priority === wanted)
-        .map(({ address, port }) => lbEndpoint({ host: address, port })),
+        .map(({ address, port, authority }) => lbEndpoint({ host: address, port }, authority)),
     })),
   };
 }
 
-function lbEndpoint(to: Address | { readonly socketPath: string }) {
+/** `hostname` becomes the Host of requests to it. */
+function lbEndpoint(to: Address | { readonly socketPath: string }, hostname = "") {
   const address =
     "port" in to ? socketAddress(to) : { address: { case: "pipe" as const, value: { path: to.socketPath } } };
-  return { hostIdentifier: { case: "endpoint" as const, value: { address } } };
+  return { hostIdentifier: { case: "endpoint" as const, value: { address, hostname } } };
 }

@@ -41,10 +41,9 @@ export const localReplies: Init<typeof LocalReplyConfigSchema> = {
     mapper(
       flags(unavailableFlags),
       "SERVICE_UNAVAILABLE",
-      "The service %UPSTREAM_CLUSTER% cannot be reached.",
+      "The service %UPSTREAM_CLUSTER% cannot be reached: %RESPONSE_CODE_DETAILS%.",
       {
         service: "%UPSTREAM_CLUSTER%",
-        reason: "%RESPONSE_CODE_DETAILS%",
       },
     ),
     mapper(flags(["NR"]), "HOST_NOT_FOUND", "No service answers at the Host %REQ(:AUTHORITY)%.", {

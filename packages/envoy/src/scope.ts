@@ -1,3 +1,5 @@
+import { create } from "@bufbuild/protobuf";
+import { BoolValueSchema } from "@bufbuild/protobuf/wkt";
 import { encodeResource, type Resource } from "@catalyst/xds";
 import type { RouteSchema } from "@catalyst/xds/api/config/route/v3/route_components_pb";
 import { FilterConfigSchema } from "@catalyst/xds/api/config/route/v3/route_components_pb";
@@ -17,7 +19,7 @@ const defaultGatewayTimeoutMs = 60_000;
 export function serviceScope(service: RoutedService): Resource {
   const to: Action = {
     ...upstream(service.host, service.timeoutMs),
-    hostRewriteSpecifier: { case: "hostRewriteLiteral", value: service.authority },
+    hostRewriteSpecifier: { case: "autoHostRewrite", value: create(BoolValueSchema, { value: true }) },
     appendXForwardedHost: true,
   };
   return scope(
@@ -80,6 +82,7 @@ function upstream(cluster: string, timeoutMs: number): Action {
     retryPolicy: {
       retryOn: "connect-failure,refused-stream,reset-before-request",
       numRetries: 2,
+      retryBackOff: { baseInterval: duration(5), maxInterval: duration(25) },
       perTryTimeout: duration(timeoutMs),
     },
   };

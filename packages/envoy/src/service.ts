@@ -3,8 +3,16 @@ import type { ServiceDeclaration } from "@catalyst/rpc";
 import { EnvoyError } from "./errors.ts";
 import { gatewayName, isLabel, type MeshInput, serviceHost } from "./mesh.ts";
 
-/** One place where a service answers. Lower priorities are used first, others when those are unhealthy. */
-export type Endpoint = { readonly address: string; readonly port: number; readonly priority: number };
+/** One place where a service answers. */
+export type Endpoint = {
+  /** An IP address, or the name that Envoy resolves. */
+  readonly address: string;
+  readonly port: number;
+  /** The Host that the service expects there: the authority of its URL. */
+  readonly authority: string;
+  /** The lowest is used first, the next when that is unhealthy. */
+  readonly priority: number;
+};
 
 /** A service as Envoy routes to it. */
 export type RoutedService = {
@@ -14,8 +22,6 @@ export type RoutedService = {
   /** `addresses` are known now; `name` is resolved by Envoy and has one endpoint. */
   readonly discovery: "addresses" | "name";
   readonly endpoints: readonly Endpoint[];
-  /** The Host that the service itself expects: the authority of its URL. */
-  readonly authority: string;
   /** The name in its certificate, for https; null for plain http. */
   readonly tlsName: string | null;
   readonly paths: readonly PathRule[];
@@ -50,8 +56,7 @@ export function routeService(service: ServiceDeclaration, mesh: MeshInput): Rout
     name,
     host: serviceHost(name, mesh.domain),
     discovery: isIP(hostname) === 0 ? "name" : "addresses",
-    endpoints: [{ address: hostname, port, priority: 0 }],
-    authority: url.host,
+    endpoints: [{ address: hostname, port, authority: url.host, priority: 0 }],
     tlsName: secure ? hostname : null,
     paths: service.protocol === "graphql" ? graphqlPaths(url.pathname) : basePaths(url.pathname),
     timeoutMs,

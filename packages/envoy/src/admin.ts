@@ -1,0 +1,145 @@
+import { request } from "node:http";
+import { z } from "zod";
+import { EnvoyError } from "./errors.ts";
+
+/** What an Envoy says of itself. */
+export type EnvoyInfo = {
+  /** `live` serves; `pre_initializing` and `initializing` wait for the first configuration; `draining` ends. */
+  readonly state: "live" | "draining" | "pre_initializing" | "initializing";
+  readonly release: string;
+  readonly uptimeMs: number;
+  readonly concurrency: number;
+};
+
+/** What an Envoy has for one Host. */
+export type EnvoyView = {
+  /** Version of its cluster's resource; null when there is none. */
+  readonly clusterVersion: string | null;
+  /** Whether the Host selects a scope. */
+  readonly routed: boolean;
+  readonly endpoints: readonly { readonly address: string; readonly healthy: boolean }[];
+};
+
+/** Envoy's administration interface. Every call throws {@link EnvoyError} `admin_…`. */
+export type EnvoyAdmin = {
+  readonly info: () => Promise<EnvoyInfo>;
+  /** Metrics in the text format of Prometheus, of what was used at least once. */
+  readonly metrics: () => Promise<string>;
+  /** What the Envoy has in force for a Host, for explanations. Costs in proportion to all it has. */
+  readonly view: (host: string) => Promise<EnvoyView>;
+};
+
+const maxBytes = 64 * 1024 * 1024;
+
+/** Reads an Envoy's administration interface on its socket. Each call ends after `timeoutMs`, 5,000 by default. */
+export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): EnvoyAdmin {
+  const read = (path: string) => get(socketPath, path, timeoutMs);
+  const readJson = async <S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>> => {
+    const parsed = schema.safeParse(parseJson(await read(path)));
+    if (parsed.success) return parsed.data;
+    throw new EnvoyError("admin_unexpected", `${path}: ${z.prettifyError(parsed.error)}`);
+  };
+  return {
+    info: async () => toInfo(await readJson("/server_info", serverInfo)),
+    metrics: () => read("/stats/prometheus?usedonly"),
+    view: async (host) => {
+      const [clusters, scopes, endpoints] = await Promise.all([
+        readJson(dumpPath("dynamic_active_clusters", host), clusterDump),
+        readJson(dumpPath("dynamic_scoped_route_configs", host), scopeDump),
+        readJson("/clusters?format=json", clusterStatuses),
+      ]);
+      return {
+        clusterVersion: clusters.configs.find(({ cluster }) => cluster.name === host)?.version_info ?? null,
+        routed: scopes.configs.some(({ scoped_route_configs }) =>
+          scoped_route_configs.some(({ name }) => name === host),
+        ),
+        endpoints:
+          endpoints.cluster_statuses.find(({ name }) => name === host)?.host_statuses.map(toEndpoint) ?? [],
+      };
+    },
+  };
+}
+
+const serverInfo = z.object({
+  state: z.enum(["LIVE", "DRAINING", "PRE_INITIALIZING", "INITIALIZING"]),
+  version: z.string(),
+  uptime_current_epoch: z.string(),
+  command_line_options: z.object({ concurrency: z.number() }),
+});
+
+function toInfo(info: z.output<typeof serverInfo>): EnvoyInfo {
+  return {
+    state: info.state.toLowerCase() as EnvoyInfo["state"],
+    release: info.version.split("/")[1] ?? info.version,
+    uptimeMs: Math.round(Number.parseFloat(info.uptime_current_epoch) * 1_000),
+    concurrency: info.command_line_options.concurrency,
+  };
+}
+
+const version_info = z.string().default("");
+const clusterDump = z.object({
+  configs: z.array(z.object({ version_info, cluster: z.object({ name: z.string() }) })).default([]),
+});
+const scopeDump = z.object({
+  configs: z
+    .array(z.object({ scoped_route_configs: z.array(z.object({ name: z.string() })).default([]) }))
+    .default([]),
+});
+const hostStatus = z.object({
+  address: z.object({
+    socket_address: z.object({ address: z.string(), port_value: z.number() }).optional(),
+    pipe: z.object({ path: z.string() }).optional(),
+  }),
+  health_status: z.object({ eds_health_status: z.string().default("UNKNOWN") }).loose(),
+});
+const clusterStatuses = z.object({
+  cluster_statuses: z
+    .array(z.object({ name: z.string(), host_statuses: z.array(hostStatus).default([]) }))
+    .default([]),
+});
+
+function toEndpoint({ address, health_status }: z.output<typeof hostStatus>) {
+  const { socket_address: socket, pipe } = address;
+  const failed = Object.keys(health_status).some((key) => key.startsWith("failed_"));
+  return {
+    address: socket === undefined ? (pipe?.path ?? "") : `${socket.address}:${socket.port_value}`,
+    healthy: !failed && ["HEALTHY", "UNKNOWN"].includes(health_status.eds_health_status),
+  };
+}
+
+function dumpPath(resource: string, host: string): string {
+  const exactly = `^${host.replaceAll(/[^A-Za-z0-9-]/g, "\\$&")}$`;
+  return `/config_dump?${new URLSearchParams({ resource, name_regex: exactly })}`;
+}
+
+function get(socketPath: string, path: string, timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const unreachable = (cause: unknown) =>
+      reject(new EnvoyError("admin_unreachable", `Envoy does not answer on ${socketPath}`, { cause }));
+    const call = request({ socketPath, path, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on("error", unreachable);
+      response.on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+        chunks.push(chunk);
+        if (bytes > maxBytes) response.destroy(new Error(`more than ${maxBytes} bytes`));
+      });
+      response.on("end", () => {
+        const text = Buffer.concat(chunks).toString("utf8");
+        if (response.statusCode === 200) resolve(text);
+        else
+          reject(new EnvoyError("admin_unexpected", `${path}: ${response.statusCode} ${text.slice(0, 200)}`));
+      });
+    });
+    call.on("error", unreachable).end();
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
