@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
+import { connect } from "node:tls";
+import { certificates } from "../test/certificates.ts";
 import {
   type Envoy,
   envoyMissing,
@@ -11,8 +14,17 @@ import {
   temporaryFolder,
   until,
 } from "../test/envoy.ts";
-import { cluster, endpoints, listener, routeConfiguration, scope } from "../test/resources.ts";
+import {
+  cluster,
+  endpoints,
+  listener,
+  routeConfiguration,
+  scope,
+  secret,
+  tlsListener,
+} from "../test/resources.ts";
 import type { AcknowledgedEvent, RejectedEvent } from "./events.ts";
+import { openSnapshotJournal, readSnapshot } from "./journal.ts";
 import { defaultKey } from "./options.ts";
 import { clusterType, scopedRouteType } from "./references.ts";
 import { createXdsServer, type XdsServer } from "./server.ts";
@@ -261,6 +273,78 @@ test(
       assert.deepEqual(status, [51, 51, 1, 52]);
     }),
 );
+
+test("a certificate is rotated by SDS without a dropped connection", { skip: envoyMissing }, () =>
+  withBench(async (bench) => {
+    const [old, fresh] = certificates;
+    await using server = await bench.start();
+    const start = [cluster("a"), endpoints("a", bench.socket("a")), scope("localhost", "a")];
+    const tls = [tlsListener("tls", bench.socket("tls"), "certificate"), secret("certificate", old)];
+    server.set(defaultKey, new Snapshot([...start, ...tls]));
+    await using _ = await startEnvoy(bench.folder, "n1", "delta");
+    await until(async () => (await commonName(bench.socket("tls"))) === old.commonName);
+    const kept = connect({ path: bench.socket("tls"), rejectUnauthorized: false });
+    await once(kept, "secureConnect");
+    server.update(defaultKey, { upsert: [secret("certificate", fresh)] });
+    assert.equal((await server.settled(defaultKey)).complete, true);
+    await until(async () => (await commonName(bench.socket("tls"))) === fresh.commonName, 1_000);
+    kept.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    const [answer] = await once(kept, "data");
+    assert.match(String(answer), /^HTTP\/1.1 200 OK/);
+    kept.destroy();
+    const acknowledged = story(bench.acknowledged);
+    assert.deepEqual(acknowledged.slice(-1), ["Secret +certificate"]);
+  }),
+);
+
+test(
+  "an Envoy that starts while the control plane is away is served from the journal, rejected content left out",
+  {
+    skip: envoyMissing,
+  },
+  () =>
+    withBench(async (bench) => {
+      const path = join(bench.folder, "last-good");
+      {
+        await using journal = await openSnapshotJournal(path);
+        await using server = await createXdsServer({
+          listen: [`unix:${bench.socket("xds")}`],
+          events: { onAcknowledged: (_, event) => journal.record(event) },
+        });
+        server.set(
+          defaultKey,
+          new Snapshot([...base(bench), cluster("z"), endpoints("z", 1), scope("z.test", "z")]),
+        );
+        await using _ = await startEnvoy(bench.folder, "n1", "delta");
+        await until(async () => (await bench.status("a.test")) === 200);
+        const bad = [cluster("a", -5), cluster("b", -5), endpoints("b", 1), scope("b.test", "b")];
+        server.update(defaultKey, {
+          upsert: bad,
+          remove: [cluster("z"), endpoints("z", 1), scope("z.test", "z")],
+        });
+        assert.equal((await server.settled(defaultKey)).complete, true);
+        await journal.flush();
+      }
+      const snapshot = await readSnapshot(path);
+      assert.deepEqual([...snapshot].map(({ name }) => name).sort(), ["a", "a", "a.test", "in"]);
+      await using replay = await bench.start();
+      replay.set(defaultKey, snapshot);
+      await using _ = await startEnvoy(bench.folder, "n1", "delta");
+      await until(async () => (await bench.status("a.test")) === 200);
+      assert.deepEqual(replay.quarantined(), []);
+    }),
+);
+
+/** Whose certificate a listener presents to a new connection. */
+async function commonName(path: string): Promise<string> {
+  const socket = connect({ path, rejectUnauthorized: false });
+  try {
+    await once(socket, "secureConnect");
+    return String(socket.getPeerCertificate().subject.CN);
+  } finally {
+    socket.destroy();
+  }
+}
 
 async function updatesRejected(envoy: Envoy): Promise<number> {
   return envoy.stat("cluster_manager.cds.update_rejected");

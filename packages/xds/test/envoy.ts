@@ -6,8 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const binary =
-  process.env["CATALYST_ENVOY"] ?? join(import.meta.dirname, "../../../.tools/envoy-1.40.0/envoy");
+const binary = join(import.meta.dirname, "../../../.tools/envoy-1.40.0/envoy");
 
 /** Why tests with the real Envoy are skipped; false when it is there. */
 export const envoyMissing = existsSync(binary) ? false : `Envoy is not at ${binary}`;

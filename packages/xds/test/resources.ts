@@ -7,7 +7,12 @@ import { ListenerSchema } from "../generated/envoy/config/listener/v3/listener_p
 import { RouteConfigurationSchema } from "../generated/envoy/config/route/v3/route_pb.js";
 import { ScopedRouteConfigurationSchema } from "../generated/envoy/config/route/v3/scoped_route_pb.js";
 import { RouterSchema } from "../generated/envoy/extensions/filters/http/router/v3/router_pb.js";
-import { HttpConnectionManagerSchema } from "../generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import {
+  type HttpConnectionManager,
+  HttpConnectionManagerSchema,
+} from "../generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
+import { SecretSchema } from "../generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
+import { DownstreamTlsContextSchema } from "../generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
 import { encodeResource, type Resource } from "../src/resource.ts";
 
 type HttpConnectionManagerInit = MessageInitShape<typeof HttpConnectionManagerSchema>;
@@ -100,17 +105,49 @@ export function listener(name: string, path: string, rds?: string): Resource {
   return encodeResource(ListenerSchema, name, {
     name,
     address: { address: { case: "pipe", value: { path } } },
+    filterChains: [{ filters: [filter(http)] }],
+  });
+}
+
+/** A listener with TLS whose certificate comes by SDS. */
+export function tlsListener(name: string, path: string, secretName: string): Resource {
+  const tls = create(DownstreamTlsContextSchema, {
+    commonTlsContext: { tlsCertificateSdsSecretConfigs: [{ name: secretName, sdsConfig: ads }] },
+  });
+  const http = create(HttpConnectionManagerSchema, httpConnectionManager(undefined));
+  return encodeResource(ListenerSchema, name, {
+    name,
+    address: { address: { case: "pipe", value: { path } } },
     filterChains: [
       {
-        filters: [
-          {
-            name: "http",
-            configType: { case: "typedConfig", value: anyPack(HttpConnectionManagerSchema, http) },
-          },
-        ],
+        filters: [filter(http)],
+        transportSocket: {
+          name: "tls",
+          configType: { case: "typedConfig", value: anyPack(DownstreamTlsContextSchema, tls) },
+        },
       },
     ],
   });
+}
+
+/** A certificate and its key, in PEM. */
+export function secret(
+  name: string,
+  certificate: { readonly chain: string; readonly key: string },
+): Resource {
+  const inline = (text: string) => ({ specifier: { case: "inlineString" as const, value: text } });
+  return encodeResource(SecretSchema, name, {
+    name,
+    type: {
+      case: "tlsCertificate",
+      value: { certificateChain: inline(certificate.chain), privateKey: inline(certificate.key) },
+    },
+  });
+}
+
+function filter(http: HttpConnectionManager) {
+  const value = anyPack(HttpConnectionManagerSchema, http);
+  return { name: "http", configType: { case: "typedConfig" as const, value } };
 }
 
 /** A listener for gRPC clients, who dial it by its name. */
