@@ -1,6 +1,7 @@
 // Writes every generated file of the checkout; with --check, only compares and fails on a difference.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { generateReference } from "./generate/reference.ts";
 import { generateXdsApi } from "./generate/xds-api.ts";
 
 /** A generated file: its path from the root of the checkout, and its content. */
@@ -12,7 +13,10 @@ type Generator = {
   readonly run: () => readonly Generated[] | Promise<readonly Generated[]>;
 };
 
-const generators: readonly Generator[] = [{ folders: ["packages/xds/generated"], run: generateXdsApi }];
+const generators: readonly Generator[] = [
+  { folders: ["packages/xds/generated"], run: generateXdsApi },
+  { folders: ["docs/reference"], run: generateReference },
+];
 
 const root = join(import.meta.dirname, "..");
 const check = process.argv.includes("--check");

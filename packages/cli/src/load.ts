@@ -1,8 +1,13 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { type LoadedConfig, loadConfig, type ParsedFlags, renderFaults } from "@catalyst/config";
+import { existsSync } from "node:fs";
+import {
+  type LoadedConfig,
+  loadConfig,
+  type ParsedFlags,
+  readConfigFile,
+  renderFaults,
+} from "@catalyst/config";
 import { dataDirOf, type NodeConfig, nodeConfig } from "@catalyst/node";
-import { environment, workingDirectory } from "./environment.ts";
+import { environment } from "./environment.ts";
 import { CommandError, exitCode } from "./exit-code.ts";
 
 /** Read when `--config` is not given and the file is there. */
@@ -21,20 +26,10 @@ export type Loaded = {
  */
 export function loadNode(configFile: string | undefined, flags: ParsedFlags): Loaded {
   const named = configFile ?? environment["CATALYST_CONFIG"];
-  const path = named ?? (existsSync(join(workingDirectory(), defaultFile)) ? defaultFile : undefined);
-  const file = path === undefined ? undefined : { path, text: read(path) };
+  const path = named ?? (existsSync(defaultFile) ? defaultFile : undefined);
+  const file = path === undefined ? undefined : readConfigFile(path);
   const result = loadConfig(nodeConfig, { ...(file === undefined ? {} : { file }), env: environment, flags });
   if (!result.ok) throw new CommandError(exitCode.usage, renderFaults(result.faults));
   const dataDir = dataDirOf(result.value, environment["XDG_DATA_HOME"]);
   return { config: result.value, dataDir, loaded: result };
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(resolve(workingDirectory(), path), "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? "does not exist" : `cannot be read (${code})`;
-    throw new CommandError(exitCode.usage, `The configuration file ${path} ${why}: correct --config.`);
-  }
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { GatewayReport, GatewayUpdate } from "@catalyst/rpc";
 import type { Logger, Metrics } from "@catalyst/telemetry";
 import { lexicographicSortSchema, printSchema } from "graphql";
@@ -50,7 +51,7 @@ export type Gateway = AsyncDisposable & {
   fetch(request: Request): Promise<Response>;
   /** The same for `node:http`. */
   handle(request: IncomingMessage, response: ServerResponse): void;
-  /** Refuses new requests, waits up to `drainMs` for those that run, then ends the rest. */
+  /** Refuses what is new, ends subscriptions, and waits up to `drainMs` for queries and mutations that run. */
   drain(): Promise<void>;
 };
 
@@ -79,13 +80,13 @@ class RunningGateway implements Gateway {
   readonly #generations: Generations;
   readonly #states: StateClock;
   readonly #feeds = new Map<string, SchemaFeed>();
+  readonly #draining = new AbortController();
   readonly fetch: Gateway["fetch"];
   readonly handle: Gateway["handle"];
   #update: GatewayUpdate | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #composedKey = "";
   #refused: ReadonlyMap<string, string> = new Map();
-  #draining = false;
 
   constructor(parts: GatewayParts, options: GatewayOptions) {
     this.#options = options;
@@ -106,7 +107,7 @@ class RunningGateway implements Gateway {
       events: this.#events,
       options,
       unavailable: () => this.#unavailable(),
-      draining: () => this.#draining,
+      draining: this.#draining.signal,
     });
     this.fetch = edge.fetch;
     this.handle = edge.handle;
@@ -114,13 +115,14 @@ class RunningGateway implements Gateway {
 
   apply(update: GatewayUpdate): Promise<GatewayReport> {
     return this.#inTurn(async () => {
-      if (this.#draining) throw new GatewayError("draining", "the gateway is shutting down");
+      if (this.#draining.signal.aborted) throw new GatewayError("draining", "the gateway is shutting down");
       if (!isNewer(update, this.#update)) return this.report();
       this.#update = update;
       this.#upstream.useEgress(update.egress);
       const changed = await this.#updateFeeds(update);
+      if (this.#generations.current === null) await this.#recompose(); // what an earlier process kept, at once
       const fetched = Promise.all(changed.map((feed) => feed.refresh()));
-      await Promise.race([fetched, sleep(this.#options.schemaSettleMs)]);
+      await Promise.race([fetched, sleep(this.#options.schemaSettleMs, undefined, { ref: false })]);
       await this.#recompose();
       return this.report();
     });
@@ -158,13 +160,12 @@ class RunningGateway implements Gateway {
   }
 
   async drain(): Promise<void> {
-    this.#draining = true;
+    this.#draining.abort();
     await this.#generations.idle(this.#options.drainMs);
-    this.#generations[Symbol.dispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#draining = true;
+    this.#draining.abort();
     this.#generations[Symbol.dispose]();
     await Promise.all([...this.#feeds.values()].map((feed) => feed[Symbol.asyncDispose]()));
     await this.#queue;
@@ -205,7 +206,7 @@ class RunningGateway implements Gateway {
   async #recompose(): Promise<void> {
     const candidates = this.#candidates();
     const key = inputsKey(candidates.map(({ target, schemas: [schema] }) => ({ target, schema })));
-    if (key !== this.#composedKey && !this.#draining) {
+    if (key !== this.#composedKey && !this.#draining.signal.aborted) {
       const started = performance.now();
       const servable = await findServable(candidates, (services) => this.#attempt(services));
       this.#composedKey = key;
@@ -234,6 +235,8 @@ class RunningGateway implements Gateway {
 
   async #attempt(services: readonly SchemaInput[]): Promise<Attempt<Compiled>> {
     if (services.length === 0) return { ok: true, value: { compiled: null } };
+    // Composing holds the thread up: requests get their turn between attempts.
+    await setImmediate();
     const composition = this.#composer.compose(services);
     if (!composition.ok) return composition;
     try {
@@ -308,8 +311,4 @@ function inputsKey(inputs: readonly SchemaInput[]): string {
       schema.digest,
     ]),
   );
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

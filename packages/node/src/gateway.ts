@@ -16,7 +16,12 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
         config.mesh.graphql,
       ),
     );
-    resources.use(await listenGraphql(frame, gateway.handle));
+    // Before the first update there is nothing to say: Envoy answers that the gateway is on its way.
+    let listening: Promise<unknown> | null = null;
+    const listen = () => {
+      listening ??= listenGraphql(frame, gateway.handle).then((server) => resources.use(server));
+      return listening;
+    };
     const problems = () =>
       gateway
         .report()
@@ -30,7 +35,11 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
       },
       drain: () => gateway.drain(),
       implementation: {
-        apply: (update) => answered(gateway.apply(update)),
+        apply: async (update) => {
+          const report = await answered(gateway.apply(update));
+          await listen();
+          return report;
+        },
         report: () => gateway.report(),
         refresh: ({ service }) => answered(gateway.refresh(service)),
         schema: () => ({ sdl: gateway.schema() }),

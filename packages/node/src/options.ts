@@ -66,10 +66,10 @@ const envoyOptions = z.strictObject({
 
 const meshOptions = z
   .strictObject({
-    listen: listenOptions.prefault({}),
-    tls: tlsOptions.prefault({}),
-    envoy: envoyOptions.prefault({}),
-    graphql: gatewayOptions.prefault({}),
+    listen: listenOptions,
+    tls: tlsOptions,
+    envoy: envoyOptions,
+    graphql: gatewayOptions,
     services: keyedList(serviceDeclaration, {
       key: "name",
       flag: "service",
@@ -90,10 +90,19 @@ const meshOptions = z
 /** The schema of a node's configuration: one section per plane. */
 export const nodeConfig = defineConfig(
   z.strictObject({
-    node: nodeOptions.prefault({}),
-    mesh: meshOptions.prefault({}),
-    telemetry: telemetryOptions.prefault({}),
+    node: nodeOptions,
+    mesh: meshOptions,
+    telemetry: telemetryOptions,
   }),
+  {
+    otherVariables: [
+      "CATALYST_CONFIG",
+      "CATALYST_ENVOY",
+      "CATALYST_NODE",
+      "CATALYST_FAILPOINT",
+      "CATALYST_SOCKET",
+    ],
+  },
 );
 
 /** A node's configuration as it is in force. */

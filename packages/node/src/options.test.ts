@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { jsonSchema, loadConfig } from "@catalyst/config";
+import { layeredConfig, loadLayered } from "@catalyst/config/testing";
+import fc from "fast-check";
+import { nodeConfig } from "./options.ts";
+
+const address = fc
+  .tuple(fc.ipV4(), fc.integer({ min: 1, max: 65_535 }))
+  .map(([host, port]) => `${host}:${port}`);
+
+const own = {
+  "mesh.listen.ingress": address,
+  "mesh.listen.ingressTls": address,
+  "mesh.listen.egress": address,
+  "telemetry.listen": fc.oneof(address, fc.constant("off")),
+};
+
+test("any valid configuration as file, as variables, as flags, or split between them is the same in force", () => {
+  fc.assert(
+    fc.property(layeredConfig(nodeConfig, own), (layered) => {
+      const result = loadLayered(nodeConfig, layered);
+      assert.ok(result.ok, JSON.stringify(result));
+      assert.deepEqual(result.value, layered.effective);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("a node needs no configuration at all", () => {
+  const result = loadConfig(nodeConfig, {});
+  assert.ok(result.ok);
+  assert.deepEqual(result.value.mesh.listen, { ingress: "127.0.0.1:10000", egress: "127.0.0.1:10001" });
+  assert.deepEqual(result.value.mesh.services, []);
+});
+
+test("every fault is found at once, with where it is and the nearest known name", () => {
+  const text = `{
+  "node": { "nmae": "n1", "domain": "ACME" },
+  "mesh": { "services": [{ "name": "a", "protocol": "graphq", "url": "htp:/x" }, { "name": "a" }] }
+}`;
+  const result = loadConfig(nodeConfig, {
+    file: { path: "catalyst.json", text },
+    env: { CATALYST_MESH_LISTEN_INGRES: "x" },
+    flags: [{ flag: "--egres", value: "127.0.0.1:1" }],
+  });
+  assert.ok(!result.ok);
+  const seen = result.faults.map(({ key, nearest }) => [key, nearest ?? null]);
+  for (const nearest of ["name", "--egress", "CATALYST_MESH_LISTEN_INGRESS"]) {
+    assert.ok(
+      seen.some((each) => each[1] === nearest),
+      `${nearest}: ${JSON.stringify(seen)}`,
+    );
+  }
+  assert.ok(seen.some(([key]) => key === "node.domain"));
+  assert.ok(seen.some(([key]) => key?.endsWith(".protocol")));
+  assert.ok(seen.some(([key]) => key?.endsWith(".url")));
+});
+
+test("the JSON Schema is one of an object with the node's sections", () => {
+  const schema = jsonSchema(nodeConfig) as { properties: object };
+  assert.deepEqual(
+    Object.keys(schema.properties).filter((name) => name !== "$schema"),
+    ["node", "mesh", "telemetry"],
+  );
+});
