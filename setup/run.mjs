@@ -8,7 +8,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { SetupError, root, setUp } from "./setup.mjs";
+import { root, SetupError, setUp } from "./setup.mjs";
 
 const [program, ...args] = process.argv.slice(2);
 

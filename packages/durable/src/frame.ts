@@ -6,7 +6,7 @@ import { crc32 } from "node:zlib";
  * The CRC-32 covers the length too: a tail of zeros, as a file system may leave one, is then no row of empty
  * records.
  */
-export const frameHeaderBytes = 8;
+const frameHeaderBytes = 8;
 
 /** The frame of one record; a copy, so that the caller may use its buffer again. */
 export function encodeFrame(record: Uint8Array): Uint8Array {

@@ -1,5 +1,5 @@
 /** What stands in a log in place of a secret. */
-export const redacted = "[redacted]";
+const redacted = "[redacted]";
 
 const secretName = /(?:authorization|cookie|token|secret|password|key)s?$/i;
 

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, test } from "node:test";
+import { arrowFaults } from "./arrows.ts";
+
+const root = mkdtempSync(join(tmpdir(), "catalyst-arrows-"));
+after(() => rmSync(root, { recursive: true }));
+
+const table = { low: [], high: ["low"] };
+
+/** The messages for a checkout with these files; package.json files declare what `declared` lists. */
+function messages(files: Record<string, string>, declared: Record<string, string[]> = {}): string[] {
+  const checkout = mkdtempSync(join(root, "t-"));
+  const manifests = Object.fromEntries(
+    ["low", "high"].map((name) => [
+      `packages/${name}/package.json`,
+      JSON.stringify({ dependencies: Object.fromEntries((declared[name] ?? []).map((each) => [each, "*"])) }),
+    ]),
+  );
+  const root_ = { "package.json": JSON.stringify({ devDependencies: { "fast-check": "*" } }) };
+  for (const [path, text] of Object.entries({ ...root_, ...manifests, ...files })) {
+    mkdirSync(dirname(join(checkout, path)), { recursive: true });
+    writeFileSync(join(checkout, path), text);
+  }
+  return arrowFaults(checkout, table).map(({ path, line, message }) => `${path}:${line ?? 0} ${message}`);
+}
+
+test("An import down the table that is declared is fine", () => {
+  const text = 'import { a } from "@catalyst/low";\nimport type { z } from "zod";\nimport "node:fs";\n';
+  const declared = { high: ["@catalyst/low", "zod"] };
+  assert.deepEqual(messages({ "packages/high/src/index.ts": text }, declared), []);
+});
+
+test("An import up the table is a fault in all its forms", () => {
+  const forms = [
+    'import { a } from "@catalyst/high";',
+    'import type { a } from "@catalyst/high";',
+    'import {\n  a,\n} from "@catalyst/high";',
+    'export * from "@catalyst/high";',
+    'export { a } from "@catalyst/high/deep";',
+    'import "@catalyst/high";',
+    'const a = await import("@catalyst/high");',
+  ];
+  for (const form of forms) {
+    const found = messages({ "packages/low/src/a.ts": `// first\n${form}\n` }, { low: ["@catalyst/high"] });
+    assert.equal(found.length, 1, form);
+    assert.match(found[0] ?? "", /^packages\/low\/src\/a\.ts:[24] may not import @catalyst\/high$/);
+  }
+});
+
+test("What is imported is declared, and what is declared is imported", () => {
+  assert.deepEqual(messages({ "packages/low/src/a.ts": 'import { z } from "zod/v4";\n' }), [
+    "packages/low/src/a.ts:1 imports zod, which its package.json does not declare",
+  ]);
+  assert.deepEqual(messages({}, { low: ["zod"] }), [
+    "packages/low/package.json:0 declares zod, which its sources do not import",
+  ]);
+});
+
+test("A test may import every package of ours and the tools of the workspace, and nothing undeclared besides", () => {
+  const text = 'import fc from "fast-check";\nimport { a } from "@catalyst/high";\nimport ws from "ws";\n';
+  assert.deepEqual(messages({ "packages/low/src/a.test.ts": text }), [
+    "packages/low/src/a.test.ts:3 imports ws, which its package.json does not declare",
+  ]);
+});
+
+test("No source reaches into another package by a path", () => {
+  const files = {
+    "packages/high/src/a.ts": 'import { b } from "../../low/src/b.ts";\nimport { c } from "./c.ts";\n',
+  };
+  assert.deepEqual(messages(files), [
+    "packages/high/src/a.ts:1 reaches out of its package: ../../low/src/b.ts",
+  ]);
+});
+
+test("A package that is not in the table is a fault", () => {
+  assert.deepEqual(messages({ "packages/new/package.json": "{}" }), [
+    "packages/new:0 is not in the table of scripts/check/arrows.ts",
+  ]);
+});

@@ -1,0 +1,119 @@
+// Checks who imports whom: a package's sources may import only the packages listed for it here, and everything
+// that they import from outside is declared in its package.json. Changing the table takes a page in docs/adr.
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { basename, join, relative, resolve } from "node:path";
+import { type Fault, report } from "./fault.ts";
+
+const below: Readonly<Record<string, readonly string[]>> = {
+  config: [],
+  telemetry: ["config"],
+  durable: [],
+  rpc: ["config", "telemetry"],
+  xds: ["durable", "telemetry"],
+  gateway: ["config", "durable", "rpc", "telemetry"],
+  envoy: ["config", "rpc", "xds"],
+  sdk: ["rpc", "telemetry"],
+  node: ["config", "durable", "envoy", "gateway", "rpc", "telemetry", "xds"],
+  cli: ["config", "node", "rpc", "telemetry"],
+  harness: ["envoy", "node", "rpc", "xds"],
+};
+
+type Manifest = { dependencies?: Record<string, string>; devDependencies?: Record<string, string> };
+
+const imported = [
+  /^(?:import|export)\s[^"';]*?\sfrom "([^"]+)";/gm,
+  /^import "([^"]+)";/gm,
+  /\bimport\("([^"]+)"\)/g,
+];
+
+/** All that a package imports against the table and against its package.json, and what it declares in vain. */
+export function arrowFaults(root: string, table = below): Fault[] {
+  const development = Object.keys(manifestOf(root).devDependencies ?? {});
+  const packages = globSync("packages/*/package.json", { cwd: root }).map((path) => path.split("/")[1] ?? "");
+  return packages.sort().flatMap((name) => {
+    const allowed = table[name];
+    const path = `packages/${name}`;
+    return allowed === undefined
+      ? [{ path, message: "is not in the table of scripts/check/arrows.ts" }]
+      : packageFaults(root, name, allowed, development);
+  });
+}
+
+function packageFaults(
+  root: string,
+  name: string,
+  allowed: readonly string[],
+  development: string[],
+): Fault[] {
+  const folder = `packages/${name}`;
+  const manifest = manifestOf(join(root, folder));
+  const declared = Object.keys(manifest.dependencies ?? {});
+  const forTests = [...declared, ...Object.keys(manifest.devDependencies ?? {}), ...development];
+  const used = new Set<string>();
+  const faults: Fault[] = [];
+  for (const path of globSync(`${folder}/{src,bin,test}/**/*.{ts,js}`, { cwd: root }).sort()) {
+    const inTest = isTest(path);
+    for (const { specifier, line } of importsOf(root, path)) {
+      const target = packageOf(specifier);
+      if (!inTest && target !== null) used.add(target);
+      const message = judge(path, specifier, target, {
+        folder,
+        allowed,
+        declared: inTest ? forTests : declared,
+        inTest,
+      });
+      if (message !== null) faults.push({ path, line, message });
+    }
+  }
+  const idle = declared.filter((dependency) => !used.has(dependency));
+  const inVain = idle.map((dependency) => `declares ${dependency}, which its sources do not import`);
+  return [...faults, ...inVain.map((message) => ({ path: `${folder}/package.json`, message }))];
+}
+
+type Rules = { folder: string; allowed: readonly string[]; declared: readonly string[]; inTest: boolean };
+
+/** What is wrong with one import; null when nothing is. */
+function judge(path: string, specifier: string, target: string | null, rules: Rules): string | null {
+  if (target === null) {
+    const inside = !relative(rules.folder, join(path, "..", specifier)).startsWith("..");
+    return specifier.startsWith(".") && !inside && !rules.inTest
+      ? `reaches out of its package: ${specifier}`
+      : null;
+  }
+  const own = target.startsWith("@catalyst/") ? target.slice("@catalyst/".length) : null;
+  if (own !== null && rules.inTest) return null;
+  if (own !== null && !rules.allowed.includes(own)) return `may not import ${target}`;
+  return rules.declared.includes(target)
+    ? null
+    : `imports ${target}, which its package.json does not declare`;
+}
+
+function isTest(path: string): boolean {
+  if (path.startsWith("packages/harness/")) return false;
+  return (
+    /\/test(?:ing)?\//.test(path) || /\.test\.ts$|-contract\.ts$|^test-|^testing\.ts$/.test(basename(path))
+  );
+}
+
+function importsOf(root: string, path: string): { specifier: string; line: number }[] {
+  const text = readFileSync(join(root, path), "utf8");
+  return imported.flatMap((pattern) =>
+    Array.from(text.matchAll(pattern), ({ index, 0: statement, 1: specifier = "" }) => ({
+      specifier,
+      line: text.slice(0, index + statement.length).split("\n").length,
+    })),
+  );
+}
+
+/** `@scope/name` or `name`; null for a relative path or a module of Node. */
+function packageOf(specifier: string): string | null {
+  if (specifier.startsWith(".") || specifier.startsWith("node:")) return null;
+  return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+}
+
+function manifestOf(folder: string): Manifest {
+  const path = resolve(folder, "package.json");
+  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Manifest) : {};
+}
+
+if (import.meta.main) report(arrowFaults(join(import.meta.dirname, "..", "..")));
