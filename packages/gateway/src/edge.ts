@@ -10,8 +10,6 @@ import {
   type GraphQLServerParts,
 } from "./graphql-server.ts";
 
-export type EdgeParts = GraphQLServerParts & { readonly draining: () => boolean };
-
 /** The HTTP side of the gateway: limits, request ids, the generation of each request, and the log line. */
 export type Edge = {
   fetch(request: Request): Promise<Response>;
@@ -27,7 +25,7 @@ type Answer = {
 const requestIdPattern = /^[\w.:/-]{1,128}$/;
 const jsonTypes: readonly (string | undefined)[] = ["application/json", "application/graphql+json"];
 
-export function createEdge(parts: EdgeParts): Edge {
+export function createEdge(parts: GraphQLServerParts): Edge {
   const { path } = parts;
   const server = createGraphQLServer(parts);
   const app = new Hono();
@@ -40,7 +38,7 @@ export function createEdge(parts: EdgeParts): Edge {
   };
 }
 
-async function serve(parts: EdgeParts, server: GraphQLServer, c: Context): Promise<Response> {
+async function serve(parts: GraphQLServerParts, server: GraphQLServer, c: Context): Promise<Response> {
   const started = performance.now();
   const given = c.req.header("x-request-id");
   const requestId = given !== undefined && requestIdPattern.test(given) ? given : randomUUID();
@@ -61,12 +59,12 @@ async function serve(parts: EdgeParts, server: GraphQLServer, c: Context): Promi
 }
 
 async function answer(
-  parts: EdgeParts,
+  parts: GraphQLServerParts,
   server: GraphQLServer,
   c: Context,
   requestId: string,
 ): Promise<Answer> {
-  if (parts.draining()) {
+  if (parts.draining.aborted) {
     return unavailable(refusal(503, "DRAINING", "The gateway is shutting down; try again."));
   }
   const type = c.req.header("content-type")?.split(";")[0]?.trim().toLowerCase();
@@ -124,7 +122,7 @@ async function withinLimit(request: Request, maxBytes: number): Promise<Request 
   return new Request(url, { method, headers, signal, body });
 }
 
-function nothingServed(parts: EdgeParts): Response {
+function nothingServed(parts: GraphQLServerParts): Response {
   const services = parts.unavailable();
   const message =
     services.length === 0

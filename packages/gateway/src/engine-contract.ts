@@ -9,6 +9,7 @@ import { scopeOf, silentEvents, targetOf } from "./test-gateway.ts";
 import {
   serveEgress,
   serveInventory,
+  servePlain,
   serveProducts,
   serveRaw,
   serveReviews,
@@ -164,6 +165,26 @@ function answerContract(createEngine: (upstream: Upstream) => GatewayEngine): vo
     assert.doesNotMatch(sdl, /_service|_entities|_Any|join__|link__|@key/);
   });
 
+  it("takes a type that a plain service and a subgraph define alike for one", async () => {
+    const stamp = "type Stamp @shareable { at: Int! by: String! }";
+    const value = (at: number) => ({ at, by: "me" });
+    await using sub = await serveSubgraph(`${stamp} type Query { one: Stamp! }`, {
+      Query: { one: () => value(1) },
+    });
+    await using plainly = await servePlain("type Stamp { by: String! at: Int! } type Query { two: Stamp! }", {
+      Query: { two: () => value(2) },
+    });
+    const { egress, upstream, compiled } = await compileOver(createEngine, { sub, plainly });
+    await using _egress = egress;
+    await using _upstream = upstream;
+    const document = parse("{ one { at by } two { at by } }");
+    assert.deepEqual(plain(await compiled.execute({ document, scope: scopeOf() })), {
+      data: { one: value(1), two: value(2) },
+    });
+    assert.equal(sub.seen.length, 1);
+    assert.equal(plainly.seen.length, 1);
+  });
+
   it("resolves interfaces whose implementations come from several services", async () => {
     const media = 'interface Media @key(fields: "id") { id: ID! title: String! }';
     await using books = await serveSubgraph(
@@ -232,6 +253,30 @@ function failureContract(createEngine: (upstream: Upstream) => GatewayEngine): v
       const { data, errors } = plain(await shop.query(query));
       assert.deepEqual(data, { product: null, ...rest });
       assert.deepEqual(errors?.[0]?.extensions, { code: "SERVICE_BAD_RESPONSE", service: "products" });
+    });
+  }
+
+  for (const [what, query, data, rest] of [
+    [
+      "null where its schema has none",
+      "{ product(id: 1) { name } }",
+      { product: { name: null } },
+      { product: null },
+    ],
+    ["text for a number", "{ product(id: 1) { price } }", { product: { price: "much" } }, { product: null }],
+    ["an object for a list", "{ products { name } }", { products: {} }, null],
+  ] as const) {
+    it(`gives SERVICE_BAD_RESPONSE for ${what}`, async () => {
+      await using shop = await openShop(createEngine);
+      await using _odd = await replaced(shop, (_, response) => void response.end(JSON.stringify({ data })));
+      const answer = plain(await shop.query(query));
+      assert.deepEqual(answer.data, rest);
+      const [error] = answer.errors ?? [];
+      assert.deepEqual(error?.extensions, { code: "SERVICE_BAD_RESPONSE", service: "products" });
+      assert.match(
+        error?.message ?? "",
+        /^Service "products" answered with what its schema does not allow: /,
+      );
     });
   }
 

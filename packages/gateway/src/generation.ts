@@ -11,7 +11,7 @@ export type Generation = {
   /** SHA-256 of the SDL, in hexadecimal. */
   readonly digest: string;
   readonly services: readonly SchemaInput[];
-  /** Aborted when the generation retires; what still runs on it then is ended. */
+  /** Aborted when the generation retires: its subscriptions end then. Queries and mutations have their own limit. */
   readonly retired: AbortSignal;
 };
 
@@ -38,6 +38,7 @@ export class Generations implements Disposable {
   readonly #replaced = new Set<Held>();
   #current: Held | null = null;
   #count = 0;
+  #pins = 0;
 
   constructor(options: GenerationOptions) {
     this.#options = options;
@@ -52,10 +53,9 @@ export class Generations implements Disposable {
     return this.#count;
   }
 
-  /** Pins and generations that are alive now. */
+  /** Pins held now, and generations that did not retire. */
   get alive(): { readonly pins: number; readonly generations: number } {
-    const held = this.#current === null ? [...this.#replaced] : [this.#current, ...this.#replaced];
-    return { pins: held.reduce((sum, { pins }) => sum + pins, 0), generations: held.length };
+    return { pins: this.#pins, generations: this.#replaced.size + (this.#current === null ? 0 : 1) };
   }
 
   /** Holds the current generation, or the given one once more; null when nothing is served. */
@@ -64,6 +64,7 @@ export class Generations implements Disposable {
     const held = of === undefined ? this.#current : all.find(({ generation }) => generation === of);
     if (held === null || held === undefined) return null;
     held.pins += 1;
+    this.#pins += 1;
     let released = false;
     return {
       generation: held.generation,
@@ -71,6 +72,7 @@ export class Generations implements Disposable {
         if (released) return;
         released = true;
         held.pins -= 1;
+        this.#pins -= 1;
         if (held.pins === 0 && this.#replaced.has(held)) this.#retire(held);
       },
     };
@@ -100,10 +102,10 @@ export class Generations implements Disposable {
   /** Resolves when nothing is pinned any more, or when the time is up. */
   async idle(timeoutMs: number): Promise<void> {
     const until = performance.now() + timeoutMs;
-    while (this.alive.pins > 0 && performance.now() < until) await sleep(10);
+    while (this.#pins > 0 && performance.now() < until) await sleep(10);
   }
 
-  /** Ends everything that still runs. */
+  /** Retires all. */
   [Symbol.dispose](): void {
     for (const held of this.#replaced) this.#retire(held);
     this.#current?.controller.abort();

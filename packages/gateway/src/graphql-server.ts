@@ -40,7 +40,10 @@ export type GraphQLServerParts = {
   readonly generations: Generations;
   readonly events: GatewayEvents;
   readonly options: GatewayOptions;
+  /** Services that serve nothing now. */
   readonly unavailable: () => readonly UnavailableService[];
+  /** Aborted when the gateway shuts down: subscriptions end then. */
+  readonly draining: AbortSignal;
 };
 
 /** GraphQL over HTTP and over server-sent events, by Yoga, executed by the generation that a request pinned. */
@@ -112,11 +115,10 @@ async function run(
   args: ExecutionArgs,
 ): Promise<ExecutionResult> {
   using pin = parts.generations.pin(exchange.pin.generation) ?? exchange.pin;
-  const { compiled, retired } = pin.generation;
   const limit = AbortSignal.timeout(parts.options.requestTimeoutMs);
-  const signals = exchange.operationType === "mutation" ? [limit, retired] : [limit, retired, exchange.gone];
+  const signal = exchange.operationType === "mutation" ? limit : AbortSignal.any([limit, exchange.gone]);
   try {
-    const result = await compiled.execute(operation(exchange, args, AbortSignal.any(signals)));
+    const result = await pin.generation.compiled.execute(operation(exchange, args, signal));
     return logged(parts, exchange, result);
   } catch (error) {
     parts.events.internalError(exchange.requestId, error);
@@ -131,10 +133,10 @@ async function open(
 ): Promise<ResultStream | ExecutionResult> {
   const pin = parts.generations.pin(exchange.pin.generation) ?? exchange.pin;
   const { compiled, retired } = pin.generation;
-  const signal = AbortSignal.any([retired, exchange.gone]);
+  const signal = AbortSignal.any([retired, parts.draining, exchange.gone]);
   try {
     const stream = await compiled.subscribe(operation(exchange, args, signal));
-    if (Symbol.asyncIterator in stream) return heldStream(stream, pin, retired);
+    if (Symbol.asyncIterator in stream) return heldStream(stream, pin, parts.draining);
     pin[Symbol.dispose]();
     return logged(parts, exchange, stream);
   } catch (error) {
@@ -154,8 +156,8 @@ function operation(exchange: Exchange, args: ExecutionArgs, signal: AbortSignal)
   };
 }
 
-/** Lets go of the generation when the subscription ends, and says so when it is the generation that ended. */
-function heldStream(stream: ResultStream, pin: Pin, retired: AbortSignal): ResultStream {
+/** Lets go of the generation when the subscription ends, and says why when it is the gateway that ended it. */
+function heldStream(stream: ResultStream, pin: Pin, draining: AbortSignal): ResultStream {
   let ended = false;
   const end = () => {
     ended = true;
@@ -168,7 +170,8 @@ function heldStream(stream: ResultStream, pin: Pin, retired: AbortSignal): Resul
         const result = await stream.next();
         if (result.done !== true) return result;
         end();
-        return retired.aborted ? { done: false, value: { errors: [schemaReplaced()] } } : result;
+        const why = draining.aborted ? shuttingDown : pin.generation.retired.aborted ? schemaReplaced : null;
+        return why === null ? result : { done: false, value: { errors: [endedBecause(why)] } };
       } catch (error) {
         end();
         throw error;
@@ -184,9 +187,13 @@ function heldStream(stream: ResultStream, pin: Pin, retired: AbortSignal): Resul
   return held;
 }
 
-function schemaReplaced(): GraphQLError {
-  const message = "The schema that this subscription began with is no longer served; subscribe again.";
-  return new GraphQLError(message, { extensions: { code: "SCHEMA_REPLACED" } });
+const schemaReplaced = { code: "SCHEMA_REPLACED", why: "its schema is no longer served" };
+const shuttingDown = { code: "DRAINING", why: "the gateway is shutting down" };
+
+function endedBecause({ code, why }: { readonly code: string; readonly why: string }): GraphQLError {
+  return new GraphQLError(`The subscription ended because ${why}; subscribe again.`, {
+    extensions: { code },
+  });
 }
 
 function outcomeOf({ data, errors }: ExecutionResult): RequestOutcome {

@@ -3,6 +3,9 @@ import { option, z } from "@catalyst/config";
 const second = 1_000;
 const minute = 60 * second;
 const mebibyte = 1024 * 1024;
+/** Headers that belong to one connection or one body: the sub-request has its own. */
+const unforwardable =
+  /^(?:host|connection|content-.*|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|accept|accept-encoding|x-request-id)$/;
 
 /** The section `gateway` of a node's configuration. */
 export const gatewayOptions = z.strictObject({
@@ -37,7 +40,12 @@ export const gatewayOptions = z.strictObject({
   ),
   forwardHeaders: option(
     z
-      .array(z.string().regex(/^[a-z0-9-]+$/, "must be a header name in lower case"))
+      .array(
+        z
+          .string()
+          .regex(/^[a-z0-9-]+$/, "must be a header name in lower case")
+          .refine((name) => !unforwardable.test(name), "is set by the gateway itself"),
+      )
       .default(["accept-language", "authorization", "traceparent", "tracestate", "baggage"]),
     { description: "Headers of a client's request that are sent on to services, in lower case." },
   ),
@@ -109,7 +117,7 @@ export const gatewayOptions = z.strictObject({
     },
   ),
   upstreamConnections: option(z.int().min(1).max(65_535).default(256), {
-    description: "Connections to Envoy's egress listener at a time.",
+    description: "Connections to Envoy's egress listener at a time, besides one per subscription.",
     range: "16 to 4096",
   }),
   upstreamMaxBytes: option(

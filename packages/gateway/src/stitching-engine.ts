@@ -10,8 +10,11 @@ import {
   execute,
   GraphQLError,
   type GraphQLSchema,
+  isInterfaceType,
+  isObjectType,
   print,
 } from "graphql";
+import { blameServices } from "./blame.ts";
 import { buildPlainSchema } from "./composition.ts";
 import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "./engine.ts";
 import { GatewayError, toGraphQLError } from "./errors.ts";
@@ -40,25 +43,36 @@ export function createStitchingEngine(upstream: Upstream): GatewayEngine {
   return { name: "stitching", compile: (input) => new StitchedSchema(stitch(input, upstream)) };
 }
 
+type OwnedSchema = { readonly name: string; readonly schema: GraphQLSchema };
+type Stitched = { readonly schema: GraphQLSchema; readonly owned: readonly OwnedSchema[] };
+
 class StitchedSchema implements EngineSchema {
   readonly schema: GraphQLSchema;
+  readonly #owned: readonly OwnedSchema[];
+  #owners: ReadonlyMap<string, readonly string[]> | null = null;
 
-  constructor(schema: GraphQLSchema) {
+  constructor({ schema, owned }: Stitched) {
     this.schema = schema;
+    this.#owned = owned;
   }
 
   async execute(operation: Operation): Promise<ExecutionResult> {
-    return await execute({ ...executionArgs(this.schema, operation), contextValue: { ...operation.scope } });
+    return await this.#execute(operation, { contextValue: { ...operation.scope } });
   }
 
   async subscribe(operation: Operation): Promise<ResultStream | ExecutionResult> {
     const { scope } = operation;
     const stopped = new AbortController();
     const signal = AbortSignal.any([scope.signal, stopped.signal]);
-    const args = executionArgs(this.schema, operation);
-    const source = await createSourceEventStream({ ...args, contextValue: { ...scope, signal } });
+    const source = await createSourceEventStream({
+      ...executionArgs(this.schema, operation),
+      contextValue: { ...scope, signal },
+    });
     if (!isStream(source)) return source;
     const events: AsyncIterator<unknown> = source[Symbol.asyncIterator]();
+    const executeEvent = (rootValue: unknown) =>
+      // A scope of its own for each event: what the loaders keep for it goes when the event is done.
+      this.#execute(operation, { rootValue, contextValue: { ...scope, signal } });
     let broken = false;
     const stream: ResultStream = {
       async next(): Promise<IteratorResult<ExecutionResult>> {
@@ -66,10 +80,7 @@ class StitchedSchema implements EngineSchema {
         try {
           const event = await events.next();
           if (event.done === true) return { done: true, value: undefined };
-          // A scope of its own for each event: what the loaders keep for it goes when the event is done.
-          const contextValue = { ...scope, signal };
-          const result = await execute({ ...args, rootValue: event.value, contextValue });
-          return { done: false, value: result };
+          return { done: false, value: await executeEvent(event.value) };
         } catch (error) {
           broken = true;
           if (!(error instanceof GraphQLError)) throw error;
@@ -86,6 +97,35 @@ class StitchedSchema implements EngineSchema {
     };
     return stream;
   }
+
+  async #execute(operation: Operation, values: { rootValue?: unknown; contextValue: RequestScope }) {
+    const result = await execute({ ...executionArgs(this.schema, operation), ...values });
+    return blameServices(result, this.schema, operation.document, (type, field) => {
+      this.#owners ??= ownersOfFields(this.#owned);
+      return this.#owners.get(`${type}.${field}`) ?? [];
+    });
+  }
+}
+
+function ownersOfFields(owned: readonly OwnedSchema[]): ReadonlyMap<string, readonly string[]> {
+  const owners = new Map<string, string[]>();
+  for (const { schema, name } of owned) {
+    const roots = new Map([
+      [schema.getQueryType(), "Query"],
+      [schema.getMutationType(), "Mutation"],
+      [schema.getSubscriptionType(), "Subscription"],
+    ]);
+    for (const type of Object.values(schema.getTypeMap())) {
+      if (!isObjectType(type) && !isInterfaceType(type)) continue;
+      const typeName = (isObjectType(type) ? roots.get(type) : undefined) ?? type.name;
+      for (const field of Object.keys(type.getFields())) {
+        const known = owners.get(`${typeName}.${field}`) ?? [];
+        if (!known.includes(name)) known.push(name);
+        owners.set(`${typeName}.${field}`, known);
+      }
+    }
+  }
+  return owners;
 }
 
 function isStream(value: object): value is AsyncIterable<unknown> {
@@ -96,32 +136,33 @@ function executionArgs(schema: GraphQLSchema, { document, operationName, variabl
   return { schema, document, operationName: operationName ?? null, variableValues: variables ?? {} };
 }
 
-function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstream): GraphQLSchema {
+function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstream): Stitched {
   const targets = new Map(services.map(({ target }) => [target.name, target]));
-  const plain = services
-    .filter(({ schema }) => schema.kind === "plain")
-    .map(
-      ({ target, schema }): Subschema => ({
-        name: target.name,
-        schema: buildPlainSchema(schema.sdl),
-        executor: executorOf(target, upstream),
-        batch: true,
-      }),
-    );
-  if (supergraphSdl === null) return stitchSchemas({ subschemas: plain, assumeValid: true });
+  const owned: OwnedSchema[] = [];
+  const plain: Subschema[] = [];
+  for (const { target, schema } of services) {
+    if (schema.kind !== "plain") continue;
+    const built = buildPlainSchema(schema.sdl);
+    owned.push({ name: target.name, schema: built });
+    plain.push({ name: target.name, schema: built, executor: executorOf(target, upstream), batch: true });
+  }
+  if (supergraphSdl === null) {
+    return { schema: stitchSchemas({ subschemas: plain, assumeValid: true }), owned };
+  }
   const options = getStitchingOptionsFromSupergraphSdl({
     supergraphSdl,
     batch: true,
     onSubschemaConfig(config) {
       const target = targets.get(config.endpoint);
       if (target === undefined) throw new GatewayError("schema_invalid", `no service for ${config.endpoint}`);
+      owned.push({ name: target.name, schema: config.schema });
       config.executor = executorOf(target, upstream);
     },
   });
   options.subschemas.push(...plain);
   const { schemaExtensions, ...rest } = options;
   const all = schemaExtensions === undefined ? rest : { ...rest, schemaExtensions };
-  return filterInternalFieldsAndTypes(stitchSchemas(all));
+  return { schema: filterInternalFieldsAndTypes(stitchSchemas(all)), owned };
 }
 
 function executorOf(target: ServiceTarget, upstream: Upstream): Executor {

@@ -18,7 +18,7 @@ export type SubRequest = {
 };
 
 export type UpstreamOptions = {
-  /** Connections to the egress listener at a time. */
+  /** Connections to the egress listener at a time, besides one per subscription. */
   readonly maxConnections: number;
   /** Bytes of one answer, or of one event of a subscription. */
   readonly maxResponseBytes: number;
@@ -47,11 +47,14 @@ export function createUpstream(events: GatewayEvents, options: UpstreamOptions):
   return new PooledUpstream(events, options);
 }
 
+/** Subscriptions hold a connection each; in a pool of their own they take none from queries and mutations. */
+type Pools = { readonly answers: Pool; readonly streams: Pool };
+
 class PooledUpstream implements Upstream {
   readonly #events: GatewayEvents;
   readonly #options: UpstreamOptions;
   #origin = "";
-  #pool: Pool | null = null;
+  #pools: Pools | null = null;
 
   constructor(events: GatewayEvents, options: UpstreamOptions) {
     this.#events = events;
@@ -62,22 +65,22 @@ class PooledUpstream implements Upstream {
     const host = egress.host.includes(":") ? `[${egress.host}]` : egress.host;
     const origin = `http://${host}:${egress.port}`;
     if (origin === this.#origin) return;
-    const old = this.#pool;
+    const old = this.#pools;
     this.#origin = origin;
-    // The sub-request's own timer is the only one: undici's would cut a long timeoutMs or a quiet subscription.
-    this.#pool = new Pool(origin, {
-      connections: this.#options.maxConnections,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    old?.close().catch(() => undefined);
+    // A sub-request's own timer is the only one: undici's would cut a long timeoutMs or a quiet subscription.
+    const limits = { headersTimeout: 0, bodyTimeout: 0 };
+    this.#pools = {
+      answers: new Pool(origin, { ...limits, connections: this.#options.maxConnections }),
+      streams: new Pool(origin, { ...limits, connections: null }),
+    };
+    for (const pool of old === null ? [] : [old.answers, old.streams]) pool.close().catch(() => undefined);
   }
 
   async execute(target: ServiceTarget, request: SubRequest, scope: RequestScope): Promise<ExecutionResult> {
     return this.#observed(target, scope, async () => {
       using limit = timeLimit(target, request, scope.signal);
       try {
-        const answer = await this.#send(target, request, scope, limit.signal, "application/json");
+        const answer = await this.#send(target, request, scope, limit.signal, "answers");
         const text = await readText(answer, request.maxBytes ?? this.#options.maxResponseBytes);
         return parseAnswer(target, request, answer, text);
       } catch (error) {
@@ -109,7 +112,7 @@ class PooledUpstream implements Upstream {
     scope: RequestScope,
     limit: TimeLimit,
   ): Promise<Dispatcher.ResponseData> {
-    const answer = await this.#send(target, request, scope, limit.signal, "text/event-stream");
+    const answer = await this.#send(target, request, scope, limit.signal, "streams");
     answer.body.on("error", () => undefined);
     if (mediaType(answer) === "text/event-stream") return answer;
     const text = await readText(answer, this.#options.maxResponseBytes);
@@ -123,18 +126,18 @@ class PooledUpstream implements Upstream {
     request: SubRequest,
     scope: RequestScope,
     signal: AbortSignal,
-    accept: string,
+    pool: keyof Pools,
   ): Promise<Dispatcher.ResponseData> {
-    if (this.#pool === null) throw failure("service_unavailable", target, "has no egress to be reached by");
+    if (this.#pools === null) throw failure("service_unavailable", target, "has no egress to be reached by");
     const { query, variables, operationName } = request;
-    return this.#pool.request({
+    return this.#pools[pool].request({
       method: "POST",
       path: target.path,
       headers: {
         ...scope.headers,
         host: target.host,
         "content-type": "application/json",
-        accept,
+        accept: pool === "streams" ? "text/event-stream" : "application/json",
         "x-request-id": scope.requestId,
       },
       body: JSON.stringify({ query, variables, operationName }),
@@ -155,7 +158,7 @@ class PooledUpstream implements Upstream {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pool?.destroy();
+    await Promise.all([this.#pools?.answers.destroy(), this.#pools?.streams.destroy()]);
   }
 }
 
