@@ -34,7 +34,7 @@ export function logRegistration(logger: Logger, service: string, event: Registra
       logger.error({ service, code: event.code }, `the node refuses the registration: ${event.message}`);
       break;
     case "released":
-      logger.info({ service }, "no longer registered with the node");
+      logger.info({ service }, "the registration has ended");
   }
 }
 

@@ -40,8 +40,8 @@ export async function answerWithFetch(
 
 function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
   const headers = new Headers();
-  for (const [name, values] of Object.entries(incoming.headersDistinct)) {
-    for (const value of values ?? []) headers.append(name, value);
+  for (const [name, values] of Object.entries(incoming.headers)) {
+    for (const value of [values ?? []].flat()) headers.append(name, value);
   }
   const { method = "GET", url = "/" } = incoming;
   // The path is joined as text: resolving it would read "//elsewhere/" as another host.

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
-import type { Logger } from "@catalyst/telemetry";
+import { type Logger, REQUEST_ID_HEADER } from "@catalyst/telemetry";
 import { logHandlerFailure, logRequest } from "./events.ts";
 import { answerWithFetch, type FetchHandler } from "./fetch-listener.ts";
 import { checkHealth, type HealthCheck } from "./health.ts";
@@ -24,6 +24,7 @@ export class RequestServer {
     this.#logger = logger;
   }
 
+  /** Whoever handles the request, and in whatever form, finds its id in the header. */
   take(request: IncomingMessage, response: ServerResponse): void {
     this.#inFlight.add(response);
     response.once("close", () => this.#inFlight.delete(response));
@@ -33,6 +34,7 @@ export class RequestServer {
       void this.#answerHealth(response);
       return;
     }
+    request.headers[REQUEST_ID_HEADER] = requestIdOf(request);
     this.#logWhenDone(request, path, response);
     void this.#pass(request, response);
   }
@@ -52,11 +54,14 @@ export class RequestServer {
     for (const response of this.#inFlight) {
       if (isEventStream(response)) response.end();
     }
+    // A connection whose answer had begun before the closing did is told nothing: it is closed once it is idle.
+    const sweep = setInterval(() => server.closeIdleConnections(), 20);
     const timer = setTimeout(() => {
       cut = this.#inFlight.size;
       server.closeAllConnections();
     }, drainMs);
     await closed;
+    clearInterval(sweep);
     clearTimeout(timer);
     return cut;
   }

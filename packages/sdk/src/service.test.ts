@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type RequestListener, request } from "node:http";
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  request,
+  type ServerResponse,
+} from "node:http";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -80,6 +87,28 @@ test("a request in flight is finished, an event stream is ended, and then the se
   answering.resolve();
   assert.equal(await text(await slow), "slow but whole");
   await closing;
+});
+
+test("a client that keeps its connection does not hold up the end", async () => {
+  const begun = Promise.withResolvers<ServerResponse>();
+  const service = await serve({
+    handler: (_, response) => {
+      response.write("begun, ");
+      begun.resolve(response);
+    },
+  });
+  const agent = new Agent({ keepAlive: true });
+  const [response] = (await once(request({ port: service.port, agent }).end(), "response")) as [
+    IncomingMessage,
+  ];
+  const since = performance.now();
+  const closing = service.close();
+  await sleep(50);
+  (await begun.promise).end("ended");
+  assert.equal(await text(response), "begun, ended");
+  await closing;
+  assert.ok(performance.now() - since < 2_000);
+  agent.destroy();
 });
 
 test("an event stream of a Fetch handler is ended too, and its source is cancelled", async () => {
@@ -190,6 +219,15 @@ test("a port in use and a name that is none are errors with a code, and nothing 
   await once(other, "close");
   await assert.rejects(serve({ name: "No Name", port }), isError("declaration_invalid"));
   await assert.rejects(get(port, "/"), { code: "ECONNREFUSED" });
+});
+
+test("a Fetch handler finds the id under which the request is logged", async () => {
+  const lines = new LogLines();
+  const handler = { fetch: (incoming: Request) => new Response(requestIdOf(incoming)) };
+  await using service = await serve({ handler, logger: createLogger({ process: "t", destination: lines }) });
+  const id = await text(await get(service.port, "/"));
+  await lines.until(() => lines.find("request") !== undefined);
+  assert.equal(lines.find("request")?.["requestId"], id);
 });
 
 test("a request without an id is given one, the same at every call", async () => {
