@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileError } from "./errors.ts";
-import { createIfMissingSync, removeFileSync } from "./files.ts";
+import { createIfMissingSync, readWholeSync, removeFileSync } from "./files.ts";
 import { lockOwner, takeLock } from "./lock.ts";
 import { isRunning, type ProcessIdentity, thisProcess } from "./process-identity.ts";
 import { replaceFileSync } from "./replace-file.ts";
@@ -82,13 +81,14 @@ function tryLock(path: string): DatabaseSync | null {
 }
 
 function parseOwner(path: string): FolderOwner | null {
+  const content = readWholeSync(path);
+  if (content === null) return null;
   try {
-    const { pid, start, since } = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    const { pid, start, since } = JSON.parse(new TextDecoder().decode(content)) as Record<string, unknown>;
     const valid =
       typeof pid === "number" && Number.isSafeInteger(pid) && pid > 0 && typeof since === "string";
-    if (!valid || (start !== null && typeof start !== "string")) return null;
-    return { pid, start, since };
+    return valid && (start === null || typeof start === "string") ? { pid, start, since } : null;
   } catch {
-    return null; // none, or not ours: nothing can be told from it
+    return null; // not ours: nothing can be told from it
   }
 }

@@ -5,6 +5,7 @@ import {
   fsyncSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -88,6 +89,17 @@ export function writeSyncedSync(path: string, bytes: Uint8Array, mode: number, b
   });
 }
 
+/** {@link readWhole} for synchronous code. */
+export function readWholeSync(path: string): Uint8Array | null {
+  return attemptSync("read", path, () => {
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      return nullIfMissing(error);
+    }
+  });
+}
+
 export function modeOfSync(path: string): number | null {
   const stats = attemptSync("read", path, () => statSync(path, { throwIfNoEntry: false }));
   return stats === undefined ? null : stats.mode & 0o777;
@@ -136,13 +148,13 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-async function missingAsNull<T>(reading: Promise<T>): Promise<T | null> {
-  try {
-    return await reading;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+function missingAsNull<T>(reading: Promise<T>): Promise<T | null> {
+  return reading.catch(nullIfMissing);
+}
+
+function nullIfMissing(error: unknown): null {
+  if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+  throw error;
 }
 
 async function attempt<T>(operation: string, path: string, run: () => Promise<T>): Promise<T> {
