@@ -24,6 +24,8 @@ process.once("SIGINT", () => ending.abort());
 process.once("SIGTERM", () => ending.abort());
 
 const children = new Map<string, ChildProcess>();
+/** Set when a process ends that should not. */
+let failed: Error | undefined;
 let exitCode = 0;
 try {
   await run();
@@ -65,8 +67,6 @@ function start(name: string, program: string, args: readonly string[]): void {
   });
   children.set(name, child);
 }
-
-let failed: Error | undefined;
 
 /** Waits for the node and for both services to be part of the schema; returns the endpoint. */
 async function waitUntilReady(): Promise<string> {

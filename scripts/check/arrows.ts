@@ -8,14 +8,14 @@ const below: Readonly<Record<string, readonly string[]>> = {
   config: [],
   telemetry: ["config"],
   durable: [],
-  rpc: ["config", "telemetry"],
-  xds: ["durable", "telemetry"],
+  rpc: ["telemetry"],
+  xds: ["durable"],
   gateway: ["config", "durable", "rpc", "telemetry"],
-  envoy: ["config", "rpc", "xds"],
+  envoy: ["rpc", "xds"],
   sdk: ["rpc", "telemetry"],
   node: ["config", "durable", "envoy", "gateway", "rpc", "telemetry", "xds"],
-  cli: ["config", "node", "rpc", "telemetry"],
-  harness: ["envoy", "node", "rpc", "xds"],
+  cli: ["config", "node", "rpc"],
+  harness: ["rpc"],
 };
 
 type Manifest = { dependencies?: Record<string, string>; devDependencies?: Record<string, string> };

@@ -141,7 +141,7 @@ export class NodeUnderTest implements AsyncDisposable {
       await sleep(20);
     }
     throw new Error(
-      `not within ${timeoutMs} ms: ${what}\n${this.#output}\n${this.log("supervisor")}\n${this.log("orchestrator")}`,
+      `not within ${timeoutMs} ms: ${what}\n${this.#output}\n${["supervisor", "orchestrator", "gateway"].map((child) => this.log(child)).join("\n")}`,
       {
         cause: last,
       },

@@ -47,18 +47,17 @@ export function findEnvoy(sources: EnvoySources, pinnedVersion: string): string 
 
 /** Asks a program for its version, and so finds out whether it is an Envoy that runs on this machine. */
 export async function envoyVersion(path: string): Promise<string> {
+  const unusable = (why: string, cause?: unknown) =>
+    new NodeError("envoy_unusable", `${path} is not an Envoy that runs here: ${why}`, { cause });
+  let printed: string;
   try {
-    const { stdout } = await run(path, ["--version"], { timeout: 10_000 });
-    const version = parseEnvoyVersion(stdout);
-    if (version !== null) return version;
-    throw new Error(`it printed ${JSON.stringify(stdout.slice(0, 200))}`);
+    printed = (await run(path, ["--version"], { timeout: 10_000 })).stdout;
   } catch (error) {
-    throw new NodeError(
-      "envoy_unusable",
-      `${path} is not an Envoy that runs here: ${(error as Error).message.split("\n")[0]}`,
-      { cause: error },
-    );
+    throw unusable((error as Error).message.split("\n")[0] ?? "it fails", error);
   }
+  const version = parseEnvoyVersion(printed);
+  if (version === null) throw unusable(`it printed ${JSON.stringify(printed.slice(0, 200))}`);
+  return version;
 }
 
 /**
