@@ -31,16 +31,19 @@ async function local(): Promise<void> {}
 let kept: Promise<void> | undefined;
 `;
 
-/** Whether the statement, in an async function, is a fault. */
-function isFault(statement: string): boolean {
-  writeFileSync(join(root, "planted.ts"), `${beginning}export async function f() {\n${statement}\n}\n`);
-  const faults = promiseFaults(root);
-  assert.ok(faults.every(({ path, line }) => path === "planted.ts" && line === 7));
-  return faults.length > 0;
+/** Those of the statements, each in an async function of its own, that are faults. */
+function faultsAmong(statements: readonly string[]): string[] {
+  const lines = statements.map((statement, index) => `export async function f${index}() { ${statement} }`);
+  writeFileSync(join(root, "planted.ts"), `${beginning}${lines.join("\n")}\n`);
+  const firstLine = beginning.split("\n").length;
+  return promiseFaults(root).map(({ path, line = 0 }) => {
+    assert.equal(path, "planted.ts");
+    return statements[line - firstLine] ?? `line ${line}`;
+  });
 }
 
 test("A promise that nobody awaits is found, wherever its type comes from", () => {
-  for (const statement of [
+  const faults = [
     "local();",
     "api.run();",
     "api.close?.();",
@@ -51,13 +54,12 @@ test("A promise that nobody awaits is found, wherever its type comes from", () =
     "kept && local();",
     "kept;",
     "(async () => {})();",
-  ]) {
-    assert.ok(isFault(statement), statement);
-  }
+  ];
+  assert.deepEqual(faultsAmong(faults), faults);
 });
 
 test("A promise that is awaited, kept, handled or given up in so many words is none", () => {
-  for (const statement of [
+  const fine = [
     "await local();",
     "void local();",
     "kept = local();",
@@ -68,7 +70,6 @@ test("A promise that is awaited, kept, handled or given up in so many words is n
     'test("name", async () => {});',
     "console.log(local());",
     "return local();",
-  ]) {
-    assert.ok(!isFault(statement), statement);
-  }
+  ];
+  assert.deepEqual(faultsAmong(fine), []);
 });
