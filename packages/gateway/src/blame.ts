@@ -4,6 +4,8 @@ import {
   type FieldNode,
   GraphQLError,
   type GraphQLSchema,
+  isInterfaceType,
+  isObjectType,
   TypeInfo,
   visit,
   visitWithTypeInfo,
@@ -11,6 +13,9 @@ import {
 
 /** The services that define a field of a type. */
 export type OwnersOf = (typeName: string, fieldName: string) => readonly string[];
+
+/** A service and the part of the schema that it answers for. */
+export type ServiceFields = { readonly name: string; readonly schema: GraphQLSchema };
 
 const nullForNonNull = /^Cannot return null for non-nullable field/;
 
@@ -62,4 +67,26 @@ function parentTypeOf(field: FieldNode, schema: GraphQLSchema, document: Documen
   };
   visit(document, visitWithTypeInfo(types, visitor));
   return name;
+}
+
+/** The services that define each field, by `Type.field`; root types under their usual names. */
+export function ownersOfFields(owned: readonly ServiceFields[]): ReadonlyMap<string, readonly string[]> {
+  const owners = new Map<string, string[]>();
+  for (const { schema, name } of owned) {
+    const roots = new Map([
+      [schema.getQueryType(), "Query"],
+      [schema.getMutationType(), "Mutation"],
+      [schema.getSubscriptionType(), "Subscription"],
+    ]);
+    for (const type of Object.values(schema.getTypeMap())) {
+      if (!isObjectType(type) && !isInterfaceType(type)) continue;
+      const typeName = (isObjectType(type) ? roots.get(type) : undefined) ?? type.name;
+      for (const field of Object.keys(type.getFields())) {
+        const known = owners.get(`${typeName}.${field}`) ?? [];
+        if (!known.includes(name)) known.push(name);
+        owners.set(`${typeName}.${field}`, known);
+      }
+    }
+  }
+  return owners;
 }

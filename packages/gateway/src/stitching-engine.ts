@@ -10,11 +10,9 @@ import {
   execute,
   GraphQLError,
   type GraphQLSchema,
-  isInterfaceType,
-  isObjectType,
   print,
 } from "graphql";
-import { blameServices } from "./blame.ts";
+import { blameServices, ownersOfFields, type ServiceFields } from "./blame.ts";
 import { buildPlainSchema } from "./composition.ts";
 import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "./engine.ts";
 import { GatewayError, toGraphQLError } from "./errors.ts";
@@ -43,12 +41,11 @@ export function createStitchingEngine(upstream: Upstream): GatewayEngine {
   return { name: "stitching", compile: (input) => new StitchedSchema(stitch(input, upstream)) };
 }
 
-type OwnedSchema = { readonly name: string; readonly schema: GraphQLSchema };
-type Stitched = { readonly schema: GraphQLSchema; readonly owned: readonly OwnedSchema[] };
+type Stitched = { readonly schema: GraphQLSchema; readonly owned: readonly ServiceFields[] };
 
 class StitchedSchema implements EngineSchema {
   readonly schema: GraphQLSchema;
-  readonly #owned: readonly OwnedSchema[];
+  readonly #owned: readonly ServiceFields[];
   #owners: ReadonlyMap<string, readonly string[]> | null = null;
 
   constructor({ schema, owned }: Stitched) {
@@ -107,27 +104,6 @@ class StitchedSchema implements EngineSchema {
   }
 }
 
-function ownersOfFields(owned: readonly OwnedSchema[]): ReadonlyMap<string, readonly string[]> {
-  const owners = new Map<string, string[]>();
-  for (const { schema, name } of owned) {
-    const roots = new Map([
-      [schema.getQueryType(), "Query"],
-      [schema.getMutationType(), "Mutation"],
-      [schema.getSubscriptionType(), "Subscription"],
-    ]);
-    for (const type of Object.values(schema.getTypeMap())) {
-      if (!isObjectType(type) && !isInterfaceType(type)) continue;
-      const typeName = (isObjectType(type) ? roots.get(type) : undefined) ?? type.name;
-      for (const field of Object.keys(type.getFields())) {
-        const known = owners.get(`${typeName}.${field}`) ?? [];
-        if (!known.includes(name)) known.push(name);
-        owners.set(`${typeName}.${field}`, known);
-      }
-    }
-  }
-  return owners;
-}
-
 function isStream(value: object): value is AsyncIterable<unknown> {
   return Symbol.asyncIterator in value;
 }
@@ -138,7 +114,7 @@ function executionArgs(schema: GraphQLSchema, { document, operationName, variabl
 
 function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstream): Stitched {
   const targets = new Map(services.map(({ target }) => [target.name, target]));
-  const owned: OwnedSchema[] = [];
+  const owned: ServiceFields[] = [];
   const plain: Subschema[] = [];
   for (const { target, schema } of services) {
     if (schema.kind !== "plain") continue;
