@@ -10,7 +10,7 @@ import { createXdsServer, defaultKey, type Resource, type XdsServer } from "@cat
 import { bootstrap } from "../src/bootstrap.ts";
 import type { MeshInput } from "../src/mesh.ts";
 import { envoyArguments, envoyRelease } from "../src/process.ts";
-import { MeshTranslation, type ServiceChange } from "../src/translation.ts";
+import { MeshTranslation, type ServiceChange, type TranslationPlan } from "../src/translation.ts";
 
 const project = join(import.meta.dirname, "..", "..", "..");
 
@@ -29,6 +29,8 @@ export type EnvoyUnderTest = AsyncDisposable & {
   readonly xds: XdsServer;
   /** Brings a change in force; resolves when Envoy has acknowledged it. */
   readonly apply: (change: ServiceChange) => Promise<void>;
+  /** What a change means, without bringing it in force. */
+  readonly translate: (change: ServiceChange) => TranslationPlan;
   /** What Envoy wrote: its own log and its access log. */
   readonly output: () => string;
 };
@@ -81,6 +83,7 @@ export async function startEnvoy(setup: EnvoySetup = {}): Promise<EnvoyUnderTest
       xds.update(defaultKey, plan);
       await settle();
     },
+    translate: (change) => translation.plan(change),
     output: () => output,
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGKILL");
