@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -96,13 +97,15 @@ async function* eventsOf(response: Response): AsyncGenerator<unknown> {
 
 /** Repeats an action until the next event is there: a subscription begins a moment after its answer's head. */
 async function nextEvent(events: AsyncGenerator<unknown>, act: () => Promise<unknown>): Promise<unknown> {
-  const next = events.next();
-  const timer = setInterval(() => void act(), 50);
-  try {
-    return (await next).value;
-  } finally {
-    clearInterval(timer);
+  let event: IteratorResult<unknown> | null = null;
+  const next = events.next().then((result) => {
+    event = result;
+  });
+  while (event === null) {
+    await act();
+    await Promise.race([next, sleep(50)]);
   }
+  return (event as IteratorResult<unknown>).value;
 }
 
 const codeOf = ({ errors }: Answer) => errors?.[0]?.extensions?.code;
@@ -269,7 +272,7 @@ test("catalog-http tells who listens to /views of each look at a product", async
 for (const name of ["products", "reviews", "inventory", "catalog-http"]) {
   test(`${name} says once that its node is away, and ends cleanly on SIGTERM`, async () => {
     const example = await Example.start(name);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
     assert.equal(example.lines.filter(({ level }) => level === "warn").length, 1);
     await example.stop();
     assert.deepEqual(
@@ -286,7 +289,7 @@ for (const [name, subscription] of [
   test(`a subscription that is open when ${name} ends is ended with it`, async () => {
     const example = await Example.start(name);
     const ended = example.subscribe(subscription).next();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sleep(200);
     const since = performance.now();
     await example.stop();
     assert.ok(performance.now() - since < 2_000);

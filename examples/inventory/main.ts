@@ -99,5 +99,5 @@ await serveService({
     healthy: stock.size > 0,
     detail: `${stock.size} products in ${warehouses.size} warehouses`,
   }),
-  handler: createYoga({ schema: createSchema({ typeDefs, resolvers }), graphiql: false, logging: false }),
+  listener: createYoga({ schema: createSchema({ typeDefs, resolvers }), graphiql: false, logging: false }),
 });

@@ -102,7 +102,7 @@ await serveService({
   protocol: "graphql",
   port: Number(values.port),
   dataDir: values["data-dir"],
-  handler: createYoga({
+  listener: createYoga({
     schema: buildSubgraphSchema([{ typeDefs, resolvers }]),
     graphiql: false, // the gateway has one, for all services together
     logging: false, // serveService logs, with the request id that came from Envoy

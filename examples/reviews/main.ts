@@ -138,7 +138,7 @@ await serveService({
   protocol: "graphql",
   port: Number(values.port),
   dataDir: values["data-dir"],
-  handler: createYoga({
+  listener: createYoga({
     schema: buildSubgraphSchema([{ typeDefs, resolvers }]),
     graphiql: false,
     logging: false,

@@ -57,6 +57,16 @@ test("HEAD is answered without the body, which is cancelled", async () => {
   await cancelled.promise;
 });
 
+test("the body of a library's own Response is sent, though it is no ReadableStream", async () => {
+  async function* body() {
+    yield Buffer.from("one ");
+    yield Buffer.from("two");
+  }
+  const foreign = { status: 200, headers: new Headers(), body: body() };
+  const answer = await call(() => foreign as unknown as Response);
+  assert.equal(answer.body, "one two");
+});
+
 test("a path that begins with two slashes stays a path", async () => {
   const answer = await call((incoming) => new Response(new URL(incoming.url).host), {
     path: "//elsewhere/x",

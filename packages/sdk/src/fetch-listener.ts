@@ -3,10 +3,11 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 
-/** Answers requests as the Fetch standard has them: a Hono app, for one. */
-export type FetchHandler = {
-  readonly fetch: (request: Request) => Response | Promise<Response>;
-};
+/** Answers a request as the Fetch standard has it. */
+export type FetchFunction = (request: Request) => Response | Promise<Response>;
+
+/** Such a function, or an object that has one: a Hono app, for example. */
+export type FetchHandler = FetchFunction | { readonly fetch: FetchFunction };
 
 /**
  * Answers one of Node's requests with a handler of the Fetch kind. Bodies stream both ways, and the request's
@@ -19,7 +20,8 @@ export async function answerWithFetch(
 ): Promise<void> {
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort());
-  const response = await handler.fetch(toRequest(incoming, gone.signal));
+  const request = toRequest(incoming, gone.signal);
+  const response = await ("fetch" in handler ? handler.fetch(request) : handler(request));
   outgoing.statusCode = response.status;
   for (const [name, value] of response.headers) if (name !== "set-cookie") outgoing.setHeader(name, value);
   const cookies = response.headers.getSetCookie();
@@ -31,11 +33,18 @@ export async function answerWithFetch(
   }
   outgoing.flushHeaders();
   try {
-    // As a Node stream, because a pipeline waits for a pending read before it gives up an iterable.
-    await pipeline(Readable.fromWeb(response.body as NodeReadableStream), outgoing);
+    await pipeline(toReadable(response.body), outgoing);
   } catch (error) {
     if (!gone.signal.aborted) throw error;
   }
+}
+
+/**
+ * As a Node stream, because a pipeline waits for a pending read before it gives up an iterable. Some libraries
+ * bring a `Response` of their own, whose body is no `ReadableStream` but can be iterated like one.
+ */
+function toReadable(body: ReadableStream): Readable {
+  return body instanceof ReadableStream ? Readable.fromWeb(body as NodeReadableStream) : Readable.from(body);
 }
 
 function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request {

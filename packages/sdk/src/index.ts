@@ -4,7 +4,7 @@
  */
 export { SdkError, type SdkErrorCode } from "./errors.ts";
 export type { RegistrationEvent } from "./events.ts";
-export type { FetchHandler } from "./fetch-listener.ts";
+export type { FetchFunction, FetchHandler } from "./fetch-listener.ts";
 export type { Health, HealthCheck } from "./health.ts";
 export type { NodeLocation } from "./node-socket.ts";
 export {

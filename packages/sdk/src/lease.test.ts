@@ -50,6 +50,12 @@ test("a node that is away is told of once, however many attempts fail", () => {
   assert.deepEqual(effects.map(kinds), [["waiting"], [], [], ["register"], [], []]);
 });
 
+test("a connection that breaks and the ones that cannot be made after it are told of as one", () => {
+  const broken: LeaseEvent = { kind: "unavailable", code: "disconnected", message: "the process went away" };
+  const { effects } = run(...held, broken, gone, gone);
+  assert.deepEqual(effects.slice(2).map(kinds), [["waiting"], [], []]);
+});
+
 test("a lease outlives its connection: the next one renews it, and says so", () => {
   const { effects } = run(...held, gone, { kind: "connected" }, { kind: "renewed", ttlMs });
   assert.deepEqual(effects.slice(2).map(kinds), [["waiting"], ["renew"], ["registered", "wake"]]);

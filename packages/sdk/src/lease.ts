@@ -71,6 +71,8 @@ const freshQuest: Quest = { refusals: 0, told: null, taken: null };
 
 export const initialState: LeaseState = { kind: "away", lease: null, quest: freshQuest };
 
+const absent: ReadonlySet<RpcErrorCode> = new Set(["disconnected", "unreachable"]);
+
 const minRetryMs = 200;
 const maxRetryMs = 10_000;
 /** A name that is taken is asked for at a steady pace: its lease may end at any moment. */
@@ -208,7 +210,12 @@ function retryIn(latestMs: number, quest: Quest, code: RpcErrorCode, message: st
 }
 
 function tellOnce(quest: Quest, code: RpcErrorCode, message: string): readonly LeaseEffect[] {
-  return quest.told === code ? [] : [{ kind: "tell", event: { kind: "waiting", code, message } }];
+  return sameReason(quest.told, code) ? [] : [{ kind: "tell", event: { kind: "waiting", code, message } }];
+}
+
+/** A connection that breaks and one that cannot be made are one thing: nobody is there. */
+function sameReason(told: RpcErrorCode | null, code: RpcErrorCode): boolean {
+  return told === code || (told !== null && absent.has(told) && absent.has(code));
 }
 
 function refuse(code: "service_declared" | "declaration_refused", message: string): Step {

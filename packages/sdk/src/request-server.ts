@@ -5,6 +5,19 @@ import { answerWithFetch, type FetchHandler } from "./fetch-listener.ts";
 import { checkHealth, type HealthCheck } from "./health.ts";
 import { requestIdOf } from "./request-id.ts";
 
+/** What answers requests: one of the two. */
+export type Answering =
+  | {
+      /** In the terms of the Fetch standard: a function from `Request` to `Response`, or a Hono app. */
+      readonly handler: FetchHandler;
+      readonly listener?: undefined;
+    }
+  | {
+      /** In the terms of `node:http`: a function of request and response, GraphQL Yoga, or an Express app. */
+      readonly listener: RequestListener;
+      readonly handler?: undefined;
+    };
+
 const healthTimeoutMs = 2_000;
 
 /** Passes requests to a handler, knows which are in flight, and writes a line for each. */
@@ -15,11 +28,9 @@ export class RequestServer {
   readonly #inFlight = new Set<ServerResponse>();
   #closing = false;
 
-  constructor(handler: RequestListener | FetchHandler, health: HealthCheck | undefined, logger: Logger) {
-    this.#answer =
-      typeof handler === "function"
-        ? handler
-        : (request, response) => answerWithFetch(handler, request, response);
+  constructor(answering: Answering, health: HealthCheck | undefined, logger: Logger) {
+    const { handler, listener } = answering;
+    this.#answer = listener ?? ((request, response) => answerWithFetch(handler, request, response));
     this.#health = health ?? (() => ({ healthy: true }));
     this.#logger = logger;
   }

@@ -15,20 +15,28 @@ import { createLogger } from "@catalyst/telemetry";
 import { LogLines } from "../test/log-lines.ts";
 import { EventLog, OrchestratorDouble, silent } from "../test/orchestrator-double.ts";
 import { SdkError } from "./errors.ts";
+import type { FetchHandler } from "./fetch-listener.ts";
 import { requestIdOf } from "./request-id.ts";
 import { type RunningService, type ServeOptions, serveService } from "./service.ts";
 
 const nowhere = "/nonexistent/catalyst.sock";
 
-function serve(options: Partial<ServeOptions> = {}): Promise<RunningService> {
+type Given = Partial<Omit<ServeOptions, "handler" | "listener">> & {
+  readonly handler?: FetchHandler;
+  readonly listener?: RequestListener;
+};
+
+const answerHere: RequestListener = (_, response) => void response.end("here");
+
+function serve({ handler, listener = answerHere, ...options }: Given = {}): Promise<RunningService> {
   return serveService({
     name: "products",
     protocol: "http",
-    handler: (_, response) => void response.end("here"),
     socket: nowhere,
     logger: silent,
     signals: false,
     ...options,
+    ...(handler === undefined ? { listener } : { handler }),
   });
 }
 
@@ -69,7 +77,7 @@ test("a service listens, is registered with its URL, and is gone from the node b
 
 test("a request in flight is finished, an event stream is ended, and then the service is closed", async () => {
   const answering = Promise.withResolvers<void>();
-  const handler: RequestListener = async (incoming, response) => {
+  const listener: RequestListener = async (incoming, response) => {
     if (incoming.url === "/events") {
       response.setHeader("content-type", "text/event-stream");
       response.write("data: 1\n\n");
@@ -78,7 +86,7 @@ test("a request in flight is finished, an event stream is ended, and then the se
     await answering.promise;
     response.end("slow but whole");
   };
-  const service = await serve({ handler });
+  const service = await serve({ listener });
   const events = await get(service.port, "/events");
   const slow = get(service.port, "/slow");
   await sleep(20);
@@ -92,7 +100,7 @@ test("a request in flight is finished, an event stream is ended, and then the se
 test("a client that keeps its connection does not hold up the end", async () => {
   const begun = Promise.withResolvers<ServerResponse>();
   const service = await serve({
-    handler: (_, response) => {
+    listener: (_, response) => {
       response.write("begun, ");
       begun.resolve(response);
     },
@@ -138,7 +146,7 @@ test("an event stream of a Fetch handler is ended too, and its source is cancell
 test("a request that does not end is cut off after the time for draining", async () => {
   const lines = new LogLines();
   const logger = createLogger({ process: "products", destination: lines });
-  const service = await serve({ handler: () => undefined, drainMs: 50, logger });
+  const service = await serve({ listener: () => undefined, drainMs: 50, logger });
   const hanging = get(service.port, "/");
   await sleep(20);
   const cut = assert.rejects(hanging, { code: "ECONNRESET" });
@@ -176,11 +184,11 @@ test("one line is logged per request, with the id that Envoy gave it and without
 test("a handler that fails answers 500 with the request id, and the next request is served", async () => {
   const lines = new LogLines();
   const logger = createLogger({ process: "products", destination: lines });
-  const handler: RequestListener = async (incoming, response) => {
+  const listener: RequestListener = async (incoming, response) => {
     if (incoming.url === "/bad") throw new TypeError("a defect");
     response.end("good");
   };
-  await using service = await serve({ handler, logger });
+  await using service = await serve({ listener, logger });
   const bad = await get(service.port, "/bad", { "x-request-id": "r1" });
   assert.equal(bad.statusCode, 500);
   assert.deepEqual(JSON.parse(await text(bad)), { error: "The service failed.", requestId: "r1" });
@@ -223,7 +231,7 @@ test("a port in use and a name that is none are errors with a code, and nothing 
 
 test("a Fetch handler finds the id under which the request is logged", async () => {
   const lines = new LogLines();
-  const handler = { fetch: (incoming: Request) => new Response(requestIdOf(incoming)) };
+  const handler = (incoming: Request) => new Response(requestIdOf(incoming));
   await using service = await serve({ handler, logger: createLogger({ process: "t", destination: lines }) });
   const id = await text(await get(service.port, "/"));
   await lines.until(() => lines.find("request") !== undefined);
@@ -233,7 +241,7 @@ test("a Fetch handler finds the id under which the request is logged", async () 
 test("a request without an id is given one, the same at every call", async () => {
   const seen: string[] = [];
   await using service = await serve({
-    handler: (incoming, response) => {
+    listener: (incoming, response) => {
       seen.push(requestIdOf(incoming), requestIdOf(incoming));
       response.end();
     },

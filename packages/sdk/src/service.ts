@@ -1,22 +1,20 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServiceProtocol } from "@catalyst/rpc";
 import { createLogger, type Logger } from "@catalyst/telemetry";
 import { SdkError } from "./errors.ts";
-import type { FetchHandler } from "./fetch-listener.ts";
 import type { NodeLocation } from "./node-socket.ts";
 import { type RegisterOptions, type Registration, register } from "./registration.ts";
-import { RequestServer } from "./request-server.ts";
+import { type Answering, RequestServer } from "./request-server.ts";
 
-export type ServeOptions = NodeLocation &
+export type ServeOptions = Answering &
+  NodeLocation &
   Pick<RegisterOptions, "ttlMs" | "health" | "onEvent"> & {
     /** A DNS label: the service is reached at the Host `<name>.<domain>`. */
     readonly name: string;
     /** `graphql` joins the federated endpoint; `http` is reached by its Host alone. */
     readonly protocol: ServiceProtocol;
-    /** One of Node's listeners, such as GraphQL Yoga, or an object with `fetch`, such as a Hono app. */
-    readonly handler: RequestListener | FetchHandler;
     /** Default 0: the operating system chooses one. */
     readonly port?: number | undefined;
     /** The address to listen on. Default `127.0.0.1`. */
@@ -53,21 +51,22 @@ export type RunningService = AsyncDisposable & {
 };
 
 /**
- * Serves a handler over HTTP and registers it with the node: what most services need. Answers `/healthz` itself,
+ * Answers over HTTP and registers with the node: what most services need. Answers `/healthz` itself,
  * logs one line per request with its request id, and closes cleanly on SIGTERM and SIGINT.
  *
  * Throws {@link SdkError} `listen_failed`, `declaration_invalid`.
  *
  * @example
  * ```ts
- * const service = await serveService({ name: "hello", protocol: "http", handler: new Hono() });
+ * const handler = () => new Response("hello\n");
+ * const service = await serveService({ name: "hello", protocol: "http", handler });
  * await service.registration.ready;
  * ```
  */
 export async function serveService(options: ServeOptions): Promise<RunningService> {
   const { name, protocol, host = "127.0.0.1", path = protocol === "graphql" ? "/graphql" : "/" } = options;
   const logger = options.logger ?? createLogger({ process: name });
-  const requests = new RequestServer(options.handler, options.health, logger);
+  const requests = new RequestServer(options, options.health, logger);
   const server = createServer((request, response) => requests.take(request, response));
   // Longer than Envoy keeps an idle connection (1 h): closed from here, it could break a request on its way.
   server.keepAliveTimeout = 65 * 60_000;
