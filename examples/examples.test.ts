@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -25,10 +25,13 @@ class Example implements AsyncDisposable {
     this.#exited = once(child, "exit");
   }
 
-  static async start(name: string): Promise<Example> {
-    const program = join(import.meta.dirname, name, "main.ts");
-    const args = [program, "--port", "0", "--data-dir", dataDir];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "inherit", "pipe"] });
+  static start(name: string): Promise<Example> {
+    return Example.run([join(import.meta.dirname, name, "main.ts"), "--port", "0", "--data-dir", dataDir]);
+  }
+
+  static async run(args: readonly string[]): Promise<Example> {
+    const env = { ...process.env, CATALYST_NODE_DATA_DIR: dataDir };
+    const child = spawn(process.execPath, args, { env, stdio: ["ignore", "inherit", "pipe"] });
     const example = new Example(child);
     const listening = Promise.withResolvers<string>();
     child.once("exit", () => listening.reject(new Error(JSON.stringify(example.lines))));
@@ -109,6 +112,13 @@ async function nextEvent(events: AsyncGenerator<unknown>, act: () => Promise<unk
 }
 
 const codeOf = ({ errors }: Answer) => errors?.[0]?.extensions?.code;
+
+test("the service that the README shows is served as it stands there", async () => {
+  const readme = readFileSync(join(import.meta.dirname, "README.md"), "utf8");
+  const [, source] = /```ts\n(import \{ serveService \}[\s\S]*?)```/.exec(readme) ?? [];
+  await using hello = await Example.run(["--input-type=module-typescript", "--eval", source ?? ""]);
+  assert.equal(await (await hello.fetch("/world")).text(), "Hello from /world\n");
+});
 
 test("products lists pages in order, answers the gateway's references, and names what does not fit", async () => {
   await using products = await Example.start("products");
