@@ -1,0 +1,87 @@
+/** One line of a benchmark's result; the statistics are over `n` rounds. */
+export type Row = {
+  readonly case: string;
+  readonly metric: string;
+  readonly system: string;
+  readonly unit: string;
+  readonly n: number;
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+};
+
+/** What our own system is held to: the median of a metric is at most, or at least, this. */
+export type Target = {
+  readonly case: string;
+  readonly metric: string;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+};
+
+/** A benchmark; `bench/NAME.ts` exports one as `bench`. */
+export type Bench = {
+  readonly name: string;
+  readonly targets: readonly Target[];
+  /** Runs everything side by side; `say` tells a person how it goes. */
+  readonly run: (say: (text: string) => void) => Promise<readonly Row[]>;
+};
+
+/** The name under which our own rows are reported. */
+export const ours = "catalyst";
+
+/** A row from one value per round. */
+export function toRow(
+  what: { readonly case: string; readonly metric: string; readonly system: string; readonly unit: string },
+  values: readonly number[],
+): Row {
+  const sorted = [...values].sort((a, b) => a - b);
+  return {
+    ...what,
+    n: sorted.length,
+    min: round(sorted[0]),
+    median: round(percentile(sorted, 0.5)),
+    max: round(sorted.at(-1)),
+  };
+}
+
+/** The value below which a share of the values lies; of sorted values, or any. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
+/** The rows as a table for people, with the targets beside ours. */
+export function renderTable(rows: readonly Row[], targets: readonly Target[]): string {
+  const lines = rows.map((row) => [
+    row.case,
+    row.metric,
+    row.system,
+    `${row.median} ${row.unit}`,
+    `${row.min} to ${row.max}`,
+    String(row.n),
+    verdict(row, targets),
+  ]);
+  const all = [["case", "metric", "system", "median", "range", "n", "target"], ...lines];
+  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0)));
+  return all
+    .map((line) =>
+      line
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function verdict(row: Row, targets: readonly Target[]): string {
+  const target = targets.find((each) => each.case === row.case && each.metric === row.metric);
+  if (!target || row.system !== ours) return "";
+  const { atMost, atLeast } = target;
+  const met = row.median <= (atMost ?? row.median) && row.median >= (atLeast ?? row.median);
+  const bound = atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`;
+  return `${bound} ${met ? "met" : "MISSED"}`;
+}
+
+function round(value = Number.NaN): number {
+  return Number(value.toPrecision(4));
+}
