@@ -59,6 +59,7 @@ function end(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
+/** Types a document's commands, in order, in a folder that looks like the checkout. */
 async function follow(path: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "catalyst-docs-"));
   for (const name of ["node_modules", "package.json", "examples", "setup", "packages", ".tools"]) {
@@ -67,7 +68,7 @@ async function follow(path: string): Promise<void> {
   const background: ChildProcess[] = [];
   try {
     for (const block of blocksOf(readFileSync(join(root, path), "utf8")))
-      await runBlock(block, folder, background);
+      await runBlock(block, path === "README.md" ? root : folder, background);
   } finally {
     for (const child of background.reverse()) {
       end(child, "SIGTERM");

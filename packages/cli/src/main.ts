@@ -1,5 +1,6 @@
+import { enableCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
-import { createProgram } from "./program.ts";
 
-const program = createProgram(fileURLToPath(import.meta.url));
-process.exitCode = await program(process.argv.slice(2));
+enableCompileCache(); // before the rest is loaded, hence the import below
+const { createProgram } = await import("./program.ts");
+process.exitCode = await createProgram(fileURLToPath(import.meta.url))(process.argv.slice(2));

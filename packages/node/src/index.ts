@@ -1,12 +1,32 @@
 /**
  * One node: its configuration, and one composition per process. The command line starts them; nothing else has
- * to know how they are put together.
+ * to know how they are put together. A process is loaded when it is run: asking a node a question is quick.
  */
+import type { NodeConfig } from "./options.ts";
+import type { SupervisorParts } from "./supervisor.ts";
+
 export { dataDirOf } from "./data-dir.ts";
 export { NodeError, type NodeErrorCode } from "./errors.ts";
-export { runGateway } from "./gateway.ts";
 export { type NodeConfig, nodeConfig } from "./options.ts";
-export { runOrchestrator } from "./orchestrator.ts";
 export { paths } from "./paths.ts";
 export { release } from "./release.ts";
-export { runSupervisor, type SupervisorParts } from "./supervisor.ts";
+export type { SupervisorParts } from "./supervisor.ts";
+
+/** Runs the GraphQL gateway until it is asked to end. Throws {@link NodeError}. */
+export async function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
+  await (await import("./gateway.ts")).runGateway(config, dataDir);
+}
+
+/** Runs the orchestrator until it is asked to end. Throws {@link NodeError}. */
+export async function runOrchestrator(config: NodeConfig, dataDir: string): Promise<void> {
+  await (await import("./orchestrator.ts")).runOrchestrator(config, dataDir);
+}
+
+/** Runs the whole node until it is asked to end. Throws {@link NodeError}. */
+export async function runSupervisor(
+  config: NodeConfig,
+  dataDir: string,
+  parts: SupervisorParts,
+): Promise<void> {
+  await (await import("./supervisor.ts")).runSupervisor(config, dataDir, parts);
+}

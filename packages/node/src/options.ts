@@ -1,5 +1,5 @@
 import { defineConfig, keyedList, option, z } from "@catalyst/config";
-import { gatewayOptions } from "@catalyst/gateway";
+import { gatewayOptions } from "@catalyst/gateway/options";
 import { serviceDeclaration } from "@catalyst/rpc";
 import { telemetryOptions } from "@catalyst/telemetry";
 import { isAddress } from "./address.ts";
