@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { type Context, Hono } from "hono";
+import type { AnswerCode } from "./errors.ts";
 import type { RequestOutcome } from "./events.ts";
 import {
   createGraphQLServer,
@@ -146,7 +147,7 @@ function forwarded(names: readonly string[], headers: Headers): Record<string, s
 
 function refusal(
   status: number,
-  code: string,
+  code: AnswerCode,
   message: string,
   extensions: Readonly<Record<string, unknown>> = {},
 ): Response {

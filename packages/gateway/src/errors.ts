@@ -29,6 +29,29 @@ export type GatewayErrorOptions = ErrorOptions & {
   readonly service?: string;
 };
 
+/**
+ * What stands in `extensions.code` of an answer, besides the `SERVICE_…` codes above, the codes that services give
+ * themselves, and `GRAPHQL_PARSE_FAILED`, `GRAPHQL_VALIDATION_FAILED` and `BAD_REQUEST` for what is no operation.
+ *
+ * | code | what to do |
+ * |---|---|
+ * | `NO_SERVICE` | nothing is served: register a service, or mend those in `unavailableServices` |
+ * | `DRAINING` | the gateway is shutting down: try again, it or another one will answer |
+ * | `SCHEMA_REPLACED` | the subscription's schema retired: subscribe again |
+ * | `BODY_TOO_LONG` | send less, or raise `maxBodyBytes` |
+ * | `UNSUPPORTED_MEDIA_TYPE` | send `content-type: application/json` |
+ * | `NOT_FOUND` | the endpoint has another path: the message names it |
+ * | `INTERNAL_SERVER_ERROR` | the gateway failed: its log has the cause under the answer's `x-request-id` |
+ */
+export type AnswerCode =
+  | "NO_SERVICE"
+  | "DRAINING"
+  | "SCHEMA_REPLACED"
+  | "BODY_TOO_LONG"
+  | "UNSUPPORTED_MEDIA_TYPE"
+  | "NOT_FOUND"
+  | "INTERNAL_SERVER_ERROR";
+
 /** The one error of this package. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";

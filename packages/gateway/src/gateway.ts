@@ -67,7 +67,7 @@ export function createGateway(parts: GatewayParts, options: GatewayOptions): Gat
   return new RunningGateway(parts, options);
 }
 
-type Compiled = { readonly compiled: EngineSchema | null };
+type Compiled = { readonly compiled: EngineSchema; readonly sdl: string };
 
 class RunningGateway implements Gateway {
   readonly #options: GatewayOptions;
@@ -223,38 +223,38 @@ class RunningGateway implements Gateway {
       this.#generations.current?.services.map(({ target, schema }) => [target.name, schema]),
     );
     const candidates: Candidate[] = [];
-    for (const { target, schema } of this.#feeds.values()) {
+    for (const { target, schema, cached } of this.#feeds.values()) {
       if (schema === null) continue;
-      const served = servedNow.get(target.name);
-      const older = served !== undefined && served.digest !== schema.digest;
-      const rank = served === undefined ? 2 : older ? 1 : 0;
+      // What an earlier process served counts as served.
+      const served = servedNow.get(target.name) ?? cached;
+      const older = served !== null && served.digest !== schema.digest;
+      const rank = served === null ? 2 : older ? 1 : 0;
       candidates.push({ target, schemas: older ? [schema, served] : [schema], rank });
     }
     return candidates.sort((a, b) => (a.target.name < b.target.name ? -1 : 1));
   }
 
-  async #attempt(services: readonly SchemaInput[]): Promise<Attempt<Compiled>> {
-    if (services.length === 0) return { ok: true, value: { compiled: null } };
+  async #attempt(services: readonly SchemaInput[]): Promise<Attempt<Compiled | null>> {
+    if (services.length === 0) return { ok: true, value: null };
     // Composing holds the thread up: requests get their turn between attempts.
     await setImmediate();
-    const composition = this.#composer.compose(services);
-    if (!composition.ok) return composition;
     try {
-      return { ok: true, value: { compiled: await this.#engine.compile(composition.input) } };
+      const composition = this.#composer.compose(services);
+      if (!composition.ok) return composition;
+      const compiled = await this.#engine.compile(composition.input);
+      const sdl = printSchema(lexicographicSortSchema(compiled.schema));
+      return { ok: true, value: { compiled, sdl } };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       return { ok: false, faults: [{ services: [], message }] };
     }
   }
 
-  #install({ value, served }: Servable<Compiled>, started: number): void {
+  #install({ value, served }: Servable<Compiled | null>, started: number): void {
     if (inputsKey(served) === inputsKey(this.#generations.current?.services ?? [])) return;
-    if (value.compiled === null) {
-      this.#generations.replace(null);
-    } else {
-      const sdl = printSchema(lexicographicSortSchema(value.compiled.schema));
-      this.#generations.replace({ compiled: value.compiled, sdl, digest: digestOf(sdl), services: served });
-    }
+    this.#generations.replace(
+      value === null ? null : { ...value, digest: digestOf(value.sdl), services: served },
+    );
     this.#events.generation(this.#generations.current, performance.now() - started);
     this.#events.alive(this.#generations.alive);
   }

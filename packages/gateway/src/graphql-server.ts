@@ -8,8 +8,9 @@ import {
   NoSchemaIntrospectionCustomRule,
 } from "graphql";
 import { createYoga, type Plugin } from "graphql-yoga";
+import { startDeadline } from "./deadline.ts";
 import type { Operation, ResultStream } from "./engine.ts";
-import { GatewayError, toGraphQLError } from "./errors.ts";
+import { type AnswerCode, GatewayError, toGraphQLError } from "./errors.ts";
 import type { GatewayEvents, RequestOutcome } from "./events.ts";
 import type { Generations, Pin } from "./generation.ts";
 import type { GatewayOptions } from "./options.ts";
@@ -115,8 +116,9 @@ async function run(
   args: ExecutionArgs,
 ): Promise<ExecutionResult> {
   using pin = parts.generations.pin(exchange.pin.generation) ?? exchange.pin;
-  const limit = AbortSignal.timeout(parts.options.requestTimeoutMs);
-  const signal = exchange.operationType === "mutation" ? limit : AbortSignal.any([limit, exchange.gone]);
+  using limit = startDeadline(parts.options.requestTimeoutMs);
+  const leaves = exchange.operationType === "mutation" ? [] : [exchange.gone];
+  const signal = AbortSignal.any([limit.signal, ...leaves]);
   try {
     const result = await pin.generation.compiled.execute(operation(exchange, args, signal));
     return logged(parts, exchange, result);
@@ -187,10 +189,12 @@ function heldStream(stream: ResultStream, pin: Pin, draining: AbortSignal): Resu
   return held;
 }
 
-const schemaReplaced = { code: "SCHEMA_REPLACED", why: "its schema is no longer served" };
-const shuttingDown = { code: "DRAINING", why: "the gateway is shutting down" };
+type Ending = { readonly code: AnswerCode; readonly why: string };
 
-function endedBecause({ code, why }: { readonly code: string; readonly why: string }): GraphQLError {
+const schemaReplaced: Ending = { code: "SCHEMA_REPLACED", why: "its schema is no longer served" };
+const shuttingDown: Ending = { code: "DRAINING", why: "the gateway is shutting down" };
+
+function endedBecause({ code, why }: Ending): GraphQLError {
   return new GraphQLError(`The subscription ended because ${why}; subscribe again.`, {
     extensions: { code },
   });
@@ -216,7 +220,7 @@ function maskError(error: unknown): Error {
   return new GraphQLError("The gateway failed; its log has the cause under this request's id.", {
     nodes: located.nodes ?? null,
     path: located.path ?? null,
-    extensions: { code: "INTERNAL_SERVER_ERROR" },
+    extensions: { code: "INTERNAL_SERVER_ERROR" satisfies AnswerCode },
   });
 }
 

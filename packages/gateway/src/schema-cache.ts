@@ -33,7 +33,10 @@ export class SchemaCache {
       const { host, path, kind, sdl } = entry.parse(
         JSON.parse(await readFile(this.#file(target.name), "utf8")),
       );
-      return host === target.host && path === target.path ? serviceSchema(kind, sdl) : null;
+      if (host !== target.host || path !== target.path) return null;
+      const schema = serviceSchema(kind, sdl);
+      this.#written.set(target.name, markOf(target, schema));
+      return schema;
     } catch (error) {
       if (!isMissing(error)) this.#events.cacheFailed(target.name, error);
       return null;
@@ -41,8 +44,10 @@ export class SchemaCache {
   }
 
   /** Writes what changed since it was written last. */
-  async write({ name, host, path }: ServiceTarget, { kind, sdl, digest }: ServiceSchema): Promise<void> {
-    const mark = `${host}${path} ${digest}`;
+  async write(target: ServiceTarget, schema: ServiceSchema): Promise<void> {
+    const { name, host, path } = target;
+    const { kind, sdl } = schema;
+    const mark = markOf(target, schema);
     if (this.#folder === null || this.#written.get(name) === mark) return;
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
@@ -62,6 +67,10 @@ export class SchemaCache {
   #file(name: string): string {
     return join(this.#folder ?? "", `${name}.json`);
   }
+}
+
+function markOf({ host, path }: ServiceTarget, { digest }: ServiceSchema): string {
+  return `${host}${path} ${digest}`;
 }
 
 function isMissing(error: unknown): boolean {

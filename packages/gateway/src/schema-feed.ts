@@ -40,6 +40,11 @@ export class SchemaFeed implements AsyncDisposable {
     return this.#target;
   }
 
+  /** The last good schema of an earlier process. */
+  get cached(): ServiceSchema | null {
+    return this.#parts.cached;
+  }
+
   /** The last good schema. */
   get schema(): ServiceSchema | null {
     return this.#schema;

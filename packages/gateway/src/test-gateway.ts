@@ -50,6 +50,9 @@ export type TestGateway = AsyncDisposable & {
   query(query: string, headers?: Readonly<Record<string, string>>): Promise<ExecutionResult>;
 };
 
+/** An update waits for every schema, however busy the machine is. */
+const unhurried = { schemaSettleMs: 20_000 };
+
 export async function openGateway(
   options: object = {},
   parts: Partial<GatewayParts> = {},
@@ -64,7 +67,10 @@ export async function openGateway(
   });
   const metrics = createMetrics();
   const logger = createLogger({ process: "gateway", level: "debug", destination });
-  const gateway = createGateway({ logger, metrics, ...parts }, gatewayOptions.parse(options));
+  const gateway = createGateway(
+    { logger, metrics, ...parts },
+    gatewayOptions.parse({ ...unhurried, ...options }),
+  );
   const server = createServer(gateway.handle);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;

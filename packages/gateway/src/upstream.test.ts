@@ -179,13 +179,13 @@ describe("a subscription to a service", () => {
     withService(
       (response) => {
         response.writeHead(200, { "content-type": "text/event-stream" }).write(":\n\n");
-        setTimeout(() => response.end(`event: next\ndata: {"data":{"a":1}}\n\nevent: complete\n\n`), 150);
+        setTimeout(() => response.end(`event: next\ndata: {"data":{"a":1}}\n\nevent: complete\n\n`), 900);
       },
       async ({ upstream, target }) => {
         const results = await upstream.subscribe(target, request, scopeOf());
         assert.deepEqual(await Array.fromAsync(results), [{ data: { a: 1 } }]);
       },
-      { timeoutMs: 50 },
+      { timeoutMs: 500 },
     ));
 
   it("breaks with service_unavailable when the stream ends without completing", () =>

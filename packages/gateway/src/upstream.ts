@@ -1,6 +1,7 @@
 import type { ExecutionResult } from "graphql";
 import { type Dispatcher, Pool } from "undici";
 import { z } from "zod";
+import { isTimedOut, startDeadline } from "./deadline.ts";
 import { GatewayError, type GatewayErrorCode } from "./errors.ts";
 import { readEventStream } from "./event-stream.ts";
 import type { GatewayEvents, SubRequestOutcome } from "./events.ts";
@@ -76,16 +77,11 @@ class PooledUpstream implements Upstream {
     for (const pool of old === null ? [] : [old.answers, old.streams]) pool.close().catch(() => undefined);
   }
 
-  async execute(target: ServiceTarget, request: SubRequest, scope: RequestScope): Promise<ExecutionResult> {
-    return this.#observed(target, scope, async () => {
-      using limit = timeLimit(target, request, scope.signal);
-      try {
-        const answer = await this.#send(target, request, scope, limit.signal, "answers");
-        const text = await readText(answer, request.maxBytes ?? this.#options.maxResponseBytes);
-        return parseAnswer(target, request, answer, text);
-      } catch (error) {
-        throw limit.expired() ?? toFailure(target, request, error, scope.signal);
-      }
+  execute(target: ServiceTarget, request: SubRequest, scope: RequestScope): Promise<ExecutionResult> {
+    return this.#limited(target, request, scope, async (signal) => {
+      const answer = await this.#send(target, request, scope, signal, "answers");
+      const text = await readText(answer, request.maxBytes ?? this.#options.maxResponseBytes);
+      return parseAnswer(target, request, answer, text);
     });
   }
 
@@ -94,31 +90,37 @@ class PooledUpstream implements Upstream {
     request: SubRequest,
     scope: RequestScope,
   ): Promise<AsyncGenerator<ExecutionResult, void, undefined>> {
-    const answer = await this.#observed(target, scope, async () => {
-      // The limit is for the beginning alone: a subscription may stay quiet for as long as it likes.
-      using limit = timeLimit(target, request, scope.signal);
-      try {
-        return await this.#openStream(target, request, scope, limit);
-      } catch (error) {
-        throw limit.expired() ?? toFailure(target, request, error, scope.signal);
-      }
+    // The limit is for the beginning alone: a subscription may stay quiet for as long as it likes.
+    const answer = await this.#limited(target, request, scope, async (signal) => {
+      const stream = await this.#send(target, request, scope, signal, "streams");
+      stream.body.on("error", () => undefined);
+      if (mediaType(stream) === "text/event-stream") return stream;
+      const text = await readText(stream, this.#options.maxResponseBytes);
+      const { errors } = parseAnswer(target, request, stream, text);
+      const why = errors?.[0]?.message ?? "no event stream";
+      throw failure("service_bad_response", target, `answered the subscription with ${JSON.stringify(why)}`);
     });
     return readResults(target, request, answer, scope.signal, this.#options.maxResponseBytes);
   }
 
-  async #openStream(
+  /** Runs a call within the service's time, counts how it ended, and gives what it throws a code. */
+  async #limited<T>(
     target: ServiceTarget,
     request: SubRequest,
     scope: RequestScope,
-    limit: TimeLimit,
-  ): Promise<Dispatcher.ResponseData> {
-    const answer = await this.#send(target, request, scope, limit.signal, "streams");
-    answer.body.on("error", () => undefined);
-    if (mediaType(answer) === "text/event-stream") return answer;
-    const text = await readText(answer, this.#options.maxResponseBytes);
-    const { errors } = parseAnswer(target, request, answer, text);
-    const why = errors?.[0]?.message ?? "no event stream";
-    throw failure("service_bad_response", target, `answered the subscription with ${JSON.stringify(why)}`);
+    call: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    using limit = startDeadline(target.timeoutMs);
+    let outcome: SubRequestOutcome = "ok";
+    try {
+      return await call(AbortSignal.any([scope.signal, limit.signal]));
+    } catch (error) {
+      const failed = toFailure(target, request, error, scope.signal, limit.signal);
+      outcome = scope.signal.aborted ? "cancelled" : outcomeOf(failed);
+      throw failed;
+    } finally {
+      this.#events.subRequest(target.name, outcome);
+    }
   }
 
   #send(
@@ -145,49 +147,14 @@ class PooledUpstream implements Upstream {
     });
   }
 
-  async #observed<T>(target: ServiceTarget, scope: RequestScope, call: () => Promise<T>): Promise<T> {
-    let outcome: SubRequestOutcome = "ok";
-    try {
-      return await call();
-    } catch (error) {
-      outcome = outcomeOf(error, scope.signal);
-      throw error;
-    } finally {
-      this.#events.subRequest(target.name, outcome);
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#pools?.answers.destroy(), this.#pools?.streams.destroy()]);
   }
 }
 
-function outcomeOf(error: unknown, signal: AbortSignal): SubRequestOutcome {
-  if (signal.aborted) return "cancelled";
-  if (error instanceof GatewayError && error.code === "service_timeout") return "timeout";
-  if (error instanceof GatewayError && error.code === "service_bad_response") return "bad_response";
-  return "unavailable";
-}
-
-type TimeLimit = Disposable & {
-  readonly signal: AbortSignal;
-  /** The error to throw when the time was up. */
-  expired(): GatewayError | null;
-};
-
-function timeLimit(target: ServiceTarget, request: SubRequest, signal: AbortSignal): TimeLimit {
-  const controller = new AbortController();
-  let error: GatewayError | null = null;
-  const timer = setTimeout(() => {
-    const detail = `did not answer the ${request.label ?? "request"} within ${target.timeoutMs} ms`;
-    error = failure("service_timeout", target, detail);
-    controller.abort();
-  }, target.timeoutMs);
-  return {
-    signal: AbortSignal.any([signal, controller.signal]),
-    expired: () => error,
-    [Symbol.dispose]: () => clearTimeout(timer),
-  };
+function outcomeOf({ code }: GatewayError): SubRequestOutcome {
+  if (code === "service_timeout") return "timeout";
+  return code === "service_bad_response" ? "bad_response" : "unavailable";
 }
 
 async function readText(answer: Dispatcher.ResponseData, maxBytes: number): Promise<string> {
@@ -246,15 +213,20 @@ function toFailure(
   target: ServiceTarget,
   request: SubRequest,
   error: unknown,
-  signal: AbortSignal,
+  scope: AbortSignal,
+  limit?: AbortSignal,
 ): GatewayError {
-  if (error instanceof GatewayError) return error;
   const label = request.label ?? "request";
-  if (signal.aborted) {
-    const timedOut = signal.reason instanceof DOMException && signal.reason.name === "TimeoutError";
-    return timedOut
-      ? failure("service_timeout", target, `did not answer the ${label} before its time was up`, error)
-      : failure("service_unavailable", target, `was not waited for: the ${label} was cancelled`, error);
+  if (limit?.aborted === true) {
+    const detail = `did not answer the ${label} within ${target.timeoutMs} ms`;
+    return failure("service_timeout", target, detail, error);
+  }
+  if (error instanceof GatewayError) return error;
+  if (isTimedOut(scope)) {
+    return failure("service_timeout", target, `did not answer the ${label} before its time was up`, error);
+  }
+  if (scope.aborted) {
+    return failure("service_unavailable", target, `was not waited for: the ${label} was cancelled`, error);
   }
   const why = error instanceof Error ? error.message : String(error);
   if (error instanceof RangeError) {
