@@ -143,7 +143,7 @@ export class Connection {
     const { events } = this.#context;
     switch (effect.kind) {
       case "send":
-        this.#send(effect, published);
+        this.#send(effect);
         break;
       case "close":
         this.end(...closeTexts[effect.reason]);
@@ -164,10 +164,9 @@ export class Connection {
     }
   }
 
-  #send(effect: Effect & { readonly kind: "send" }, published: Published): void {
+  #send(effect: Effect & { readonly kind: "send" }): void {
     if (this.#ended) return;
-    const version = published.fingerprint(effect.type);
-    const bytes = encodeResponse(this.#stream.protocol, { ...effect, version }, this.#context.identifier);
+    const bytes = encodeResponse(this.#stream.protocol, effect, this.#context.identifier);
     if (this.#buffered > 0 && this.#buffered + bytes.length > this.#context.limits.maxBufferedBytes) {
       this.end(status.RESOURCE_EXHAUSTED, "the client does not read fast enough");
       return;

@@ -49,6 +49,7 @@ function takeAnswer(sub: Subscription, request: DiscoveryRequest, now: number): 
   const { outstanding } = sub;
   if (!outstanding || request.nonce !== outstanding.nonce) return [];
   sub.outstanding = undefined;
+  if (request.error === undefined) sub.version = outstanding.version;
   return request.error === undefined
     ? [accept(sub, outstanding.batch)]
     : reject(sub, outstanding, request.error, now);
@@ -163,14 +164,20 @@ function keep(sub: Subscription, name: string, entry: Entry | undefined): boolea
   return held.revision === 0;
 }
 
-/** Makes a batch the outstanding response. */
-export function dispatch(sub: Subscription, batch: Batch, nonce: string, now: number): Effect {
+/** Makes a batch the outstanding response. `version` is of everything that is published of the type. */
+export function dispatch(
+  sub: Subscription,
+  batch: Batch,
+  response: { readonly nonce: string; readonly version: string },
+  now: number,
+): Effect {
+  const { nonce, version } = response;
   let revision = Number.POSITIVE_INFINITY;
   for (const name of batch.keys()) {
     revision = Math.min(revision, sub.pending.get(name) ?? revision);
     settle(sub, name);
   }
-  sub.outstanding = { nonce, batch, revision, since: now };
+  sub.outstanding = { nonce, version, batch, revision, since: now };
   sub.nonce = nonce;
   sub.responses++;
   const resources = sub.protocol === "sotw" && sub.type.complete ? keptBeside(sub, batch) : [];
@@ -179,7 +186,7 @@ export function dispatch(sub: Subscription, batch: Batch, nonce: string, now: nu
     if (entry) resources.push(entry.resource);
     else removed.push(name);
   }
-  return { kind: "send", type: sub.type.url, nonce, resources, removed };
+  return { kind: "send", type: sub.type.url, nonce, version, resources, removed };
 }
 
 /** A complete response repeats what the client holds and keeps. */

@@ -73,7 +73,11 @@ export async function createXdsServer(options: XdsServerOptions): Promise<XdsSer
     clock: options.clock ?? Date.now,
     keyOf: options.keyOf ?? (() => defaultKey),
     join: (key) => at(key),
-    leave: (connection) => connections.delete(connection),
+    leave: (connection) => {
+      connections.delete(connection);
+      const { key } = connection;
+      if (key !== undefined && at(key).revision === 0 && ofKey(key).length === 0) published.delete(key);
+    },
     progressed: () => settlements.check(),
   };
   const update = (key: string, change: Change): number => {

@@ -20,6 +20,8 @@ export type TypeStatus = {
   readonly subscribed: number;
   /** How many responses were sent. */
   readonly responses: number;
+  /** The version of the last response that it acknowledged; equal to that of every server with equal resources. */
+  readonly version: string | null;
   /** How many resources it acknowledged and holds. */
   readonly acknowledged: number;
   /** How many resources are on their way, or wait to be sent. */
@@ -52,6 +54,7 @@ function typeStatus(sub: Subscription): TypeStatus {
     wildcard: sub.wildcard,
     subscribed: sub.names.size,
     responses: sub.responses,
+    version: sub.version ?? null,
     acknowledged: sub.held.size,
     outstanding: sub.outstanding?.batch.size ?? 0,
     pending: sub.pending.size,

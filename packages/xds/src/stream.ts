@@ -159,7 +159,8 @@ function pump(stream: Stream, view: View, now: number): Effect[] {
       if (confirmed.length > 0) silent.push(follow(stream, sub, acknowledged(sub, confirmed, [], []), now));
       if (sub.responses === 0 && sub.wildcard && waiting) continue;
       if (batch.size === 0 ? sub.responses === 0 && sub.wildcard : isSayable(sub, batch)) {
-        effects.push(dispatch(sub, batch, String(++stream.nonces), now));
+        const response = { nonce: String(++stream.nonces), version: view.fingerprint(sub.type.url) };
+        effects.push(dispatch(sub, batch, response, now));
         noteSent(stream, sub, batch);
       } else if (batch.size > 0) {
         silent.push(follow(stream, sub, drop(sub, batch), now));

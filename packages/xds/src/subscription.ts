@@ -21,6 +21,7 @@ export type Batch = ReadonlyMap<string, Entry | undefined>;
 /** A response that was sent and not yet answered. `revision` is the oldest of what is in it, `since` in ms. */
 export type Outstanding = {
   readonly nonce: string;
+  readonly version: string;
   readonly batch: Batch;
   readonly revision: number;
   readonly since: number;
@@ -40,6 +41,7 @@ export type Effect =
       readonly kind: "send";
       readonly type: string;
       readonly nonce: string;
+      readonly version: string;
       readonly resources: readonly Resource[];
       readonly removed: readonly string[];
     }
@@ -99,6 +101,8 @@ export type Subscription = {
   nonce: string;
   /** How many responses were sent. */
   responses: number;
+  /** The version of the last response that was acknowledged. */
+  version: string | undefined;
   rejection: { readonly message: string; readonly at: number } | undefined;
 };
 
@@ -119,6 +123,7 @@ export function createSubscription(type: ResourceType, protocol: Protocol): Subs
     outstanding: undefined,
     nonce: "",
     responses: 0,
+    version: undefined,
     rejection: undefined,
   };
 }
