@@ -25,7 +25,7 @@ export type EnvoyAdmin = {
   readonly info: () => Promise<EnvoyInfo>;
   /** Metrics in the text format of Prometheus, of what was used at least once. */
   readonly metrics: () => Promise<string>;
-  /** What the Envoy has in force for a Host, for explanations. Costs in proportion to all it has. */
+  /** What the Envoy has in force for a Host, for explanations. */
   readonly view: (host: string) => Promise<EnvoyView>;
 };
 
@@ -46,7 +46,10 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
       const [clusters, scopes, endpoints] = await Promise.all([
         readJson(dumpPath("dynamic_active_clusters", host), clusterDump),
         readJson(dumpPath("dynamic_scoped_route_configs", host), scopeDump),
-        readJson("/clusters?format=json", clusterStatuses),
+        readJson(
+          `/clusters?${new URLSearchParams({ format: "json", filter: exactly(host) })}`,
+          clusterStatuses,
+        ),
       ]);
       return {
         clusterVersion: clusters.configs.find(({ cluster }) => cluster.name === host)?.version_info ?? null,
@@ -108,8 +111,12 @@ function toEndpoint({ address, health_status }: z.output<typeof hostStatus>) {
 }
 
 function dumpPath(resource: string, host: string): string {
-  const exactly = `^${host.replaceAll(/[^A-Za-z0-9-]/g, "\\$&")}$`;
-  return `/config_dump?${new URLSearchParams({ resource, name_regex: exactly })}`;
+  return `/config_dump?${new URLSearchParams({ resource, name_regex: exactly(host) })}`;
+}
+
+/** A regular expression for a name and no other. */
+function exactly(name: string): string {
+  return `^${name.replaceAll(/[^A-Za-z0-9-]/g, "\\$&")}$`;
 }
 
 function get(socketPath: string, path: string, timeoutMs: number): Promise<string> {

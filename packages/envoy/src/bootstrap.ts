@@ -65,7 +65,7 @@ const ads = {
     {
       envoy_grpc: {
         cluster_name: xdsCluster,
-        retry_policy: { retry_back_off: { base_interval: "0.05s", max_interval: "1s" } },
+        retry_policy: { retry_back_off: { base_interval: "0.05s", max_interval: "0.25s" } },
       },
     },
   ],
@@ -73,7 +73,8 @@ const ads = {
 
 /**
  * The orchestrator first, the replay socket second. Which one answers is found out by asking, four times a
- * second, so that Envoy never waits for a dead one; and no panic mode, which would choose at random.
+ * second, so that Envoy never waits for a dead one; no panic mode, which would choose at random, and no merging
+ * of what was found out, which would delay it by a second.
  */
 function controlPlane({ xdsSocket, replaySocket }: BootstrapOptions) {
   const endpoint = (path: string, priority: number) => ({
@@ -94,7 +95,7 @@ function controlPlane({ xdsSocket, replaySocket }: BootstrapOptions) {
       },
     },
     close_connections_on_host_health_failure: true,
-    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+    common_lb_config: { healthy_panic_threshold: { value: 0 }, update_merge_window: "0s" },
     health_checks: [
       {
         timeout: "0.5s",
