@@ -42,8 +42,9 @@ export async function startUpstream(
   });
   server.on("upgrade", (_incoming, socket) => {
     socket.on("error", () => socket.destroy());
+    socket.on("end", () => socket.destroy());
     socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n");
-    socket.on("data", (bytes: Buffer) => setTimeout(() => socket.write(bytes), lateMs));
+    socket.on("data", (bytes: Buffer) => setTimeout(() => socket.writable && socket.write(bytes), lateMs));
   });
   server.listen(listen);
   await once(server, "listening");
