@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, it } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import type { GatewayEngine } from "./engine.ts";
 import { readEventStream } from "./event-stream.ts";
 import { createStitchingEngine } from "./stitching-engine.ts";
@@ -259,6 +262,33 @@ describe("a request's way", () => {
     await until(() => products.open === 0);
     assert.deepEqual((await shop.query("{ product(id: 1) { name } }")).data, { product: { name: "Kept" } });
   });
+});
+
+describe("a client that leaves in the middle of its request", () => {
+  for (const [what, head] of [
+    ["with a length", "content-length: 1000"],
+    ["in chunks", "transfer-encoding: chunked"],
+  ] as const) {
+    it(`${what} is no failure of the gateway, which goes on`, () =>
+      withShop(async (shop) => {
+        const { hostname, port } = new URL(shop.url);
+        const socket = connect({ host: hostname, port: Number(port) });
+        await once(socket, "connect");
+        socket.write(
+          `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${head}\r\n\r\n`,
+        );
+        socket.write('10\r\n{"query":');
+        await setTimeout(50);
+        socket.destroy();
+        await setTimeout(50);
+        assert.deepEqual((await shop.query("{ __typename }")).data, { __typename: "Query" });
+        assert.deepEqual(
+          shop.log.filter(({ level }) => level === "error"),
+          [],
+        );
+        assert.match(await shop.metrics.text(), /gateway_running 0/);
+      }));
+  }
 });
 
 describe("switches", () => {

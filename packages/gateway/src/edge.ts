@@ -23,6 +23,7 @@ type Answer = {
   readonly exchange?: Exchange;
 };
 
+const gatewayFailed = "The gateway failed; its log has the cause under this request's id.";
 const requestIdPattern = /^[\w.:/-]{1,128}$/;
 const jsonTypes: readonly (string | undefined)[] = ["application/json", "application/graphql+json"];
 
@@ -32,6 +33,14 @@ export function createEdge(parts: GraphQLServerParts): Edge {
   const app = new Hono();
   app.all(path, (c) => serve(parts, server, c));
   app.notFound(() => refusal(404, "NOT_FOUND", `The GraphQL endpoint is ${path}.`));
+  app.onError((error, c) => {
+    // Reading the body of a client that went away in the middle of it fails, and nobody reads the answer.
+    const requestId = requestIdOf(c);
+    if (!c.req.raw.signal.aborted) parts.events.internalError(requestId, error);
+    const response = refusal(500, "INTERNAL_SERVER_ERROR", gatewayFailed);
+    response.headers.set("x-request-id", requestId);
+    return response;
+  });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return {
     fetch: async (request) => await app.fetch(request),
@@ -41,8 +50,7 @@ export function createEdge(parts: GraphQLServerParts): Edge {
 
 async function serve(parts: GraphQLServerParts, server: GraphQLServer, c: Context): Promise<Response> {
   const started = performance.now();
-  const given = c.req.header("x-request-id");
-  const requestId = given !== undefined && requestIdPattern.test(given) ? given : randomUUID();
+  const requestId = requestIdOf(c);
   const { response, outcome, exchange } = await answer(parts, server, c, requestId);
   const headers = new Headers(response.headers);
   headers.set("x-request-id", requestId);
@@ -57,6 +65,11 @@ async function serve(parts: GraphQLServerParts, server: GraphQLServer, c: Contex
   });
   parts.events.alive(parts.generations.alive);
   return new Response(response.body, { status: response.status, headers });
+}
+
+function requestIdOf(c: Context): string {
+  const given = c.req.header("x-request-id");
+  return given !== undefined && requestIdPattern.test(given) ? given : randomUUID();
 }
 
 async function answer(
@@ -100,8 +113,7 @@ async function answer(
     return { response: malformed, outcome: "refused", exchange };
   } catch (error) {
     if (!exchange.gone.aborted) parts.events.internalError(requestId, error);
-    const message = "The gateway failed; its log has the cause under this request's id.";
-    return { response: refusal(500, "INTERNAL_SERVER_ERROR", message), outcome: "failed", exchange };
+    return { response: refusal(500, "INTERNAL_SERVER_ERROR", gatewayFailed), outcome: "failed", exchange };
   }
 }
 

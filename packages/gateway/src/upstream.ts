@@ -228,11 +228,18 @@ function toFailure(
   if (scope.aborted) {
     return failure("service_unavailable", target, `was not waited for: the ${label} was cancelled`, error);
   }
-  const why = error instanceof Error ? error.message : String(error);
   if (error instanceof RangeError) {
-    return failure("service_bad_response", target, `answered the ${label} with ${why}`, error);
+    return failure("service_bad_response", target, `answered the ${label} with ${error.message}`, error);
   }
-  return failure("service_unavailable", target, `could not be reached for the ${label} (${why})`, error);
+  // Only the code: the message holds addresses, which are nobody's business outside.
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  const why = code === "ECONNREFUSED" ? "nothing listens on egress" : "the connection broke";
+  return failure(
+    "service_unavailable",
+    target,
+    `could not be reached for the ${label}: ${why} (${code})`,
+    error,
+  );
 }
 
 function failure(
