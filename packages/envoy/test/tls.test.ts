@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { connect, type PeerCertificate } from "node:tls";
 import { defaultKey } from "@catalyst/xds";
-import { type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "../test/envoy-under-test.ts";
-import { ask, errorOf } from "../test/upstream.ts";
-import { EnvoyError } from "./errors.ts";
-import { compileSecret, type KeyPair } from "./tls.ts";
+import { EnvoyError } from "../src/errors.ts";
+import { compileSecret, type KeyPair } from "../src/tls.ts";
+import { type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
+import { ask, errorOf } from "./upstream.ts";
 
 const domain = "acme.catalyst.internal";
 
@@ -95,7 +95,6 @@ async function handshake(envoy: EnvoyUnderTest) {
 
 /** Self-signed for a hundred years: `node` for the names of the domain, `localhost` for itself. */
 function pairOf(name: "node" | "localhost"): KeyPair {
-  const read = (file: string) =>
-    readFileSync(join(import.meta.dirname, "..", "test", "certificates", file), "utf8");
+  const read = (file: string) => readFileSync(join(import.meta.dirname, "certificates", file), "utf8");
   return { certificate: read(`${name}.pem`), privateKey: read(`${name}-key.pem`) };
 }

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createXdsServer, defaultKey } from "@catalyst/xds";
-import { envoyMissing, startEnvoy, until } from "../test/envoy-under-test.ts";
-import { ask, startUpstream } from "../test/upstream.ts";
+import { envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
+import { ask, startUpstream } from "./upstream.ts";
 
 const domain = "acme.catalyst.internal";
 

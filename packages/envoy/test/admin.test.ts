@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { envoyMissing, startEnvoy } from "../test/envoy-under-test.ts";
-import { readAdmin } from "./admin.ts";
+import { readAdmin } from "../src/admin.ts";
+import { envoyMissing, startEnvoy } from "./envoy-under-test.ts";
 
 const domain = "acme.catalyst.internal";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { ServiceDeclaration } from "@catalyst/rpc";
-import { at, type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "../test/envoy-under-test.ts";
-import { type Ask, ask, echoOf, errorOf, startUpstream, type Upstream } from "../test/upstream.ts";
+import { at, type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
+import { type Ask, ask, echoOf, errorOf, startUpstream, type Upstream } from "./upstream.ts";
 
 const domain = "acme.catalyst.internal";
 const anyPort = { host: "127.0.0.1", port: 0 };

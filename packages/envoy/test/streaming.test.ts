@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { at, type EnvoyUnderTest, envoyMissing, startEnvoy } from "../test/envoy-under-test.ts";
-import { type Ask, ask, errorOf, lateMs, startUpstream, type Upstream } from "../test/upstream.ts";
+import { at, type EnvoyUnderTest, envoyMissing, startEnvoy } from "./envoy-under-test.ts";
+import { type Ask, ask, errorOf, lateMs, startUpstream, type Upstream } from "./upstream.ts";
 
 const host = "live.acme.catalyst.internal";
 const timeoutMs = lateMs - 400;
