@@ -16,6 +16,9 @@ import {
 } from "./subscription.ts";
 import type { Entry } from "./table.ts";
 
+/** How many characters of an error are kept. */
+const maxMessage = 1_000;
+
 /** Whether a change may go out now; `blocked` means not before something in quarantine changes. */
 export type Readiness = "ready" | "waiting" | "blocked";
 
@@ -81,8 +84,9 @@ export function accept(sub: Subscription, batch: Batch): Acknowledged {
  */
 function reject(sub: Subscription, { batch, revision }: Outstanding, message: string, now: number): Effect[] {
   const names = [...batch.keys()];
-  sub.rejection = { message, at: now };
-  const effects: Effect[] = [{ kind: "rejected", type: sub.type.url, message, names }];
+  const shown = shorten(message);
+  sub.rejection = { message: shown, at: now };
+  const effects: Effect[] = [{ kind: "rejected", type: sub.type.url, message: shown, names }];
   const [name, other] = names;
   if (name === undefined) return effects;
   if (other !== undefined) {
@@ -100,9 +104,17 @@ function reject(sub: Subscription, { batch, revision }: Outstanding, message: st
   if (unsure.length === 0) sub.unsure.delete(name);
   markPending(sub, name, revision, unsure.length > 0);
   const versions = new Set([...(sub.quarantine.get(name)?.versions ?? []), version]);
-  const cause: Quarantined = { version, versions, message, since: now };
+  const cause: Quarantined = { version, versions, message: shown, since: now };
   sub.quarantine.set(name, cause);
   return [...effects, { kind: "quarantined", type: sub.type.url, name, cause }];
+}
+
+/** Clients may quote the whole resource; the reason stands at an end. */
+function shorten(message: string): string {
+  const text = message.trim();
+  return text.length <= maxMessage
+    ? text
+    : `${text.slice(0, maxMessage / 4)} … ${text.slice(-maxMessage / 2)}`;
 }
 
 /** What can be sent next. `waiting` says that a resource is held back for the order's sake. */

@@ -82,9 +82,9 @@ export function routeConfiguration(name: string, to: string): Resource {
 }
 
 /** A scope, keyed by host, with its routes in it. */
-export function scope(host: string, to: string): Resource {
-  return encodeResource(ScopedRouteConfigurationSchema, host, {
-    name: host,
+export function scope(host: string, to: string, name = host): Resource {
+  return encodeResource(ScopedRouteConfigurationSchema, name, {
+    name,
     key: { fragments: [{ type: { case: "stringKey", value: host } }] },
     routeConfiguration: routes(host, to),
   });
