@@ -145,7 +145,7 @@ function childrenOf(
 
 /** Children take their configuration from the file alone. */
 function childEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const kept: Record<string, string> = {};
+  const kept: Record<string, string> = { NODE_ENV: "production" };
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined) continue;
     if (!name.startsWith("CATALYST_") || name === "CATALYST_FAILPOINT") kept[name] = value;

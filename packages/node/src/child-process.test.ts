@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createLogger } from "@catalyst/telemetry";
+import { defaultChildTimings } from "./child.ts";
+import { type ChildSpec, superviseChild } from "./child-process.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "catalyst-child-"));
+after(() => rmSync(folder, { recursive: true }));
+const logger = createLogger({ process: "test", level: "silent" });
+const timings = { ...defaultChildTimings, minBackoffMs: 10, stopMs: 300, hangMs: 400 };
+
+function child(script: string, probe: ChildSpec["probe"]) {
+  const pids: number[] = [];
+  const supervised = superviseChild(
+    {
+      name: "child",
+      command: [process.execPath, "-e", script],
+      env: { GREETING: "hello" },
+      logFile: join(folder, "child.log"),
+      probe,
+    },
+    { logger, timings, onSpawn: (_name, pid) => void pids.push(pid), onChange: () => undefined },
+  );
+  return { supervised, pids };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, "not within 5 s");
+    await sleep(5);
+  }
+}
+
+const stays = "setInterval(() => {}, 1000)";
+const ready = async () => ({ ready: true, reason: null });
+
+test("a child runs with the environment it is given and nothing else, and its words go to its log", async () => {
+  const { supervised } = child(`console.log(JSON.stringify(process.env)); ${stays}`, ready);
+  supervised.start();
+  await until(() => supervised.isReady());
+  await until(() => readFileSync(join(folder, "child.log"), "utf8").includes("\n"));
+  assert.deepEqual(JSON.parse(readFileSync(join(folder, "child.log"), "utf8")), { GREETING: "hello" });
+  await supervised.stop();
+  assert.equal(supervised.status().state, "stopped");
+});
+
+test("a child that is killed is started again, and its status says how it ended", async () => {
+  const { supervised, pids } = child(stays, ready);
+  supervised.start();
+  await until(() => supervised.isReady());
+  process.kill(pids[0] ?? 0, "SIGKILL");
+  await until(() => pids.length === 2 && supervised.isReady());
+  assert.partialDeepStrictEqual(supervised.status(), {
+    restarts: 1,
+    lastExit: "killed by SIGKILL",
+    pid: pids[1],
+  });
+  await supervised.stop();
+});
+
+test("a child that is not ready says why; one that never answers is killed and started again", async () => {
+  let answer: (() => Promise<{ ready: boolean; reason: string | null }>) | null = async () => ({
+    ready: false,
+    reason: "warming up",
+  });
+  const { supervised, pids } = child(stays, async () => {
+    if (answer === null) throw new Error("silent");
+    return answer();
+  });
+  supervised.start();
+  await until(() => supervised.status().reason === "warming up");
+  assert.equal(supervised.status().state, "unready");
+  answer = null;
+  await until(() => pids.length >= 2);
+  await supervised.stop();
+});
+
+test("a child that does not end when it is asked is killed", async () => {
+  const { supervised } = child(`process.on("SIGTERM", () => {}); ${stays}`, ready);
+  supervised.start();
+  await until(() => supervised.isReady());
+  await sleep(100);
+  await supervised.stop();
+  assert.equal(supervised.status().lastExit, "killed by SIGKILL");
+});
+
+test("a program that does not exist is tried again with backoff, and can be stopped meanwhile", async () => {
+  const { supervised } = child("", ready);
+  const missing = superviseChild(
+    { name: "missing", command: [join(folder, "absent")], env: {}, logFile: null, probe: ready },
+    { logger, timings, onSpawn: () => undefined, onChange: () => undefined },
+  );
+  missing.start();
+  await until(() => missing.status().restarts >= 2);
+  await missing.stop();
+  await supervised.stop();
+});

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { NodeError } from "./errors.ts";
+import { checkAddresses, envoyVersion, findEnvoy } from "./preflight.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "catalyst-preflight-"));
+after(() => rmSync(folder, { recursive: true }));
+
+function program(name: string, script: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+const nothing = { configured: undefined, variable: undefined, path: "" };
+const failsWith = (code: string, pattern: RegExp) => (error: unknown) =>
+  error instanceof NodeError && error.code === code && pattern.test(error.message);
+
+test("the configured Envoy goes before the variable's, and that before PATH", () => {
+  mkdirSync(join(folder, "bin"));
+  const [configured, variable, onPath] = ["one", "two", "bin/envoy"].map((name) => program(name, "true"));
+  const sources = { configured, variable, path: join(folder, "bin") };
+  assert.equal(findEnvoy(sources, "0.0.0"), configured);
+  assert.equal(findEnvoy({ ...sources, configured: undefined }, "0.0.0"), variable);
+  assert.equal(findEnvoy({ ...sources, configured: undefined, variable: undefined }, "0.0.0"), onPath);
+});
+
+test("an Envoy that is named and not there, or found nowhere, is an error that says what to do", () => {
+  const absent = join(folder, "absent");
+  assert.throws(
+    () => findEnvoy({ ...nothing, configured: absent }, "1.40.0"),
+    failsWith("envoy_missing", /mesh\.envoy\.path names .*absent.* correct or unset/),
+  );
+  assert.throws(
+    () => findEnvoy({ ...nothing, path: folder }, "0.0.0"),
+    failsWith("envoy_missing", /npm run setup/),
+  );
+});
+
+test("a program that is no Envoy, or does not run here, is named with what it said", async () => {
+  await assert.rejects(envoyVersion(program("talker", "echo hello")), failsWith("envoy_unusable", /hello/));
+  await assert.rejects(envoyVersion(program("failer", "exit 3")), failsWith("envoy_unusable", /failer/));
+  const real = program("real", 'echo "envoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL"');
+  assert.equal(await envoyVersion(real), "1.40.0");
+});
+
+test("all addresses that are taken are named together, each with its option", async () => {
+  const servers = await Promise.all(
+    [0, 1].map(async () => {
+      const server = createServer().listen(0, "127.0.0.1");
+      await once(server, "listening");
+      return server;
+    }),
+  );
+  const [one = "", two = ""] = servers.map(
+    (server) => `127.0.0.1:${(server.address() as { port: number }).port}`,
+  );
+  await assert.rejects(
+    checkAddresses({ ingress: one, egress: two, other: "192.0.2.1:5" }),
+    failsWith(
+      "port_in_use",
+      new RegExp(
+        `${one} is in use: .* --ingress\\n${two} is in use: .* --egress\\n192.0.2.1:5 is not an address`,
+      ),
+    ),
+  );
+  for (const server of servers) server.close();
+});
