@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { EnvoyError } from "./errors.ts";
 
@@ -27,13 +28,18 @@ export type EnvoyAdmin = {
   readonly metrics: () => Promise<string>;
   /** What the Envoy has in force for a Host, for explanations. */
   readonly view: (host: string) => Promise<EnvoyView>;
+  /**
+   * Tells clients to leave and waits until no request of theirs is under way, `timeoutMs` at the longest; returns
+   * how many still are. Egress stays open for the gateway. Envoy is to be stopped afterwards.
+   */
+  readonly drain: (limit: { readonly timeoutMs: number }) => Promise<number>;
 };
 
 const maxBytes = 64 * 1024 * 1024;
 
 /** Reads an Envoy's administration interface on its socket. Each call ends after `timeoutMs`, 5,000 by default. */
 export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): EnvoyAdmin {
-  const read = (path: string) => get(socketPath, path, timeoutMs);
+  const read = (path: string) => ask(socketPath, "GET", path, timeoutMs);
   const readJson = async <S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>> => {
     const parsed = schema.safeParse(parseJson(await read(path)));
     if (parsed.success) return parsed.data;
@@ -42,6 +48,16 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
   return {
     info: async () => toInfo(await readJson("/server_info", serverInfo)),
     metrics: () => read("/stats/prometheus?usedonly"),
+    drain: async (limit) => {
+      const end = performance.now() + limit.timeoutMs;
+      await ask(socketPath, "POST", "/drain_listeners?graceful&inboundonly", timeoutMs);
+      for (;;) {
+        const { stats } = await readJson(activeRequests, gauges);
+        const active = stats.reduce((sum, { value = 0 }) => sum + value, 0);
+        if (active === 0 || performance.now() > end) return active;
+        await sleep(drainPollMs);
+      }
+    },
     view: async (host) => {
       const [clusters, scopes, endpoints] = await Promise.all([
         readJson(dumpPath("dynamic_active_clusters", host), clusterDump),
@@ -62,6 +78,13 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
     },
   };
 }
+
+const activeRequests = `/stats?${new URLSearchParams({
+  format: "json",
+  filter: "^http[.]ingress(-tls)?[.]downstream_rq_active$",
+})}`;
+const drainPollMs = 25;
+const gauges = z.object({ stats: z.array(z.object({ value: z.number().optional() })) });
 
 const serverInfo = z.object({
   state: z.enum(["LIVE", "DRAINING", "PRE_INITIALIZING", "INITIALIZING"]),
@@ -119,11 +142,11 @@ function exactly(name: string): string {
   return `^${name.replaceAll(/[^A-Za-z0-9-]/g, "\\$&")}$`;
 }
 
-function get(socketPath: string, path: string, timeoutMs: number): Promise<string> {
+function ask(socketPath: string, method: "GET" | "POST", path: string, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const unreachable = (cause: unknown) =>
       reject(new EnvoyError("admin_unreachable", `Envoy does not answer on ${socketPath}`, { cause }));
-    const call = request({ socketPath, path, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+    const call = request({ socketPath, method, path, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       response.on("error", unreachable);

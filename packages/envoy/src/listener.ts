@@ -1,4 +1,5 @@
 import { encodeResource, type Resource } from "@catalyst/xds";
+import { TrafficDirection } from "@catalyst/xds/api/config/core/v3/base_pb";
 import { HttpProtocolOptions_HeadersWithUnderscoresAction } from "@catalyst/xds/api/config/core/v3/protocol_pb";
 import { ListenerSchema } from "@catalyst/xds/api/config/listener/v3/listener_pb";
 import { RouterSchema } from "@catalyst/xds/api/extensions/filters/http/router/v3/router_pb";
@@ -49,6 +50,7 @@ function listener(name: ListenerName, address: Address, mesh: MeshInput): Resour
   return encodeResource(ListenerSchema, name, {
     name,
     address: socketAddress(address),
+    trafficDirection: name === "egress" ? TrafficDirection.OUTBOUND : TrafficDirection.INBOUND,
     perConnectionBufferLimitBytes: 256 * 1024,
     filterChains: [
       {
@@ -67,7 +69,8 @@ function listener(name: ListenerName, address: Address, mesh: MeshInput): Resour
 
 /**
  * How a listener treats HTTP. Every Host selects a scope; egress serves services alone, ingress also the node.
- * Streams may be silent for an hour; how soon an answer begins is a matter of each service's route.
+ * Streams may be silent for an hour; how soon an answer begins is a matter of each service's route. A client has a
+ * quarter of an hour to send a request, so that slow bodies do not hold connections.
  */
 function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionManagerSchema> {
   const edge = name !== "egress";
@@ -76,6 +79,7 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
     statPrefix: name,
     ...hardening,
     useRemoteAddress: edge,
+    ...(edge ? { requestTimeout: duration(900_000) } : {}),
     generateRequestId: true,
     preserveExternalRequestId: !edge,
     alwaysSetRequestIdInResponse: true,

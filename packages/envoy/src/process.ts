@@ -6,7 +6,7 @@ export type EnvoyProcessOptions = {
   readonly bootstrapPath: string;
   /** Worker threads. Default: one per core. */
   readonly concurrency?: number | undefined;
-  /** How long connections may take to end when listeners are drained, in s. Default 10. */
+  /** For how long clients are told to leave before a draining listener closes, in s. Default 10. */
   readonly drainSeconds?: number | undefined;
   /** How long access log lines may wait to be written, in ms. Default 1,000. */
   readonly flushMs?: number | undefined;
@@ -24,7 +24,7 @@ export function envoyArguments({
     "--disable-hot-restart",
     ...["--log-level", "warning"],
     ...["--drain-time-s", String(drainSeconds)],
-    ...["--parent-shutdown-time-s", String(drainSeconds + 5)],
+    ...["--drain-strategy", "immediate"],
     ...["--file-flush-interval-msec", String(flushMs)],
     ...(concurrency === undefined ? [] : ["--concurrency", String(concurrency)]),
   ];

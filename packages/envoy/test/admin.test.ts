@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readAdmin } from "../src/admin.ts";
-import { envoyMissing, startEnvoy } from "./envoy-under-test.ts";
+import { envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
+import { ask, startUpstream } from "./upstream.ts";
 
 const domain = "acme.catalyst.internal";
 
@@ -26,4 +27,25 @@ test("Envoy's administration tells its state and what it has for a Host", {
   });
   assert.match(await admin.metrics(), /^envoy_server_uptime/m);
   await assert.rejects(readAdmin(join(envoy.folder, "none.sock")).info(), { code: "admin_unreachable" });
+});
+
+test("Draining lets requests under way end, and tells clients to leave", { skip: envoyMissing }, async () => {
+  await using upstream = await startUpstream({ host: "127.0.0.1", port: 0 });
+  const service = { name: "slow", protocol: "http", url: upstream.origin, timeoutMs: 5_000 } as const;
+  await using envoy = await startEnvoy({ services: [service] });
+  const { ingress, egress } = envoy.mesh.listen;
+  const host = `slow.${domain}`;
+  const underWay = ask(ingress.port, { host, path: "/late" });
+  await until(() => upstream.requests() === 1);
+  const admin = readAdmin(join(envoy.folder, "admin.sock"));
+  const left = admin.drain({ timeoutMs: 5_000 });
+  await until(
+    async () => (await ask(ingress.port, { host, keepAlive: true })).headers.connection === "close",
+  );
+  assert.notEqual((await ask(egress.port, { host, keepAlive: true })).headers.connection, "close");
+  assert.equal(await left, 0);
+  assert.equal((await underWay).body, "late");
+  ask(ingress.port, { host, path: "/late" }).catch(() => undefined); // cut off when Envoy ends
+  await until(() => upstream.requests() > 3);
+  assert.equal(await admin.drain({ timeoutMs: 50 }), 1);
 });

@@ -85,13 +85,25 @@ export type Ask = {
   readonly path?: string;
   readonly method?: string;
   readonly headers?: Record<string, string>;
+  /** Whether the connection is offered for more requests. */
+  readonly keepAlive?: boolean;
 };
 
 /** One request to a port of loopback, on a connection of its own. The path is sent as it is. */
-export function ask(port: number, { host, path = "/", method = "GET", headers = {} }: Ask): Promise<Answer> {
+export function ask(
+  port: number,
+  { host, path = "/", method = "GET", headers = {}, keepAlive }: Ask,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(
-      { host: "127.0.0.1", port, path, method, headers: { ...headers, host }, agent: false },
+      {
+        host: "127.0.0.1",
+        port,
+        path,
+        method,
+        headers: { ...headers, host, ...(keepAlive === true ? { connection: "keep-alive" } : {}) },
+        agent: false,
+      },
       (response) => {
         let body = "";
         response.setEncoding("utf8").on("data", (text: string) => {
