@@ -1,5 +1,12 @@
 import { addFlags, type ParsedFlags, readFlags } from "@catalyst/config";
-import { type NodeConfig, nodeConfig, release, runGateway, runOrchestrator } from "@catalyst/node";
+import {
+  envoyBootstrap,
+  type NodeConfig,
+  nodeConfig,
+  release,
+  runGateway,
+  runOrchestrator,
+} from "@catalyst/node";
 import { Command, CommanderError, Option } from "commander";
 import { printSchema, showConfiguration, validateConfiguration } from "./commands/config.ts";
 import { showLogs } from "./commands/logs.ts";
@@ -60,6 +67,9 @@ function addRunning(program: Command, printer: Printer, entry: string): void {
     runProcess(loaded.config, loaded.dataDir);
   run("orchestrator", "run the orchestrator alone", alone(runOrchestrator));
   run("gateway", "run the GraphQL gateway alone", alone(runGateway));
+  run("bootstrap", "print what an Envoy of this node is started with", async ({ config, dataDir }) =>
+    printer.data(JSON.stringify(await envoyBootstrap(config, dataDir), null, 2)),
+  );
 }
 
 function addConfig(program: Command, printer: Printer): void {

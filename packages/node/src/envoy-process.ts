@@ -15,6 +15,17 @@ export type EnvoyLaunch = {
   readonly concurrency: number | undefined;
 };
 
+/** What an Envoy of this node is started with: where it finds its configuration, and nothing else. */
+export function envoyBootstrap(config: NodeConfig, dataDir: string): Record<string, unknown> {
+  return bootstrap({
+    node: config.node.name,
+    domain: config.node.domain,
+    adminSocket: paths.adminSocket(dataDir),
+    xdsSocket: paths.xdsSocket(dataDir),
+    replaySocket: paths.replaySocket(dataDir),
+  });
+}
+
 /** Finds Envoy, asks it for its version, and writes its bootstrap. Throws {@link NodeError}. */
 export async function prepareEnvoy(
   config: NodeConfig,
@@ -23,17 +34,15 @@ export async function prepareEnvoy(
 ): Promise<EnvoyLaunch> {
   const binary = findEnvoy({ ...sources, configured: config.mesh.envoy.path }, envoyRelease);
   const version = await envoyVersion(binary);
-  const adminSocket = paths.adminSocket(dataDir);
   const bootstrapPath = paths.bootstrap(dataDir);
-  const document = bootstrap({
-    node: config.node.name,
-    domain: config.node.domain,
-    adminSocket,
-    xdsSocket: paths.xdsSocket(dataDir),
-    replaySocket: paths.replaySocket(dataDir),
-  });
-  replaceFileSync(bootstrapPath, JSON.stringify(document), { mode: 0o600 });
-  return { binary, version, bootstrapPath, adminSocket, concurrency: config.mesh.envoy.concurrency };
+  replaceFileSync(bootstrapPath, JSON.stringify(envoyBootstrap(config, dataDir)), { mode: 0o600 });
+  return {
+    binary,
+    version,
+    bootstrapPath,
+    adminSocket: paths.adminSocket(dataDir),
+    concurrency: config.mesh.envoy.concurrency,
+  };
 }
 
 /** Envoy as a child of the supervisor. */

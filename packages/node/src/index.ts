@@ -2,6 +2,7 @@
  * One node: its configuration, and one composition per process. The command line starts them; nothing else has
  * to know how they are put together. A process is loaded when it is run: asking a node a question is quick.
  */
+import { prepareDataDir } from "./data-dir.ts";
 import type { NodeConfig } from "./options.ts";
 import type { SupervisorParts } from "./supervisor.ts";
 
@@ -15,6 +16,15 @@ export type { SupervisorParts } from "./supervisor.ts";
 /** Runs the GraphQL gateway until it is asked to end. Throws {@link NodeError}. */
 export async function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
   await (await import("./gateway.ts")).runGateway(config, dataDir);
+}
+
+/**
+ * The bootstrap for an Envoy that is started by somebody else than the supervisor. Makes the folder of sockets
+ * that it names, because Envoy does not. Throws {@link NodeError} `data_dir_unusable`.
+ */
+export async function envoyBootstrap(config: NodeConfig, dataDir: string): Promise<Record<string, unknown>> {
+  prepareDataDir(dataDir);
+  return (await import("./envoy-process.ts")).envoyBootstrap(config, dataDir);
 }
 
 /** Runs the orchestrator until it is asked to end. Throws {@link NodeError}. */

@@ -1,6 +1,6 @@
-import { createWriteStream, mkdirSync } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Writable } from "node:stream";
 import {
   type CheckResult,
@@ -13,6 +13,7 @@ import {
 } from "@catalyst/rpc";
 import { createLogger, createMetrics, createOps, type Logger, type Metrics } from "@catalyst/telemetry";
 import { parseAddress } from "./address.ts";
+import { prepareDataDir } from "./data-dir.ts";
 import { NodeError } from "./errors.ts";
 import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";
@@ -55,6 +56,7 @@ export async function runProcess<C extends Contract>(
   dataDir: string,
   compose: (frame: ProcessFrame, resources: AsyncDisposableStack) => Promise<ProcessBody<C>>,
 ): Promise<void> {
+  prepareDataDir(dataDir);
   const logger = createLogger({
     process: name,
     level: config.telemetry.logLevel,
@@ -62,8 +64,6 @@ export async function runProcess<C extends Contract>(
   });
   const metrics = createMetrics();
   const stop = stopSignal(logger);
-  const path = socketPath(dataDir, name);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   await using resources = new AsyncDisposableStack();
   const frame: ProcessFrame = { name, config, dataDir, logger, metrics, stopping: stop.signal };
   const body = await compose(frame, resources);
@@ -88,7 +88,7 @@ export async function runProcess<C extends Contract>(
     return { process: name, release, pid: process.pid, startedAt, state, reasons, details: body.details() };
   };
   const server = await serveRpc({
-    socketPath: path,
+    socketPath: socketPath(dataDir, name),
     process: name,
     release,
     contract,
@@ -99,7 +99,7 @@ export async function runProcess<C extends Contract>(
   resources.use(server);
   const startedAt = server.startedAt;
   if (config.telemetry.listen !== "off") resources.use(await listenOps(config.telemetry.listen, http));
-  logger.info({ socket: path, release }, "process started");
+  logger.info({ release }, "process started");
   await stop.requested;
   if (!draining) await drain();
   logger.info("process ended");

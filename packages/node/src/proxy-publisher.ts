@@ -31,6 +31,7 @@ export type PublisherParts = {
 };
 
 const confirmMs = 5_000;
+const tidyMs = 60_000;
 
 /** Envoy's side of the node: translates services to resources, publishes them, and knows how far they came. */
 export class ProxyPublisher implements ProxySide, AsyncDisposable {
@@ -61,6 +62,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     this.#journal = journal;
     this.#translation = translation;
     this.#first = [...translation.node];
+    void this.#tidyJournal();
   }
 
   /** Listens for Envoy. Nothing is answered before something is published. */
@@ -170,10 +172,19 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     void this.#confirm();
   }
 
+  /** What was withdrawn while no Envoy was connected was acknowledged by nobody: it is forgotten once one has settled. */
+  async #tidyJournal(): Promise<void> {
+    await this.#someone;
+    const { complete } = await this.#server.settled(defaultKey, { timeoutMs: tidyMs });
+    const present = complete && !this.#closed && this.#server.proxies().length > 0;
+    if (present) this.#journal.retain(this.#server.snapshot(defaultKey));
+  }
+
   /** Follows how far Envoy is, one wait at a time. */
   async #confirm(): Promise<void> {
     if (this.#confirming) return;
     this.#confirming = true;
+    await this.#someone;
     while (this.#confirmed < this.#published && !this.#closed) {
       const settlement = await this.#server.settled(defaultKey, {
         revision: this.#published,
