@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { request as secureRequest } from "node:https";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
-import { clock, freePorts, httpService, Load, NodeUnderTest, shop } from "@catalyst/harness";
+import { clock, freePorts, httpService, Load, NodeUnderTest, plainService, shop } from "@catalyst/harness";
 
 const both = "{ products { name reviews { rating product { name } } } }";
 const joined = {
@@ -159,4 +160,44 @@ test("a node that is asked to end leaves no process and no open port", async () 
   for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
   await assert.rejects(fetch(node.endpoint));
   await node[Symbol.asyncDispose]();
+});
+
+test("a node that ends lets requests under way finish, and ends subscriptions", async () => {
+  await using slow = await plainService(
+    "slow",
+    "type Query { slow: String! } type Subscription { ticks: Int! }",
+    {
+      Query: {
+        slow: async () => {
+          await sleep(1_500);
+          return "done";
+        },
+      },
+      Subscription: {
+        ticks: {
+          subscribe: async function* () {
+            for (let ticks = 0; ; ticks++) {
+              yield { ticks };
+              await sleep(100);
+            }
+          },
+        },
+      },
+    },
+  );
+  await using node = await NodeUnderTest.start({ services: [slow.declaration] });
+  await node.until("it is served", 10_000, async () => (await node.services())[0]?.state === "serving");
+  const stream = await fetch(node.endpoint, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "text/event-stream" },
+    body: JSON.stringify({ query: "subscription { ticks }" }),
+  });
+  const events = stream.text();
+  const answer = node.query("{ slow }");
+  await sleep(300);
+  const begun = performance.now();
+  assert.equal(await node.stop(), 0);
+  assert.ok(performance.now() - begun < 6_000, `took ${performance.now() - begun} ms`);
+  assert.deepEqual((await answer).body, { data: { slow: "done" } });
+  assert.match(await events, /"ticks":1/);
 });

@@ -1,3 +1,4 @@
+import { type EnvoyView, readAdmin } from "@catalyst/envoy";
 import {
   type Activation,
   type CheckResult,
@@ -20,6 +21,7 @@ export type ViewParts = {
   readonly proxies: ProxyPublisher;
   readonly gateway: GatewayLink;
   readonly hostOf: (name: string) => string;
+  readonly adminSocket: string;
 };
 
 /** Puts together what the orchestrator knows, for `status`, `check`, `service list` and `explain`. */
@@ -105,20 +107,24 @@ export class OrchestratorView {
   }
 
   /** Throws `not_explainable` for another subject than a service, `service_not_found` for an unknown one. */
-  explain(subject: string, name: string): Decision {
+  async explain(subject: string, name: string): Promise<Decision> {
     if (subject !== "service") throw notExplainable("orchestrator", subject, ["service"]);
     const entry = this.#parts.registry.get(name);
     if (entry === undefined) throw new RpcError("service_not_found", `no service is called ${name}`);
     const activation = this.#parts.activator.observe()(name);
     const status = this.#service(entry, activation);
     const { envoy, gateway } = activation;
+    const held = await readAdmin(this.#parts.adminSocket)
+      .view(status.host)
+      .catch(() => null);
     return {
       question: `why is ${name} ${status.state}?`,
       asOf: new Date().toISOString(),
-      inputs: { service: entry.service, origin: entry.origin, lease: status.lease },
+      inputs: { service: entry.service, origin: entry.origin, lease: status.lease, envoy: held },
       steps: [
         { rule: "the service is declared", outcome: `yes, by ${entry.origin}` },
-        { rule: `Envoy holds its route at ${status.host}`, outcome: envoy },
+        { rule: `Envoy acknowledged its route at ${status.host}`, outcome: envoy },
+        { rule: "Envoy holds endpoints for it", outcome: endpointsOf(held) },
         { rule: "the gateway composes its schema", outcome: gateway },
         { rule: "it reports to be well", outcome: entry.lease?.healthy === false ? "no" : "yes" },
       ],
@@ -149,6 +155,14 @@ export class OrchestratorView {
             },
     };
   }
+}
+
+function endpointsOf(held: EnvoyView | null): string {
+  if (held === null) return "unknown: Envoy does not answer";
+  if (!held.routed) return "none: its Host is not routed";
+  return held.endpoints
+    .map(({ address, healthy }) => `${address}${healthy ? "" : " (unhealthy)"}`)
+    .join(", ");
 }
 
 function worst(envoy: string, gateway: string, reasons: readonly string[]): ServiceStatus["state"] {

@@ -52,7 +52,15 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       }),
     );
     activator.load(registry.entries());
-    const view = new OrchestratorView({ config, registry, activator, proxies, gateway, hostOf });
+    const view = new OrchestratorView({
+      config,
+      registry,
+      activator,
+      proxies,
+      gateway,
+      hostOf,
+      adminSocket: paths.adminSocket(dataDir),
+    });
     return {
       details: () => view.details(),
       readiness: () => view.readiness(),

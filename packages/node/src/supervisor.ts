@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { claimFolder, replaceFileSync } from "@catalyst/durable";
+import { readAdmin } from "@catalyst/envoy";
 import {
   type Connection,
   keepConnected,
@@ -10,6 +12,7 @@ import {
 } from "@catalyst/rpc";
 import type { Logger } from "@catalyst/telemetry";
 import { isLoopback, parseAddress } from "./address.ts";
+import { defaultChildTimings } from "./child.ts";
 import { type SupervisedChild, superviseChild } from "./child-process.ts";
 import { prepareDataDir } from "./data-dir.ts";
 import { type EnvoyLaunch, envoyChild, prepareEnvoy } from "./envoy-process.ts";
@@ -40,6 +43,10 @@ export type SupervisorParts = {
 const silenceMs = 2_000;
 const askEveryMs = 1_000;
 const trimEveryMs = 10_000;
+/** At the end, requests under way have this long before subscriptions are ended. */
+const patienceMs = 1_000;
+/** How much longer than its own drain a child may take to end before it is killed. */
+const graceMs = 5_000;
 
 /**
  * Runs the whole node: checks that it can run, ends what a killed predecessor left, starts Envoy and our own
@@ -80,7 +87,7 @@ export async function runSupervisor(
       details: () => view.details(),
       readiness: () => view.readiness(),
       http: nodeMetrics({ dataDir, metrics: frame.metrics, adminSocket: launch.adminSocket }),
-      drain: () => stopInOrder(children),
+      drain: () => stopInOrder(children, launch.adminSocket, config.mesh.graphql.drainMs),
       implementation: {
         check: () => view.check(),
         explain: ({ subject, name }) => view.explain(subject, name),
@@ -100,11 +107,25 @@ function claim(dataDir: string): Disposable {
   );
 }
 
-/** Clients are let finish first: Envoy drains, then the gateway, then the orchestrator. */
-async function stopInOrder(children: readonly SupervisedChild[]): Promise<void> {
-  for (const name of ["envoy", "gateway", "orchestrator"]) {
-    await children.find((child) => child.name === name)?.stop();
-  }
+/**
+ * Lets clients finish: Envoy takes no new ones and tells those that are there to leave. Then the gateway ends its
+ * subscriptions, which would not end by themselves, and finishes what runs, still through Envoy. Envoy and the
+ * orchestrator go last.
+ */
+async function stopInOrder(
+  children: readonly SupervisedChild[],
+  adminSocket: string,
+  drainMs: number,
+): Promise<void> {
+  const stop = (name: string) => children.find((child) => child.name === name)?.stop();
+  const drained = readAdmin(adminSocket)
+    .drain({ timeoutMs: drainMs })
+    .catch(() => 0); // it does not run
+  await Promise.race([drained, sleep(patienceMs)]);
+  await stop("gateway");
+  await drained;
+  await stop("envoy");
+  await stop("orchestrator");
 }
 
 function childrenOf(
@@ -127,6 +148,7 @@ function childrenOf(
     logger,
     onSpawn: (name: string, pid: number) => record.note(name, pid),
     onChange: () => undefined,
+    timings: { ...defaultChildTimings, stopMs: config.mesh.graphql.drainMs + graceMs },
   };
   const ours = (["orchestrator", "gateway"] as const).map((name) =>
     superviseChild(
