@@ -2,6 +2,7 @@ import type {
   ChildStatus,
   Client,
   orchestratorContract,
+  ProxyStatus,
   ServiceStatus,
   supervisorContract,
 } from "@catalyst/rpc";
@@ -38,6 +39,7 @@ export function renderStatus(node: NodeStatus, mesh: MeshStatus, colours: Colour
   } else {
     lines.push("", "No services yet: `catalyst service add` declares one.");
   }
+  for (const proxy of mesh?.details.proxies ?? []) lines.push("", proxyLine(proxy, colours));
   const reasons = [...new Set([...node.reasons, ...(mesh?.reasons ?? [])])];
   if (reasons.length > 0) {
     lines.push(
@@ -46,6 +48,16 @@ export function renderStatus(node: NodeStatus, mesh: MeshStatus, colours: Colour
     );
   }
   return lines;
+}
+
+/** How far one proxy is: in step, or what is on its way to it, or what it rejected. */
+function proxyLine({ node, protocol, types }: ProxyStatus, colours: Colours): string {
+  const holds = types.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
+  const outstanding = types.reduce((sum, { outstanding }) => sum + outstanding, 0);
+  const rejected = types.filter((type) => type.rejected !== null).map(({ type }) => type);
+  const step = outstanding === 0 ? colours.green("in step") : colours.yellow(`${outstanding} on their way`);
+  const refused = rejected.length === 0 ? "" : `, ${colours.red(`rejected a ${rejected.join(" and a ")}`)}`;
+  return `Envoy ${node} holds ${holds} resources, ${step}${refused} (${protocol})`;
 }
 
 function processRow(child: ChildStatus, colours: Colours): string[] {
