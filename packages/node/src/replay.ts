@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@catalyst/telemetry";
 import { createXdsServer, defaultKey, readSnapshot, type XdsServer } from "@catalyst/xds";
@@ -21,6 +21,8 @@ export class Replay implements AsyncDisposable {
   readonly #parts: ReplayParts;
   #server: XdsServer | null = null;
   #wanted = false;
+  /** The state of the journal that is served. */
+  #served = "";
   #work: Promise<void> = Promise.resolve();
 
   constructor(parts: ReplayParts) {
@@ -32,10 +34,13 @@ export class Replay implements AsyncDisposable {
     return this.#server?.proxies().length ?? 0;
   }
 
-  /** Tells whether the orchestrator is there. */
+  /**
+   * Tells whether the orchestrator is there. To be repeated while it is away: the journal may have grown since,
+   * because one that hangs was away for us before it was for Envoy.
+   */
   orchestratorIs(state: "there" | "away"): void {
     const wanted = state === "away";
-    if (wanted === this.#wanted) return;
+    if (!wanted && !this.#wanted) return;
     this.#wanted = wanted;
     this.#work = this.#work.then(() => this.#follow());
   }
@@ -46,26 +51,42 @@ export class Replay implements AsyncDisposable {
   }
 
   async #follow(): Promise<void> {
-    const { socketPath, journalPath, logger } = this.#parts;
+    const { logger } = this.#parts;
     if (!this.#wanted) {
       const server = this.#server;
       this.#server = null;
+      this.#served = "";
       await server?.close();
       if (server !== null) logger.info("the orchestrator is back");
       return;
     }
-    if (this.#server !== null) return;
-    await sleep(patienceMs);
-    if (!this.#wanted || !existsSync(journalPath)) return;
+    if (this.#server === null) await sleep(patienceMs);
+    if (!this.#wanted) return;
     try {
-      const snapshot = await readSnapshot(journalPath);
-      if (snapshot.size === 0) return; // never configured: nothing is better than an empty configuration
-      const server = await createXdsServer({ listen: [`unix:${socketPath}`], checkReferences: false });
-      server.set(defaultKey, snapshot);
-      this.#server = server;
-      logger.warn("the orchestrator is away: serving Envoy its last good configuration");
+      await this.#serve();
     } catch (error) {
       logger.error({ err: error }, "the last good configuration cannot be served");
     }
   }
+
+  /** Serves what the journal holds now, unless that is what is served. */
+  async #serve(): Promise<void> {
+    const { socketPath, journalPath, logger } = this.#parts;
+    const now = stampOf(journalPath);
+    if (now === this.#served) return;
+    const snapshot = await readSnapshot(journalPath);
+    this.#served = now;
+    if (snapshot.size === 0) return; // never configured: for Envoy waiting is better than an empty configuration
+    if (this.#server === null) {
+      logger.warn("the orchestrator is away: serving Envoy its last good configuration");
+      this.#server = await createXdsServer({ listen: [`unix:${socketPath}`], checkReferences: false });
+    }
+    this.#server.set(defaultKey, snapshot);
+  }
+}
+
+/** Changes whenever the file does. */
+function stampOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? "absent" : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
 }

@@ -178,7 +178,8 @@ function childEnvironment(env: Readonly<Record<string, string | undefined>>): Re
 /** Tells the replay whether the orchestrator is there: connected, and answering in time. */
 function watchOrchestrator(frame: ProcessFrame, replay: Replay): Promise<void> {
   const path = socketPath(frame.dataDir, "orchestrator");
-  const options = { signal: frame.stopping, onFailure: () => replay.orchestratorIs("away") };
+  const away = () => replay.orchestratorIs("away");
+  const options = { signal: frame.stopping, timeoutMs: silenceMs, maxDelayMs: 250, onFailure: away };
   return keepConnected(path, orchestratorContract, options, (connection) => ask(connection, frame, replay));
 }
 
@@ -188,10 +189,10 @@ async function ask(
   replay: Replay,
 ): Promise<void> {
   while (!frame.stopping.aborted) {
-    await connection.call.hello(
-      { contract: orchestratorContract.name, versions: [...orchestratorContract.versions] },
-      { timeoutMs: silenceMs },
-    );
+    await connection.call.hello({
+      contract: orchestratorContract.name,
+      versions: [...orchestratorContract.versions],
+    });
     replay.orchestratorIs("there");
     await Promise.race([connection.closed, new Promise((resolve) => setTimeout(resolve, askEveryMs))]);
     if (await isClosed(connection)) throw new RpcError("disconnected", "the orchestrator went away");

@@ -9,6 +9,8 @@ export type LinkOptions = {
   readonly minDelayMs?: number;
   /** Default 1,000 ms. */
   readonly maxDelayMs?: number;
+  /** For connecting, and for each call that does not say otherwise. Default 10,000 ms. */
+  readonly timeoutMs?: number;
   readonly random?: () => number;
   readonly onFailure?: (error: unknown) => void;
 };
@@ -24,10 +26,11 @@ export async function keepConnected<C extends Contract>(
   use: (connection: Connection<C>) => Promise<void>,
 ): Promise<void> {
   const { signal, minDelayMs = 50, maxDelayMs = 1_000, random = Math.random } = options;
+  const timeout = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs };
   let failures = 0;
   while (!signal.aborted) {
     try {
-      using connection = await connectRpc(path, contract, { signal });
+      using connection = await connectRpc(path, contract, { signal, ...timeout });
       failures = 0;
       await Promise.all([use(connection), ended(connection, signal)]);
     } catch (error) {
