@@ -86,16 +86,21 @@ async function answered<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+/** As many connections as Envoy may open at once wait for the gateway; the system caps it (`somaxconn`). */
+const backlog = 4_096;
+/** What Envoy lets through. */
+const maxHeaderBytes = 64 * 1024;
+
 async function listenGraphql(
   frame: ProcessFrame,
   handle: Parameters<typeof createServer>[1],
 ): Promise<AsyncDisposable> {
   const path = paths.graphqlSocket(frame.dataDir);
   rmSync(path, { force: true });
-  const server = createServer({ keepAliveTimeout: 120_000 }, handle);
+  const server = createServer({ keepAliveTimeout: 120_000, maxHeaderSize: maxHeaderBytes }, handle);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(path, resolve);
+    server.listen({ path, backlog }, resolve);
   });
   chmodSync(path, 0o600);
   return {

@@ -16,6 +16,7 @@ export class ChildRecord {
     this.#file = file;
   }
 
+  /** Throws `DurableError` when the file cannot be written; what it lacks is written with the next child. */
   note(name: string, pid: number): void {
     const identity = identifyProcess(pid);
     if (identity === null) return; // gone already

@@ -72,12 +72,12 @@ export class SupervisorView {
       checked(
         "envoy.live",
         "Envoy is configured by the orchestrator, not from its last good configuration",
-        replay.proxies() === 0
+        replay.proxies() === 0 && children.every((child) => child.isReady())
           ? null
           : {
               outcome: "warning",
-              detail: "the orchestrator is away: changes wait until it is back",
-              hint: "see `catalyst logs orchestrator`",
+              detail: "the orchestrator or Envoy is away: changes wait until both are there",
+              hint: "see `catalyst status` and `catalyst logs orchestrator`",
             },
       ),
       checked(

@@ -42,7 +42,7 @@ export type SupervisorParts = {
 /** The orchestrator is taken to be away when it leaves a call unanswered for this long. */
 const silenceMs = 2_000;
 const askEveryMs = 1_000;
-const trimEveryMs = 10_000;
+const trimEveryMs = 1_000;
 /** At the end, requests under way have this long before subscriptions are ended. */
 const patienceMs = 1_000;
 /** How much longer than its own drain a child may take to end before it is killed. */
@@ -146,7 +146,14 @@ function childrenOf(
   const logFile = (name: string) => join(paths.logs(dataDir), `${name}.log`);
   const supervision = {
     logger,
-    onSpawn: (name: string, pid: number) => record.note(name, pid),
+    onSpawn: (name: string, pid: number) => {
+      try {
+        record.note(name, pid);
+      } catch (error) {
+        // A full disk must not end the node; the kernel ends children with their parent anyway.
+        logger.warn({ err: error, child: name }, "the child could not be noted down");
+      }
+    },
     onChange: () => undefined,
     timings: { ...defaultChildTimings, stopMs: config.mesh.graphql.drainMs + graceMs },
   };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { createLogger, type LogLevel } from "./logger.ts";
@@ -82,4 +83,21 @@ test("By default the lines go to stderr, and none is lost when the process dies 
   const child = spawnSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8" });
   assert.equal(child.stdout, "");
   assert.equal(JSON.parse(child.stderr).msg, "last words");
+});
+
+test("a disk that takes no more costs lines of the log, and nothing else", {
+  skip: !existsSync("/dev/full"),
+}, () => {
+  const program = `
+    const { createLogger } = await import(${JSON.stringify(new URL("./logger.ts", import.meta.url).href)});
+    const logger = createLogger({ process: "test" });
+    for (let line = 0; line < 20_000; line++) logger.info({ line }, "${"x".repeat(200)}");
+    console.log(process.memoryUsage().rss < 300e6 ? "alive" : "bloated");`;
+  const full = openSync("/dev/full", "w");
+  const { stdout, status } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", full],
+  });
+  closeSync(full);
+  assert.equal(String(stdout).trim(), "alive");
+  assert.equal(status, 0);
 });

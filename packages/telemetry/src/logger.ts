@@ -52,9 +52,19 @@ export function createLogger(options: LoggerOptions): Logger {
       formatters: { level: (level) => ({ level }), log: redact },
       serializers: { err: serializeError },
     },
-    target === "stderr" ? destination({ fd: 2, sync: true }) : target,
+    target === "stderr" ? errorOutput() : target,
   );
   return loggerOver(lines);
+}
+
+/** What may wait for a disk that takes no more; older lines are written, newer ones are dropped. */
+const maxWaitingBytes = 1024 * 1024;
+
+/** Standard error, written at once. A full disk or a closed pipe costs lines of the log and nothing else. */
+function errorOutput() {
+  const output = destination({ fd: 2, sync: true, maxLength: maxWaitingBytes });
+  output.on("error", () => undefined);
+  return output;
 }
 
 function loggerOver(lines: PinoLogger): Logger {
