@@ -22,11 +22,17 @@ export class CommandError extends Error {
   }
 }
 
+/** Errors of our packages and of the system carry a code: their message is for people, a stack is not. */
+function codedFailure(error: unknown): { code: number; message: string } | null {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
+  return { code: exitCode.failed, message: `${error.message} (${error.code})` };
+}
+
 /** The exit code and the words for whatever a command threw; null for a defect of ours. */
 export function explainFailure(error: unknown): { code: number; message: string } | null {
   if (error instanceof CommandError) return { code: error.code, message: error.message };
   if (error instanceof NodeError) return { code: exitCode.failed, message: error.message };
-  if (!(error instanceof RpcError)) return null;
+  if (!(error instanceof RpcError)) return codedFailure(error);
   switch (error.code) {
     case "service_not_found":
       return { code: exitCode.notFound, message: error.message };

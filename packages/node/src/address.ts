@@ -23,4 +23,20 @@ export function isLoopback({ host }: Address): boolean {
   return host === "::1" || host.startsWith("127.");
 }
 
+/**
+ * Whether a URL leads back to one of the addresses that this node listens on: a service there would make every
+ * request to it go round in circles.
+ */
+export function leadsTo(url: string, listeners: readonly string[]): boolean {
+  const { hostname, port, protocol } = new URL(url);
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  const wanted = port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+  return listeners.map(parseAddress).some((listener) => {
+    if (listener.port !== wanted) return false;
+    const here = host === "localhost" || isLoopback({ host, port: wanted });
+    const anywhere = listener.host === "0.0.0.0" || listener.host === "::";
+    return listener.host === host || (here && (anywhere || isLoopback(listener)));
+  });
+}
+
 const addressPattern = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]{1,5})$/;

@@ -2,7 +2,7 @@ import { defineConfig, keyedList, option, z } from "@catalyst/config";
 import { gatewayOptions } from "@catalyst/gateway/options";
 import { serviceDeclaration } from "@catalyst/rpc";
 import { telemetryOptions } from "@catalyst/telemetry";
-import { isAddress } from "./address.ts";
+import { isAddress, leadsTo } from "./address.ts";
 
 const label = /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const domain =
@@ -77,6 +77,11 @@ const meshOptions = z
     }),
   })
   .superRefine((mesh, context) => {
+    for (const [at, { url }] of mesh.services.entries()) {
+      if (!leadsTo(url, listenersOf(mesh))) continue;
+      const message = "leads back to this node: name the address of the service itself";
+      context.addIssue({ code: "custom", path: ["services", at, "url"], message });
+    }
     const { certificateFile, privateKeyFile } = mesh.tls;
     if ((certificateFile === undefined) === (privateKeyFile === undefined)) return;
     const missing = certificateFile === undefined ? "certificateFile" : "privateKeyFile";
@@ -86,6 +91,12 @@ const meshOptions = z
       message: "is missing: a certificate and its key are given together",
     });
   });
+
+/** Every address on which Envoy listens for a node. */
+export function listenersOf(mesh: { readonly listen: z.output<typeof listenOptions> }): string[] {
+  const { ingress, ingressTls, egress } = mesh.listen;
+  return ingressTls === undefined ? [ingress, egress] : [ingress, egress, ingressTls];
+}
 
 /** The schema of a node's configuration: one section per plane. */
 export const nodeConfig = defineConfig(

@@ -54,6 +54,9 @@ export class OrchestratorView {
     const reasons = this.services()
       .filter(({ state }) => state === "degraded" || state === "failed")
       .flatMap(({ service, reasons }) => reasons.map((reason) => `${service.name}: ${reason}`));
+    for (const name of this.#parts.registry.unreadable) {
+      reasons.push(`${name}: its record cannot be read, so it is not served: add it again`);
+    }
     for (const { type, name, message } of proxies.quarantined()) {
       reasons.push(`Envoy rejected ${type} ${name}: ${message}`);
     }

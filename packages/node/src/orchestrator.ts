@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { openDatabase } from "@catalyst/durable";
-import { orchestratorContract, type ServiceDeclaration, socketPath } from "@catalyst/rpc";
+import { orchestratorContract, RpcError, type ServiceDeclaration, socketPath } from "@catalyst/rpc";
 import { Activator } from "./activation.ts";
-import { parseAddress } from "./address.ts";
+import { leadsTo, parseAddress } from "./address.ts";
 import { generatedCertificate, readCertificate, watchCertificate } from "./certificate.ts";
 import { GatewayLink } from "./gateway-link.ts";
 import { meshOf } from "./mesh.ts";
-import type { NodeConfig } from "./options.ts";
+import { listenersOf, type NodeConfig } from "./options.ts";
 import { OrchestratorView } from "./orchestrator-view.ts";
 import { paths } from "./paths.ts";
 import { type ProcessFrame, runProcess } from "./process.ts";
@@ -66,7 +66,7 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       readiness: () => view.readiness(),
       drain: async () => {},
       implementation: {
-        ...serviceCalls(registry, activator, view, hostOf),
+        ...serviceCalls(config, registry, activator, view),
         check: () => view.check(),
         explain: ({ subject, name }) => view.explain(subject, name),
       },
@@ -75,13 +75,23 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
 }
 
 function serviceCalls(
+  config: NodeConfig,
   registry: ServiceRegistry,
   activator: Activator,
   view: OrchestratorView,
-  hostOf: (name: string) => string,
 ) {
+  const hostOf = (name: string) => `${name}.${config.node.domain}`;
+  const listeners = listenersOf(config.mesh);
+  const admit = ({ name, url }: ServiceDeclaration) => {
+    if (!leadsTo(url, listeners)) return;
+    throw new RpcError(
+      "invalid_request",
+      `${name}: ${url} leads back to this node: name the service's own address`,
+    );
+  };
   return {
     addService: async ({ service, waitMs }: { service: ServiceDeclaration; waitMs: number }) => {
+      admit(service);
       const created = registry.add(service);
       await activator.settled(waitMs);
       return { created, host: hostOf(service.name), activation: activator.observe()(service.name) };
@@ -92,11 +102,10 @@ function serviceCalls(
       return { name };
     },
     listServices: () => view.services(),
-    lease: ({ service, ttlMs }: { service: ServiceDeclaration; ttlMs: number }) => ({
-      leaseId: registry.lease(service, ttlMs),
-      ttlMs,
-      host: hostOf(service.name),
-    }),
+    lease: ({ service, ttlMs }: { service: ServiceDeclaration; ttlMs: number }) => {
+      admit(service);
+      return { leaseId: registry.lease(service, ttlMs), ttlMs, host: hostOf(service.name) };
+    },
     renew: (renewal: { leaseId: string; healthy: boolean; detail?: string | undefined }) => {
       const { leaseId, healthy, detail = null } = renewal;
       return { ttlMs: registry.renew(leaseId, { healthy, detail }) };

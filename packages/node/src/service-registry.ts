@@ -16,13 +16,16 @@ export type RegistryParts = {
 export class ServiceRegistry implements Disposable {
   readonly #parts: RegistryParts;
   readonly #table: ServiceTable;
+  readonly #unreadable: string[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: RegistryParts) {
     this.#parts = parts;
     this.#table = new ServiceTable(parts.configured);
-    const unreadable = (name: string, problem: string) =>
+    const unreadable = (name: string, problem: string) => {
+      this.#unreadable.push(name);
       parts.logger.error({ service: name, problem }, "a stored service cannot be read and is left out");
+    };
     for (const entry of parts.store.load(performance.now(), unreadable)) {
       if (this.#table.get(entry.service.name) === undefined) {
         this.#table.commit({ kind: "put", entry, created: true });
@@ -35,6 +38,11 @@ export class ServiceRegistry implements Disposable {
       parts.store.write({ kind: "remove", name: entry.service.name });
     }
     this.#schedule();
+  }
+
+  /** Services that were added once and whose record cannot be read: they are not served. */
+  get unreadable(): readonly string[] {
+    return this.#unreadable.filter((name) => this.#table.get(name) === undefined);
   }
 
   entries(): ServiceEntry[] {

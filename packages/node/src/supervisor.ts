@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { claimFolder, replaceFileSync } from "@catalyst/durable";
+import { type ClaimOutcome, claimFolder, replaceFileSync } from "@catalyst/durable";
 import { readAdmin } from "@catalyst/envoy";
 import {
   type Connection,
@@ -96,9 +96,22 @@ export async function runSupervisor(
   });
 }
 
+function tryClaim(dataDir: string): ClaimOutcome {
+  try {
+    return claimFolder(dataDir, { role: "supervisor" });
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new NodeError(
+      "data_dir_unusable",
+      `${dataDir} cannot be claimed: ${why}. If no node runs there, remove supervisor.lock, or choose another directory with --node-data-dir`,
+      { cause: error },
+    );
+  }
+}
+
 /** One supervisor per data directory. Throws {@link NodeError} `node_running`. */
 function claim(dataDir: string): Disposable {
-  const outcome = claimFolder(dataDir, { role: "supervisor" });
+  const outcome = tryClaim(dataDir);
   if (outcome.kind === "claimed") return outcome.claim;
   const owner = outcome.ownerPid === null ? "another process" : `process ${outcome.ownerPid}`;
   throw new NodeError(
