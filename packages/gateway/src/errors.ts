@@ -39,6 +39,9 @@ export type GatewayErrorOptions = ErrorOptions & {
  * | `DRAINING` | the gateway is shutting down: try again, it or another one will answer |
  * | `SCHEMA_REPLACED` | the subscription's schema retired: subscribe again |
  * | `BODY_TOO_LONG` | send less, or raise `maxBodyBytes` |
+ * | `OPERATION_TOO_DEEP` | ask for fewer levels at a time, or raise `maxDepth` |
+ * | `OPERATION_TOO_LARGE` | select each field once, and split the operation into several |
+ * | `ERRORS_LEFT_OUT` | a service answered more errors than are passed on: look at those that are there |
  * | `UNSUPPORTED_MEDIA_TYPE` | send `content-type: application/json` |
  * | `NOT_FOUND` | the endpoint has another path: the message names it |
  * | `INTERNAL_SERVER_ERROR` | the gateway failed: its log has the cause under the answer's `x-request-id` |
@@ -48,6 +51,9 @@ export type AnswerCode =
   | "DRAINING"
   | "SCHEMA_REPLACED"
   | "BODY_TOO_LONG"
+  | "OPERATION_TOO_DEEP"
+  | "OPERATION_TOO_LARGE"
+  | "ERRORS_LEFT_OUT"
   | "UNSUPPORTED_MEDIA_TYPE"
   | "NOT_FOUND"
   | "INTERNAL_SERVER_ERROR";

@@ -13,6 +13,7 @@ import type { Operation, ResultStream } from "./engine.ts";
 import { type AnswerCode, GatewayError, toGraphQLError } from "./errors.ts";
 import type { GatewayEvents, RequestOutcome } from "./events.ts";
 import type { Generations, Pin } from "./generation.ts";
+import { parseWithin } from "./operation-limits.ts";
 import type { GatewayOptions } from "./options.ts";
 import type { RequestScope, UnavailableService } from "./service.ts";
 
@@ -57,6 +58,8 @@ export function createGraphQLServer(parts: GraphQLServerParts): GraphQLServer {
     graphiql: options.graphiql ? { title: "Catalyst", subscriptionsProtocol: "SSE" } : false,
     renderGraphiQL,
     maskedErrors: { maskError: (error) => maskError(error) },
+    // Documents that are refused are as long as a body may be: a thousand of them would fill the memory.
+    parserAndValidationCache: { errorCache: { get: () => undefined, set: () => undefined } },
     maxRequestBodySize: false,
     batching: false,
     multipart: false,
@@ -69,6 +72,9 @@ export function createGraphQLServer(parts: GraphQLServerParts): GraphQLServer {
 
 function engineOfGeneration(parts: GraphQLServerParts): Plugin<ServerContext> {
   return {
+    onParse({ setParseFn }) {
+      setParseFn((source, parseOptions) => parseWithin(parts.options, source, parseOptions));
+    },
     onValidate({ addValidationRule }) {
       if (!parts.options.introspection) addValidationRule(NoSchemaIntrospectionCustomRule);
     },

@@ -26,6 +26,14 @@ export const gatewayOptions = z.strictObject({
       range: "1 KiB to 64 MiB",
     },
   ),
+  maxTokens: option(z.int().min(100).max(100_000).default(5_000), {
+    description: "Names, signs and values in the document of a client's request.",
+    range: "1000 to 20000",
+  }),
+  maxDepth: option(z.int().min(4).max(256).default(64), {
+    description: "Levels of fields in a client's operation, those of fragments included.",
+    range: "16 to 100",
+  }),
   requestTimeoutMs: option(
     z
       .int()
