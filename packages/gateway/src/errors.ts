@@ -27,6 +27,8 @@ export type GatewayErrorCode =
 export type GatewayErrorOptions = ErrorOptions & {
   /** Name of the service that the error is about. */
   readonly service?: string;
+  /** What operators need besides the message, and clients must not see: it may hold addresses. */
+  readonly detail?: string;
 };
 
 /**
@@ -63,11 +65,13 @@ export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly code: GatewayErrorCode;
   readonly service: string | undefined;
+  readonly detail: string | undefined;
 
   constructor(code: GatewayErrorCode, message: string, options?: GatewayErrorOptions) {
     super(message, options);
     this.code = code;
     this.service = options?.service;
+    this.detail = options?.detail;
   }
 }
 

@@ -262,7 +262,7 @@ class RunningGateway implements Gateway {
   #describe(feed: SchemaFeed): Omit<GatewayReport["services"][number], "since"> {
     const { name } = feed.target;
     const served = this.#servedSchema(name);
-    const reason = this.#refused.get(name) ?? feed.failure;
+    const reason = this.#refused.get(name) ?? feed.failure?.forOperators ?? null;
     const common = { name, kind: (served ?? feed.schema)?.kind ?? null };
     if (served === undefined) {
       const pending = "has not answered the schema request yet";
@@ -271,13 +271,20 @@ class RunningGateway implements Gateway {
     return { ...common, state: reason === null ? "serving" : "stale", schemaDigest: served.digest, reason };
   }
 
+  /** The reason without what is inside the node: addresses, and Envoy's own words. */
+  #publicReason(name: string): string | null {
+    return this.#refused.get(name) ?? this.#feeds.get(name)?.failure?.forClients ?? null;
+  }
+
   #servedSchema(name: string): ServiceSchema | undefined {
     return this.#generations.current?.services.find(({ target }) => target.name === name)?.schema;
   }
 
   #unavailable(): UnavailableService[] {
     return this.report().services.flatMap(({ name, state, reason }) =>
-      state === "excluded" ? [{ service: name, reason: reason ?? "is not served" }] : [],
+      state === "excluded"
+        ? [{ service: name, reason: this.#publicReason(name) ?? reason ?? "is not served" }]
+        : [],
     );
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { GatewayError } from "./errors.ts";
 import type { FetchSchema } from "./schema-source.ts";
 import type { ServiceSchema, ServiceTarget } from "./service.ts";
 
@@ -15,6 +16,9 @@ export type FeedParts = {
   readonly cached: ServiceSchema | null;
 };
 
+/** Why a fetch failed: in short for clients, and with everything that is known for operators. */
+export type FeedFailure = { readonly forClients: string; readonly forOperators: string };
+
 const firstRetryMs = 250;
 
 /** Keeps the schema of one service: fetches it at once, then again and again, and keeps the last good one. */
@@ -23,7 +27,7 @@ export class SchemaFeed implements AsyncDisposable {
   readonly #options: FeedOptions;
   #target: ServiceTarget;
   #schema: ServiceSchema | null;
-  #failure: string | null = null;
+  #failure: FeedFailure | null = null;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #running: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
@@ -51,7 +55,7 @@ export class SchemaFeed implements AsyncDisposable {
   }
 
   /** Why the last fetch failed; null when it did not, or when there was none yet. */
-  get failure(): string | null {
+  get failure(): FeedFailure | null {
     return this.#failure;
   }
 
@@ -93,7 +97,7 @@ export class SchemaFeed implements AsyncDisposable {
       this.#failures = 0;
     } catch (error) {
       if (signal.aborted) return;
-      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#failure = failureOf(error);
       this.#failures += 1;
     }
   }
@@ -104,4 +108,10 @@ export class SchemaFeed implements AsyncDisposable {
     this.#running?.abort.abort();
     await this.#running?.done;
   }
+}
+
+function failureOf(error: unknown): FeedFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  const detail = error instanceof GatewayError ? error.detail : undefined;
+  return { forClients: message, forOperators: detail === undefined ? message : `${message} (${detail})` };
 }

@@ -32,6 +32,11 @@ async function withService(
 
 const request = { query: "{ a }" };
 
+function envoyReply(code: string): string {
+  const message = "upstream_reset{remote_address:10.0.0.7:77|delayed_connect_error:_Connection_refused}";
+  return JSON.stringify({ errors: [{ message, extensions: { code, service: "reviews" } }] });
+}
+
 async function failureOf(
   promise: Promise<unknown>,
 ): Promise<{ code: string; message: string; service?: string }> {
@@ -81,6 +86,18 @@ describe("a request to a service", () => {
       "service_bad_response",
       "answered the request with something that is not GraphQL",
     ],
+    [
+      "Envoy's 503",
+      (r: ServerResponse) => r.writeHead(503).end(envoyReply("SERVICE_UNAVAILABLE")),
+      "service_unavailable",
+      "could not be reached for the request",
+    ],
+    [
+      "Envoy's 504",
+      (r: ServerResponse) => r.writeHead(504).end(envoyReply("SERVICE_TIMEOUT")),
+      "service_timeout",
+      "did not answer the request in time",
+    ],
   ] as const) {
     it(`fails with ${code} for ${what}`, () =>
       withService(answer, async ({ upstream, target }) => {
@@ -121,6 +138,33 @@ describe("a request to a service", () => {
       async ({ upstream, target, outcomes }) => {
         assert.deepEqual(await upstream.execute(target, request, scopeOf()), { errors: [{ message: "no" }] });
         assert.deepEqual(outcomes, ["ok"]);
+      },
+    ));
+
+  it("counts Envoy's answers by their outcome", () =>
+    withService(
+      (response) => response.writeHead(503).end(envoyReply("SERVICE_UNAVAILABLE")),
+      async ({ upstream, target, outcomes }) => {
+        await failureOf(upstream.execute(target, request, scopeOf()));
+        assert.deepEqual(outcomes, ["unavailable"]);
+      },
+    ));
+
+  it("passes on a hundred errors, says how many more there were, and shortens their messages", () =>
+    withService(
+      (response) => {
+        const errors = Array.from({ length: 200_000 }, (_, i) => ({
+          message: i === 0 ? "x".repeat(3_000) : `e${i}`,
+        }));
+        response.end(JSON.stringify({ errors, data: null }));
+      },
+      async ({ upstream, target }) => {
+        const maxBytes = 64 * 1024 * 1024;
+        const { errors } = await upstream.execute(target, { ...request, maxBytes }, scopeOf());
+        assert.equal(errors?.length, 101);
+        assert.equal(errors[0]?.message, `${"x".repeat(2_000)}…`);
+        assert.equal(errors[100]?.message, 'Service "reviews" answered 199900 more errors.');
+        assert.deepEqual(errors[100]?.extensions, { code: "ERRORS_LEFT_OUT" });
       },
     ));
 

@@ -2,7 +2,7 @@ import type { ExecutionResult } from "graphql";
 import { type Dispatcher, Pool } from "undici";
 import { z } from "zod";
 import { isTimedOut, startDeadline } from "./deadline.ts";
-import { GatewayError, type GatewayErrorCode } from "./errors.ts";
+import { type AnswerCode, GatewayError, type GatewayErrorCode } from "./errors.ts";
 import { readEventStream } from "./event-stream.ts";
 import type { GatewayEvents, SubRequestOutcome } from "./events.ts";
 import type { RequestScope, ServiceTarget } from "./service.ts";
@@ -41,8 +41,12 @@ export type Upstream = AsyncDisposable & {
 
 const executionResult = z.looseObject({
   data: z.record(z.string(), z.unknown()).nullish(),
-  errors: z.array(z.looseObject({ message: z.string() })).optional(),
+  errors: z.array(z.looseObject({ message: z.string(), extensions: z.unknown().optional() })).optional(),
 });
+
+/** Errors of one answer that are passed on, and characters of each message: every error costs the thread time. */
+const maxErrors = 100;
+const maxMessageLength = 2_000;
 
 export function createUpstream(events: GatewayEvents, options: UpstreamOptions): Upstream {
   return new PooledUpstream(events, options);
@@ -174,17 +178,52 @@ function parseAnswer(
   answer: Dispatcher.ResponseData,
   text: string,
 ): ExecutionResult {
-  const result = executionResult.safeParse(parseJson(text));
-  if (result.success && ("data" in result.data || "errors" in result.data)) {
-    return result.data as unknown as ExecutionResult;
-  }
   const label = request.label ?? "request";
   const { statusCode } = answer;
+  const result = executionResult.safeParse(withFewErrors(target, parseJson(text)));
+  if (result.success && ("data" in result.data || "errors" in result.data)) {
+    const [error] = result.data.errors ?? [];
+    if (!isProxyReply(statusCode, error?.extensions)) return result.data as unknown as ExecutionResult;
+    const timely = statusCode !== 504;
+    const message = timely ? `could not be reached for the ${label}` : `did not answer the ${label} in time`;
+    const options = { service: target.name, ...(error === undefined ? {} : { detail: error.message }) };
+    throw new GatewayError(timely ? "service_unavailable" : "service_timeout", message, options);
+  }
   const status = `answered ${statusCode} to the ${label}`;
   if (statusCode === 504) throw failure("service_timeout", target, status);
   if (statusCode >= 500) throw failure("service_unavailable", target, status);
   const garbage = `answered the ${label} with something that is not GraphQL`;
   throw failure("service_bad_response", target, statusCode === 200 ? garbage : status);
+}
+
+const replyCode = z.object({
+  code: z.enum(["SERVICE_UNAVAILABLE", "SERVICE_TIMEOUT", "HOST_NOT_FOUND", "REQUEST_REFUSED"]),
+});
+
+/** Whether Envoy answered in place of the service. */
+function isProxyReply(statusCode: number, extensions: unknown): boolean {
+  const reply = replyCode.safeParse(extensions);
+  return reply.success && (reply.data.code === "HOST_NOT_FOUND" ? statusCode === 404 : statusCode >= 502);
+}
+
+/** The answer with as many errors as are passed on, and one more that counts the rest. */
+function withFewErrors(target: ServiceTarget, answer: unknown): unknown {
+  if (typeof answer !== "object" || answer === null || !("errors" in answer)) return answer;
+  if (!Array.isArray(answer.errors)) return answer;
+  const errors: unknown[] = answer.errors.slice(0, maxErrors).map(withShortMessage);
+  const more = answer.errors.length - errors.length;
+  if (more > 0) {
+    const message = `Service "${target.name}" answered ${more} more errors.`;
+    errors.push({ message, extensions: { code: "ERRORS_LEFT_OUT" satisfies AnswerCode } });
+  }
+  return { ...answer, errors };
+}
+
+function withShortMessage(error: unknown): unknown {
+  if (typeof error !== "object" || error === null || !("message" in error)) return error;
+  const { message } = error;
+  if (typeof message !== "string" || message.length <= maxMessageLength) return error;
+  return { ...error, message: `${message.slice(0, maxMessageLength)}…` };
 }
 
 async function* readResults(
