@@ -33,6 +33,7 @@ export type ActivationParts = {
 
 /** How long the gateway waits for Envoy's word before it is told of a service all the same. */
 const settleMs = 2_000;
+const retryMs = 1_000;
 
 /**
  * Brings changes into force in the order that breaks nothing: what is new reaches Envoy before the gateway
@@ -110,13 +111,15 @@ export class Activator {
 
   async #run(): Promise<void> {
     const { proxies, gateway, logger } = this.#parts;
+    await proxies.settled(settleMs);
+    const leaving = [...this.#routed].filter((name) => !this.#wanted.has(name));
     try {
-      await proxies.settled(settleMs);
       await gateway.apply({ egress: this.#parts.egress, services: this.#gatewayServices() });
     } catch (error) {
-      logger.warn({ err: error }, "the gateway did not take an update");
+      logger.warn({ err: error }, "the gateway did not take an update: trying again");
+      setTimeout(() => this.#follow(), retryMs).unref();
     }
-    const gone = [...this.#routed].filter((name) => !this.#wanted.has(name));
+    const gone = leaving.filter((name) => !this.#wanted.has(name));
     if (gone.length === 0) return;
     for (const name of gone) this.#routed.delete(name);
     proxies.remove(gone);

@@ -64,7 +64,7 @@ export async function generatedCertificate(dataDir: string, domain: string): Pro
 
 /**
  * Calls `onChange` with each new pair that the files hold, until the signal aborts. A pair that does not fit
- * (one file replaced, the other not yet) is passed to `onInvalid` and looked at again.
+ * (one file replaced, the other not yet) is passed to `onInvalid`; the next change is looked at again.
  */
 export async function watchCertificate(
   files: CertificateFiles,
@@ -78,9 +78,9 @@ export async function watchCertificate(
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
     const now = stamp(files);
     if (now === seen || signal.aborted) continue;
+    seen = now;
     try {
       onChange(readCertificate(files));
-      seen = now;
     } catch (error) {
       onInvalid(error);
     }

@@ -79,7 +79,14 @@ export function superviseChild(spec: ChildSpec, parts: ChildParts): SupervisedCh
 
   const launch = () => {
     restarts += 1;
-    const started = spawnChild(spec);
+    let started: ChildProcess;
+    try {
+      started = spawnChild(spec);
+    } catch (error) {
+      lastExit = (error as Error).message;
+      queueMicrotask(() => feed({ kind: "exited" }));
+      return;
+    }
     running = started;
     if (started.pid !== undefined) parts.onSpawn(spec.name, started.pid);
     const ended = (how: string) => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Connection,
   type GatewayReport,
@@ -37,7 +38,7 @@ export class GatewayLink implements GatewaySide {
       parts.socketPath,
       gatewayContract,
       { signal: parts.stopping, onFailure: () => this.#lost() },
-      (connection) => this.#use(connection),
+      (connection, during) => this.#use(connection, during),
     );
   }
 
@@ -54,18 +55,12 @@ export class GatewayLink implements GatewaySide {
     await this.#send();
   }
 
-  async #use(connection: Connection<typeof gatewayContract>): Promise<void> {
+  async #use(connection: Connection<typeof gatewayContract>, during: AbortSignal): Promise<void> {
     this.#connection = connection;
     await this.#send();
-    while (!this.#parts.stopping.aborted && this.#connection === connection) {
+    while (!during.aborted) {
       this.#report = await connection.call.report(undefined);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, reportEveryMs);
-        void connection.closed.then(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      await sleep(reportEveryMs, undefined, { signal: during }).catch(() => undefined);
     }
   }
 

@@ -17,9 +17,19 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
       ),
     );
     // Before the first update there is nothing to say: Envoy answers that the gateway is on its way.
-    let listening: Promise<unknown> | null = null;
+    let listening: Promise<void> | null = null;
+    let listens = false;
     const listen = () => {
-      listening ??= listenGraphql(frame, gateway.handle).then((server) => resources.use(server));
+      listening ??= listenGraphql(frame, gateway.handle).then(
+        (server) => {
+          listens = true;
+          resources.use(server);
+        },
+        (error) => {
+          listening = null; // the next update tries again
+          throw error;
+        },
+      );
       return listening;
     };
     const problems = () =>
@@ -30,8 +40,7 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
     return {
       details: () => gateway.report(),
       readiness: () => {
-        const configured = gateway.report().version > 0;
-        return { ready: configured, reasons: configured ? problems() : ["not yet configured"] };
+        return { ready: listens, reasons: listens ? problems() : ["not yet configured"] };
       },
       drain: () => gateway.drain(),
       implementation: {

@@ -74,6 +74,9 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
   });
 }
 
+/** The node's own certificate is made anew in its last third; looked at twice a day. */
+const renewEveryMs = 12 * 60 * 60 * 1_000;
+
 function serviceCalls(
   config: NodeConfig,
   registry: ServiceRegistry,
@@ -125,8 +128,13 @@ async function keepCertificate(
 ): Promise<void> {
   const { certificateFile, privateKeyFile } = frame.config.mesh.tls;
   if (certificateFile === undefined || privateKeyFile === undefined) {
-    const made = await generatedCertificate(frame.dataDir, frame.config.node.domain);
-    proxies.putCertificate(made);
+    const renew = async () =>
+      proxies.putCertificate(await generatedCertificate(frame.dataDir, frame.config.node.domain));
+    await renew();
+    const fault = (error: unknown) =>
+      frame.logger.error({ err: error }, "the certificate could not be renewed");
+    const timer = setInterval(() => renew().catch(fault), renewEveryMs);
+    resources.defer(() => clearInterval(timer));
     return;
   }
   const files = { certificateFile, privateKeyFile };

@@ -76,11 +76,12 @@ export async function runProcess<C extends Contract>(
   const ops = createOps({ metrics, ready });
   const http = (request: IncomingMessage, response: ServerResponse) =>
     body.http?.(request, response) === true || ops(request, response);
+  let drained: Promise<void> | null = null;
   const drain = async () => {
     draining = true;
-    await body.drain();
+    drained ??= body.drain();
+    await drained;
     stop.now();
-    return { remaining: 0 };
   };
   const status = () => {
     const { ready: working, reasons } = ready();
@@ -101,7 +102,7 @@ export async function runProcess<C extends Contract>(
   if (config.telemetry.listen !== "off") resources.use(await listenOps(config.telemetry.listen, http));
   logger.info({ release }, "process started");
   await stop.requested;
-  if (!draining) await drain();
+  await drain();
   logger.info("process ended");
 }
 

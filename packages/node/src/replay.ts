@@ -75,13 +75,13 @@ export class Replay implements AsyncDisposable {
     const now = stampOf(journalPath);
     if (now === this.#served) return;
     const snapshot = await readSnapshot(journalPath);
-    this.#served = now;
     if (snapshot.size === 0) return; // never configured: for Envoy waiting is better than an empty configuration
     if (this.#server === null) {
       logger.warn("the orchestrator is away: serving Envoy its last good configuration");
       this.#server = await createXdsServer({ listen: [`unix:${socketPath}`], checkReferences: false });
     }
     this.#server.set(defaultKey, snapshot);
+    this.#served = now;
   }
 }
 

@@ -12,6 +12,9 @@ export type RegistryParts = {
   readonly onChange: (change: ServiceChange) => void;
 };
 
+/** After a disk that takes no more. */
+const retryMs = 1_000;
+
 /** The services of the node: every change is written to disk first, then in force, then passed on. */
 export class ServiceRegistry implements Disposable {
   readonly #parts: RegistryParts;
@@ -120,7 +123,13 @@ export class ServiceRegistry implements Disposable {
     for (const change of this.#table.planExpiry(performance.now())) {
       const name = change.kind === "remove" ? change.name : "";
       this.#parts.logger.warn({ service: name }, "a lease was not renewed: the service is removed");
-      this.#apply(change);
+      try {
+        this.#apply(change);
+      } catch (error) {
+        this.#parts.logger.error({ err: error, service: name }, "a lease could not be ended: trying again");
+        this.#timer = setTimeout(() => this.#expire(), retryMs);
+        return;
+      }
     }
     this.#schedule();
   }

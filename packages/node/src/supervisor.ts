@@ -6,7 +6,6 @@ import {
   type Connection,
   keepConnected,
   orchestratorContract,
-  RpcError,
   socketPath,
   supervisorContract,
 } from "@catalyst/rpc";
@@ -80,6 +79,9 @@ export async function runSupervisor(
     resources.defer(() => {
       clearInterval(trimming);
       return watching;
+    });
+    resources.defer(async () => {
+      await Promise.all(children.map((child) => child.stop()));
     });
     for (const child of children) child.start();
     const view = new SupervisorView({ config, children, replay, endpoints: endpointsOf(config) });
@@ -200,27 +202,23 @@ function watchOrchestrator(frame: ProcessFrame, replay: Replay): Promise<void> {
   const path = socketPath(frame.dataDir, "orchestrator");
   const away = () => replay.orchestratorIs("away");
   const options = { signal: frame.stopping, timeoutMs: silenceMs, maxDelayMs: 250, onFailure: away };
-  return keepConnected(path, orchestratorContract, options, (connection) => ask(connection, frame, replay));
+  return keepConnected(path, orchestratorContract, options, (connection, during) =>
+    ask(connection, during, replay),
+  );
 }
 
+/** Asks it every second, for as long as the connection lasts; one that stays silent is given up. */
 async function ask(
   connection: Connection<typeof orchestratorContract>,
-  frame: ProcessFrame,
+  during: AbortSignal,
   replay: Replay,
 ): Promise<void> {
-  while (!frame.stopping.aborted) {
-    await connection.call.hello({
-      contract: orchestratorContract.name,
-      versions: [...orchestratorContract.versions],
-    });
+  const { name, versions } = orchestratorContract;
+  while (!during.aborted) {
+    await connection.call.hello({ contract: name, versions: [...versions] });
     replay.orchestratorIs("there");
-    await Promise.race([connection.closed, new Promise((resolve) => setTimeout(resolve, askEveryMs))]);
-    if (await isClosed(connection)) throw new RpcError("disconnected", "the orchestrator went away");
+    await sleep(askEveryMs, undefined, { signal: during }).catch(() => undefined);
   }
-}
-
-function isClosed(connection: Connection<typeof orchestratorContract>): Promise<boolean> {
-  return Promise.race([connection.closed.then(() => true), Promise.resolve(false)]);
 }
 
 function trim(dataDir: string, logger: Logger): void {

@@ -20,6 +20,9 @@ type Session = Disposable & {
   readonly [method: string]: unknown;
 };
 
+/** How each call under way is told that the connection has ended. */
+type Pending = Set<() => void>;
+
 /**
  * Connects to a process's socket and agrees on the interface version.
  *
@@ -38,7 +41,13 @@ export async function connectRpc<C extends Contract>(
 ): Promise<Connection<C>> {
   const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
   const socket = await openSocket(path, timeoutMs, options.signal);
-  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  const pending: Pending = new Set();
+  const closed = new Promise<void>((resolve) => {
+    socket.once("close", () => {
+      for (const giveUp of pending) giveUp();
+      resolve();
+    });
+  });
   const session = newWebSocketRpcSession(socket as unknown as globalThis.WebSocket, undefined, {
     limits: { maxMessageSize: maxMessageBytes, maxDepth: 64 },
   }) as unknown as Session;
@@ -46,7 +55,7 @@ export async function connectRpc<C extends Contract>(
   const call = {} as Record<string, unknown>;
   for (const [name, method] of Object.entries(contract.methods)) {
     call[name] = (input: unknown, each: CallOptions = {}) =>
-      callOnce(session, name, method, input, closed, each.timeoutMs ?? timeoutMs);
+      callOnce(session, name, method, input, pending, each.timeoutMs ?? timeoutMs);
   }
   const dispose = () => {
     session[Symbol.dispose]();
@@ -69,7 +78,7 @@ async function callOnce(
   name: string,
   method: Method,
   input: unknown,
-  closed: Promise<void>,
+  pending: Pending,
   timeoutMs: number,
 ): Promise<unknown> {
   const checked = method.input.safeParse(input);
@@ -80,10 +89,11 @@ async function callOnce(
       reject(new RpcError("timeout", `${name} was not answered within ${timeoutMs} ms`));
     }, timeoutMs);
   });
-  const gone = closed.then(() => {
-    throw new RpcError("disconnected", `the process went away during ${name}`);
+  let giveUp = () => {};
+  const gone = new Promise<never>((_, reject) => {
+    giveUp = () => reject(new RpcError("disconnected", `the process went away during ${name}`));
   });
-  gone.catch(() => undefined);
+  pending.add(giveUp);
   try {
     const remote = session[name] as (input: unknown) => Promise<unknown>;
     const answered = remote(checked.data).then(undefined, (error: unknown) => {
@@ -92,6 +102,7 @@ async function callOnce(
     return openEnvelope(method, await Promise.race([answered, timeout, gone]));
   } finally {
     clearTimeout(timer);
+    pending.delete(giveUp);
   }
 }
 

@@ -16,14 +16,15 @@ export type LinkOptions = {
 };
 
 /**
- * Keeps a connection to a process: runs `use` on each new one until it ends, and connects again with backoff,
- * until the signal aborts. What `use` throws is reported to `onFailure` and counts as a failed connection.
+ * Keeps a connection to a process: runs `use` on each new one, with a signal that aborts when it ends, and connects
+ * again with backoff, until `signal` aborts. What `use` throws is reported to `onFailure` and counts as a failed
+ * connection; one that held for a second ends the history of failures.
  */
 export async function keepConnected<C extends Contract>(
   path: string,
   contract: C,
   options: LinkOptions,
-  use: (connection: Connection<C>) => Promise<void>,
+  use: (connection: Connection<C>, during: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const { signal, minDelayMs = 50, maxDelayMs = 1_000, random = Math.random } = options;
   const timeout = options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs };
@@ -31,8 +32,14 @@ export async function keepConnected<C extends Contract>(
   while (!signal.aborted) {
     try {
       using connection = await connectRpc(path, contract, { signal, ...timeout });
-      failures = 0;
-      await Promise.all([use(connection), ended(connection, signal)]);
+      const held = setTimeout(() => {
+        failures = 0;
+      }, holdMs);
+      try {
+        await during(connection, signal, use);
+      } finally {
+        clearTimeout(held);
+      }
     } catch (error) {
       if (signal.aborted) return;
       options.onFailure?.(error);
@@ -42,14 +49,31 @@ export async function keepConnected<C extends Contract>(
   }
 }
 
-/** Rejects when the connection breaks, so that work on it is given up; resolves when the signal aborts. */
-function ended<C extends Contract>(connection: Connection<C>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => resolve();
-    signal.addEventListener("abort", stop, { once: true });
-    void connection.closed.then(() => {
-      signal.removeEventListener("abort", stop);
-      reject(new RpcError("disconnected", "the process went away"));
-    });
+const holdMs = 1_000;
+
+/** Uses a connection until it breaks, which rejects, or until the signal aborts. */
+async function during<C extends Contract>(
+  connection: Connection<C>,
+  signal: AbortSignal,
+  use: (connection: Connection<C>, during: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const ended = new AbortController();
+  const stop = () => ended.abort();
+  signal.addEventListener("abort", stop, { once: true });
+  const broken = connection.closed.then(() => {
+    if (!signal.aborted) throw new RpcError("disconnected", "the process went away");
+  });
+  try {
+    await Promise.race([broken, Promise.all([use(connection, ended.signal), aborted(ended.signal)])]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+    ended.abort();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }

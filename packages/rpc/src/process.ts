@@ -64,6 +64,6 @@ export function processMethods<D extends z.ZodType>(details: D) {
     check: defineMethod(z.undefined(), z.array(checkResult)),
     explain: defineMethod(z.object({ subject: z.string(), name: z.string() }), decision),
     /** Takes no new work, finishes what runs, answers, and then ends the process. */
-    drain: defineMethod(z.undefined(), z.object({ remaining: z.number().int() })),
+    drain: defineMethod(z.undefined(), z.undefined()),
   };
 }

@@ -63,7 +63,7 @@ function serve(socketPath: string, name = "test") {
       explain: () => {
         throw new RpcError("not_explainable", "nothing to explain here");
       },
-      drain: () => ({ remaining: 0 }),
+      drain: () => undefined,
       double: ({ value }) => ({ value: value * 2 }),
       wrong: () => ({ value: "seven" }) as unknown as { value: number },
       refuse: () => {
