@@ -18,6 +18,7 @@ import { exitCode, explainFailure } from "./exit-code.ts";
 import { type Loaded, loadNode } from "./load.ts";
 import { type OutputFormat, outputFormats } from "./output.ts";
 import { createPrinter, type Printer } from "./printer.ts";
+import { secondsToMs } from "./seconds.ts";
 
 /** Runs one command line and returns its exit code. `entry` is the program that child processes are started with. */
 export function createProgram(entry: string): (argv: readonly string[]) => Promise<number> {
@@ -176,7 +177,12 @@ function asking<Options>(command: Command, printer: Printer, handle: Handler<Opt
       const given = received.at(-2) as AskingOptions & Options;
       const args = received.slice(0, -2) as (string | undefined)[];
       const { dataDir } = loadNode(given.config, locating(given));
-      const context = createContext(printer, given.output, dataDir, Number(given.timeout) * 1_000);
+      const context = createContext(
+        printer,
+        given.output,
+        dataDir,
+        secondsToMs("--timeout", given.timeout, 3_600),
+      );
       return handle(context, given, ...args);
     });
 }

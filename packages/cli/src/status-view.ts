@@ -16,18 +16,27 @@ export type MeshStatus = Awaited<ReturnType<Client<typeof orchestratorContract>[
 
 type Colours = Printer["colours"];
 
-/** The node as a person reads it: where it stands, its processes, its services, and what is wrong. */
-export function renderStatus(node: NodeStatus, mesh: MeshStatus, colours: Colours): string[] {
-  const { details } = node;
-  const lines = [
-    `${colours.bold(`${details.node}.${details.domain}`)}  ${paint(node.state, colours)}`,
-    ...details.endpoints.map(({ name, url }) => `  ${name.padEnd(12)} ${url}`),
-    "",
-    ...renderTable(
-      ["PROCESS", "STATE", "PID", "RESTARTS", "SINCE"],
-      details.children.map((child) => processRow(child, colours)),
-    ),
-  ];
+/**
+ * The node as a person reads it: where it stands, its processes, its services, and what is wrong. Without a
+ * supervisor, where each process runs by itself, what the orchestrator knows.
+ */
+export function renderStatus(node: NodeStatus | null, mesh: MeshStatus, colours: Colours): string[] {
+  const lines: string[] = [];
+  if (node !== null) {
+    const { details } = node;
+    lines.push(
+      `${colours.bold(`${details.node}.${details.domain}`)}  ${paint(node.state, colours)}`,
+      ...details.endpoints.map(({ name, url }) => `  ${name.padEnd(14)} ${url}`),
+      "",
+      ...renderTable(
+        ["PROCESS", "STATE", "PID", "RESTARTS", "SINCE"],
+        details.children.map((child) => processRow(child, colours)),
+      ),
+    );
+  } else if (mesh !== null) {
+    const { details } = mesh;
+    lines.push(`${colours.bold(`${details.node}.${details.domain}`)}  without a supervisor`);
+  }
   if (mesh === null) {
     lines.push(
       "",
@@ -40,7 +49,7 @@ export function renderStatus(node: NodeStatus, mesh: MeshStatus, colours: Colour
     lines.push("", "No services yet: `catalyst service add` declares one.");
   }
   for (const proxy of mesh?.details.proxies ?? []) lines.push("", proxyLine(proxy, colours));
-  const reasons = [...new Set([...node.reasons, ...(mesh?.reasons ?? [])])];
+  const reasons = [...new Set([...(node?.reasons ?? []), ...(mesh?.reasons ?? [])])];
   if (reasons.length > 0) {
     lines.push(
       "",

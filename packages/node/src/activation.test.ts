@@ -87,6 +87,29 @@ test("changes that come during a round are brought into force together in the ne
   );
 });
 
+test("what is removed during a round leaves Envoy only after the gateway was told in the next", async () => {
+  const of = sides();
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let rounds = 0;
+  const apply: GatewaySide["apply"] = async (update) => {
+    await of.gateway.apply(update);
+    if (++rounds === 1) await gate;
+  };
+  const activator = create({ ...of, gateway: { ...of.gateway, apply } });
+  activator.load([entry("a"), entry("b")]);
+  while (rounds === 0) await new Promise((resolve) => setImmediate(resolve));
+  activator.remove("a");
+  release();
+  await activator.settled(1_000);
+  assert.deepEqual(of.told.slice(1), [
+    ...["envoy settled", "gateway =a,b"],
+    ...["envoy settled", "gateway =b", "envoy -a"],
+  ]);
+});
+
 test("a gateway that refuses or is away does not keep Envoy from being cleaned up", async () => {
   const of = sides();
   const activator = create({

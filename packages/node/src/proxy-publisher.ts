@@ -62,7 +62,6 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     this.#journal = journal;
     this.#translation = translation;
     this.#first = [...translation.node];
-    void this.#tidyJournal();
   }
 
   /** Listens for Envoy. Nothing is answered before something is published. */
@@ -74,6 +73,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     const pushes = parts.metrics.counter("xds_acknowledged_total", "Resources that Envoy took.", ["type"]);
     const rejections = parts.metrics.counter("xds_rejected_total", "Answers that Envoy rejected.", ["type"]);
     const connected = Promise.withResolvers<void>();
+    let publisher: ProxyPublisher | null = null;
     const server = await createXdsServer({
       listen: [`unix:${parts.socketPath}`],
       identifier: "catalyst",
@@ -81,6 +81,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
         onConnected: ({ node }) => {
           logger.info({ proxy: node }, "Envoy connected");
           connected.resolve();
+          publisher?.began();
         },
         onDisconnected: ({ node }, reason) => logger.warn({ proxy: node, reason }, "Envoy disconnected"),
         onAcknowledged: (_proxy, acknowledged) => {
@@ -98,7 +99,8 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
           logger.error({ proxy: node, type: shortType(type), name, message }, "a resource is held back"),
       },
     });
-    return new ProxyPublisher(server, journal, new MeshTranslation(parts.mesh), connected.promise);
+    publisher = new ProxyPublisher(server, journal, new MeshTranslation(parts.mesh), connected.promise);
+    return publisher;
   }
 
   put(entries: readonly ServiceEntry[]): void {
@@ -172,25 +174,31 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     void this.#confirm();
   }
 
+  /** An Envoy has connected: what the one before acknowledged says nothing of this one. */
+  began(): void {
+    this.#confirmed = 0;
+    void this.#confirm();
+    void this.#tidyJournal();
+  }
+
   /** What was withdrawn while no Envoy was connected was acknowledged by nobody: it is forgotten once one has settled. */
   async #tidyJournal(): Promise<void> {
-    await this.#someone;
     const { complete } = await this.#server.settled(defaultKey, { timeoutMs: tidyMs });
     const present = complete && !this.#closed && this.#server.proxies().length > 0;
     if (present) this.#journal.retain(this.#server.snapshot(defaultKey));
   }
 
-  /** Follows how far Envoy is, one wait at a time. */
+  /** Follows how far Envoy is, one wait at a time; without an Envoy there is nothing to follow. */
   async #confirm(): Promise<void> {
     if (this.#confirming) return;
     this.#confirming = true;
-    await this.#someone;
-    while (this.#confirmed < this.#published && !this.#closed) {
+    while (this.#confirmed < this.#published && !this.#closed && this.#server.proxies().length > 0) {
       const settlement = await this.#server.settled(defaultKey, {
         revision: this.#published,
         timeoutMs: confirmMs,
       });
-      if (settlement.complete) this.#confirmed = Math.max(this.#confirmed, settlement.revision);
+      const present = this.#server.proxies().length > 0;
+      if (settlement.complete && present) this.#confirmed = Math.max(this.#confirmed, settlement.revision);
     }
     this.#confirming = false;
   }

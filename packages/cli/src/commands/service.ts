@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { CommandContext } from "../context.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
 import { printRows, printValue } from "../output.ts";
+import { secondsToMs } from "../seconds.ts";
 import { serviceRow } from "../status-view.ts";
 import { renderTable } from "../table.ts";
 
@@ -21,10 +22,7 @@ export async function addService(
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: Number(options.timeoutMs) }),
   });
   if (!parsed.success) throw new CommandError(exitCode.usage, z.prettifyError(parsed.error));
-  const waitMs = Math.round(Number(options.wait) * 1_000);
-  if (!(waitMs >= 0 && waitMs <= 60_000)) {
-    throw new CommandError(exitCode.usage, "--wait is a number of seconds from 0 to 60");
-  }
+  const waitMs = secondsToMs("--wait", options.wait, 60);
   using orchestrator = await context.connect("orchestrator", orchestratorContract);
   const added = await orchestrator.call.addService(
     { service: parsed.data, waitMs },
@@ -42,9 +40,10 @@ export async function addService(
     );
   }
   if (envoy === "pending" || gateway === "pending") {
-    printer.talk(
-      `It is not served everywhere yet${reason ? ` (${reason})` : ""}; \`catalyst status\` shows how far it is.`,
-    );
+    const why = reason === null ? "" : ` (${reason})`;
+    const words = `${name} is declared, and not served everywhere yet${why}: \`catalyst status\` shows how far it is.`;
+    if (waitMs > 0) throw new CommandError(exitCode.temporary, words);
+    printer.talk(words);
   }
 }
 

@@ -1,5 +1,6 @@
 import {
   type CheckResult,
+  type Client,
   gatewayContract,
   orchestratorContract,
   RpcError,
@@ -8,26 +9,40 @@ import {
 import type { CommandContext } from "../context.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
 import { printRows, printValue } from "../output.ts";
+import { secondsToMs } from "../seconds.ts";
 import { renderStatus } from "../status-view.ts";
 
 /** `catalyst status`: exit code 0 when the node is ready, 1 when it works with faults, 5 when it is not there. */
 export async function showStatus(context: CommandContext): Promise<void> {
-  const { node, mesh } = await readStatus(context);
-  printValue(context.printer, context.format, { node, mesh }, () =>
-    renderStatus(node, mesh, context.printer.colours),
+  const [node, mesh] = await Promise.all([
+    ask(context, "supervisor", supervisorContract),
+    ask(context, "orchestrator", orchestratorContract),
+  ]);
+  if (node instanceof RpcError && mesh instanceof RpcError) throw node;
+  const answered = {
+    node: node instanceof RpcError ? null : node,
+    mesh: mesh instanceof RpcError ? null : mesh,
+  };
+  printValue(context.printer, context.format, answered, () =>
+    renderStatus(answered.node, answered.mesh, context.printer.colours),
   );
-  if (node.state === "starting") throw new CommandError(exitCode.temporary, "The node is not ready yet.");
+  if (answered.node?.state === "starting") {
+    throw new CommandError(exitCode.temporary, "The node is not ready yet.");
+  }
 }
 
-/** The status of the supervisor, and of the orchestrator unless it is away. */
-export async function readStatus(context: CommandContext) {
-  using supervisor = await context.connect("supervisor", supervisorContract);
-  const node = await supervisor.call.status(undefined);
+/** One process's status, or why it does not answer. */
+async function ask<C extends typeof supervisorContract | typeof orchestratorContract>(
+  context: CommandContext,
+  process: "supervisor" | "orchestrator",
+  contract: C,
+): Promise<Awaited<ReturnType<Client<C>["status"]>> | RpcError> {
   try {
-    using orchestrator = await context.connect("orchestrator", orchestratorContract);
-    return { node, mesh: await orchestrator.call.status(undefined) };
+    using connection = await context.connect(process, contract);
+    const { status } = connection.call as { status: (input: undefined) => Promise<unknown> };
+    return (await status(undefined)) as Awaited<ReturnType<Client<C>["status"]>>;
   } catch (error) {
-    if (error instanceof RpcError) return { node, mesh: null };
+    if (error instanceof RpcError) return error;
     throw error;
   }
 }
@@ -36,12 +51,13 @@ export type CheckOptions = { only?: string[]; skip?: string[]; wait?: string };
 
 /** `catalyst check`: every named check; exit code 1 when one failed. */
 export async function runChecks(context: CommandContext, options: CheckOptions): Promise<void> {
-  const deadline = Date.now() + Number(options.wait ?? 0) * 1_000;
-  let results = await collectChecks(context, options);
-  while (results.some(({ outcome }) => outcome === "failed") && Date.now() < deadline) {
+  const deadline = Date.now() + secondsToMs("--wait", options.wait ?? "0", 3_600);
+  let { results, unknown } = await collectChecks(context, options);
+  while ((results.some(({ outcome }) => outcome === "failed") || unknown !== null) && Date.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 250));
-    results = await collectChecks(context, options);
+    ({ results, unknown } = await collectChecks(context, options));
   }
+  if (unknown !== null) throw new CommandError(exitCode.usage, unknown);
   const { colours } = context.printer;
   const marks = {
     ok: colours.green("ok      "),
@@ -58,7 +74,10 @@ export async function runChecks(context: CommandContext, options: CheckOptions):
   if (failed > 0) throw new CommandError(exitCode.failed, `${failed} of ${results.length} checks failed.`);
 }
 
-async function collectChecks(context: CommandContext, options: CheckOptions): Promise<CheckResult[]> {
+type Collected = { results: CheckResult[]; unknown: string | null };
+
+/** The checks that were asked for; `unknown` says that none of those that answered has such a code. */
+async function collectChecks(context: CommandContext, options: CheckOptions): Promise<Collected> {
   const results: CheckResult[] = [];
   for (const [name, contract] of [
     ["supervisor", supervisorContract],
@@ -83,11 +102,9 @@ async function collectChecks(context: CommandContext, options: CheckOptions): Pr
   const selected = results.filter(
     ({ code }) => (only === undefined || only.includes(code)) && !skip.includes(code),
   );
-  if (selected.length > 0) return selected;
-  throw new CommandError(
-    exitCode.usage,
-    `No check has that code; there are ${results.map(({ code }) => code).join(", ")}.`,
-  );
+  if (selected.length > 0) return { results: selected, unknown: null };
+  const codes = results.map(({ code }) => code).join(", ");
+  return { results: selected, unknown: `No check has that code; there are ${codes}.` };
 }
 
 /** `catalyst explain SUBJECT NAME`: how something came to be as it is. */
