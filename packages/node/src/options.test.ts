@@ -5,15 +5,15 @@ import { layeredConfig, loadLayered } from "@catalyst/config/testing";
 import fc from "fast-check";
 import { nodeConfig } from "./options.ts";
 
-const address = fc
-  .tuple(fc.ipV4(), fc.integer({ min: 1, max: 65_535 }))
-  .map(([host, port]) => `${host}:${port}`);
+/** Each listener has a range of ports to itself: two cannot have one address. */
+const address = (from: number) =>
+  fc.tuple(fc.ipV4(), fc.integer({ min: from, max: from + 9_999 })).map(([host, port]) => `${host}:${port}`);
 
 const own = {
-  "mesh.listen.ingress": address,
-  "mesh.listen.ingressTls": address,
-  "mesh.listen.egress": address,
-  "telemetry.listen": fc.oneof(address, fc.constant("off")),
+  "mesh.listen.ingress": address(20_000),
+  "mesh.listen.ingressTls": address(30_000),
+  "mesh.listen.egress": address(40_000),
+  "telemetry.listen": fc.oneof(address(50_000), fc.constant("off")),
 };
 
 test("any valid configuration as file, as variables, as flags, or split between them is the same in force", () => {
@@ -55,6 +55,18 @@ test("every fault is found at once, with where it is and the nearest known name"
   assert.ok(seen.some(([key]) => key === "node.domain"));
   assert.ok(seen.some(([key]) => key?.endsWith(".protocol")));
   assert.ok(seen.some(([key]) => key?.endsWith(".url")));
+});
+
+test("two listeners cannot have one address, and a service cannot be the node itself", () => {
+  const flags = [
+    { flag: "--egress", value: "127.0.0.1:10000" },
+    { flag: "--service", value: "name=loop,protocol=http,url=http://localhost:10000/" },
+  ];
+  const result = loadConfig(nodeConfig, { flags });
+  assert.ok(!result.ok);
+  const problems = result.faults.map(({ key, problem }) => `${key} ${problem}`).join("\n");
+  assert.match(problems, /mesh\.listen\.egress must differ from mesh\.listen\.ingress/);
+  assert.match(problems, /mesh\.services\[loop\]\.url leads back to this node/);
 });
 
 test("the JSON Schema is one of an object with the node's sections", () => {

@@ -77,6 +77,13 @@ const meshOptions = z
     }),
   })
   .superRefine((mesh, context) => {
+    const listen = Object.entries(mesh.listen).filter(([, text]) => text !== undefined);
+    for (const [at, [name, text]] of listen.entries()) {
+      const other = listen.slice(0, at).find(([, earlier]) => earlier === text)?.[0];
+      if (other === undefined) continue;
+      const message = `must differ from mesh.listen.${other}, which is ${text} too`;
+      context.addIssue({ code: "custom", path: ["listen", name], message });
+    }
     for (const [at, { url }] of mesh.services.entries()) {
       if (!leadsTo(url, listenersOf(mesh))) continue;
       const message = "leads back to this node: name the address of the service itself";

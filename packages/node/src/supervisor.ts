@@ -11,6 +11,7 @@ import {
 } from "@catalyst/rpc";
 import type { Logger } from "@catalyst/telemetry";
 import { isLoopback, parseAddress } from "./address.ts";
+import { readCertificate } from "./certificate.ts";
 import { defaultChildTimings } from "./child.ts";
 import { type SupervisedChild, superviseChild } from "./child-process.ts";
 import { prepareDataDir } from "./data-dir.ts";
@@ -62,6 +63,7 @@ export async function runSupervisor(
   using _claim = claim(dataDir);
   const record = new ChildRecord(paths.children(dataDir));
   await record.endLeftovers();
+  checkCertificate(config);
   await checkAddresses(listenAddresses(config));
   const launch = await prepareEnvoy(config, dataDir, parts.envoy);
   await runProcess("supervisor", supervisorContract, config, dataDir, async (frame, resources) => {
@@ -219,6 +221,13 @@ async function ask(
     replay.orchestratorIs("there");
     await sleep(askEveryMs, undefined, { signal: during }).catch(() => undefined);
   }
+}
+
+/** A certificate that cannot be used is told before anything starts. Throws {@link NodeError} `certificate_invalid`. */
+function checkCertificate({ mesh }: NodeConfig): void {
+  const { certificateFile, privateKeyFile } = mesh.tls;
+  const given = certificateFile !== undefined && privateKeyFile !== undefined;
+  if (given && mesh.listen.ingressTls !== undefined) readCertificate({ certificateFile, privateKeyFile });
 }
 
 function trim(dataDir: string, logger: Logger): void {
