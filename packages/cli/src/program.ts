@@ -201,9 +201,9 @@ function configured(
 ): Command {
   command.option("--config <file>", "configuration file, JSON (default: catalyst.json, if there is one)");
   addFlags(command, nodeConfig);
-  return command.action(async () => {
+  // No frame of ours stays while a process runs: where ten thousand services came from is not to be kept for ever.
+  return command.action(() => {
     const options = command.opts<Record<string, unknown>>();
-    const loaded = loadNode(options["config"] as string | undefined, readFlags(command, nodeConfig));
-    await act(loaded, options);
+    return act(loadNode(options["config"] as string | undefined, readFlags(command, nodeConfig)), options);
   });
 }

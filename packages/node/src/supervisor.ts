@@ -160,6 +160,7 @@ function childrenOf(
   };
   replaceFileSync(configFile, JSON.stringify(own), { mode: 0o600 });
   const env = childEnvironment(parts.env);
+  const [program, ...rest] = parts.command;
   const logFile = (name: string) => join(paths.logs(dataDir), `${name}.log`);
   const supervision = {
     logger,
@@ -178,7 +179,7 @@ function childrenOf(
     superviseChild(
       {
         name,
-        command: [...parts.command, name, "--config", configFile],
+        command: [program, ...engineFlags[name], ...rest, name, "--config", configFile],
         env,
         logFile: logFile(name),
         probe: socketProbe(socketPath(dataDir, name), "/readyz"),
@@ -189,9 +190,15 @@ function childrenOf(
   return [superviseChild(envoyChild(launch, env, logFile("envoy")), supervision), ...ours];
 }
 
-/** Children take their configuration from the file alone. */
+/**
+ * The orchestrator keeps much and makes little: a small young generation costs it nothing, and saves a third of its
+ * memory. The gateway lives on short-lived objects and keeps the engine's defaults.
+ */
+const engineFlags = { orchestrator: ["--max-semi-space-size=2"], gateway: [] } as const;
+
+/** Children take their configuration from the file alone. One arena keeps glibc from hoarding what was freed. */
 function childEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const kept: Record<string, string> = { NODE_ENV: "production" };
+  const kept: Record<string, string> = { NODE_ENV: "production", MALLOC_ARENA_MAX: "1" };
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined) continue;
     if (!name.startsWith("CATALYST_") || name === "CATALYST_FAILPOINT") kept[name] = value;
