@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clock, Load, NodeUnderTest, shop } from "@catalyst/harness";
@@ -150,3 +153,19 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test("a damaged record of the last good configuration is set aside, and the node starts", async () => {
+  await using services = await shop();
+  const dataDir = mkdtempSync(join(tmpdir(), "catalyst-damaged-"));
+  writeFileSync(join(dataDir, "envoy.journal"), Buffer.alloc(4_096, 0xa7));
+  {
+    await using node = await NodeUnderTest.start({ dataDir, services: [services.products.declaration] });
+    await node.until(
+      "it serves",
+      10_000,
+      async () => (await node.query("{ products { name } }")).status === 200,
+    );
+    assert.ok(existsSync(join(dataDir, "envoy.journal.bad")));
+  }
+  rmSync(dataDir, { recursive: true });
+});

@@ -1,3 +1,5 @@
+import { renameSync } from "node:fs";
+import { DurableError } from "@catalyst/durable";
 import {
   compileSecret,
   defaultTlsSecret,
@@ -17,6 +19,7 @@ import {
   type Resource,
   type SnapshotJournal,
   type TypeStatus,
+  XdsError,
   type XdsServer,
 } from "@catalyst/xds";
 import type { ProxySide, ProxyState } from "./activation.ts";
@@ -67,9 +70,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   /** Listens for Envoy. Nothing is answered before something is published. */
   static async create(parts: PublisherParts): Promise<ProxyPublisher> {
     const { logger } = parts;
-    const journal = await openSnapshotJournal(parts.journalPath, {
-      onError: (error) => logger.error({ err: error }, "the last good configuration could not be written"),
-    });
+    const journal = await openJournal(parts.journalPath, logger);
     const pushes = parts.metrics.counter("xds_acknowledged_total", "Resources that Envoy took.", ["type"]);
     const rejections = parts.metrics.counter("xds_rejected_total", "Answers that Envoy rejected.", ["type"]);
     const connected = Promise.withResolvers<void>();
@@ -206,6 +207,25 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+/** Opens the journal; one that is damaged is set aside as `<path>.bad` and begun anew, because it can be made again. */
+async function openJournal(path: string, logger: Logger): Promise<SnapshotJournal> {
+  const options = {
+    onError: (error: unknown) =>
+      logger.error({ err: error }, "the last good configuration could not be written"),
+  };
+  try {
+    return await openSnapshotJournal(path, options);
+  } catch (error) {
+    const damaged =
+      (error instanceof XdsError && error.code === "journal_malformed") ||
+      (error instanceof DurableError && error.code === "journal_invalid");
+    if (!damaged) throw error;
+    renameSync(path, `${path}.bad`);
+    logger.error({ err: error }, "the last good configuration is damaged: set aside, and begun anew");
+    return await openSnapshotJournal(path, options);
+  }
 }
 
 /** `Cluster` for `type.googleapis.com/envoy.config.cluster.v3.Cluster`. */
