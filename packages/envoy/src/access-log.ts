@@ -9,16 +9,19 @@ import { type Init, packed } from "./message.ts";
 
 type FilterInit = Init<typeof AccessLogFilterSchema>;
 
-/** One line of JSON for each request. The path is without its query, which may hold secrets. */
+/**
+ * One line of JSON for each request. The path is without its query, which may hold secrets; what a client chooses is
+ * cut, so that nobody fills the disk with long requests.
+ */
 const fields = {
   time: "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
   level: "info",
   process: "envoy",
   msg: "request",
   requestId: "%REQ(X-REQUEST-ID)%",
-  method: "%REQ(:METHOD)%",
-  host: "%REQ(X-FORWARDED-HOST?:AUTHORITY)%",
-  path: "%PATH(NQ:ORIG_OR_PATH)%",
+  method: "%REQ(:METHOD):32%",
+  host: "%REQ(X-FORWARDED-HOST?:AUTHORITY):256%",
+  path: "%PATH(NQ:ORIG_OR_PATH):256%",
   protocol: "%PROTOCOL%",
   status: "%RESPONSE_CODE%",
   details: "%RESPONSE_CODE_DETAILS%",
