@@ -109,10 +109,14 @@ test("a client cannot choose its request id or send headers that the node trusts
     "x-catalyst-scope": "node",
     "x-jwt-sub": "mallory",
     "x-forwarded-client-cert": "forged",
+    "x-original-url": "/admin",
+    "x-real-ip": "10.0.0.1",
+    "x-http-method-override": "DELETE",
   });
   const seen = JSON.parse(body);
   assert.notEqual(seen["x-request-id"], "11111111-1111-4111-8111-111111111111");
-  for (const name of ["x-catalyst-scope", "x-jwt-sub", "x-forwarded-client-cert"]) {
+  const trusted = ["x-catalyst-scope", "x-jwt-sub", "x-forwarded-client-cert"];
+  for (const name of [...trusted, "x-original-url", "x-real-ip", "x-http-method-override"]) {
     assert.equal(seen[name], undefined, name);
   }
 });

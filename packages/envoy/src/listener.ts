@@ -30,12 +30,25 @@ const untrusted: readonly Untrusted[] = [
 /** At the edge nothing came before: what a proxy in front would say is said by the client itself. */
 const untrustedAtEdge: readonly Untrusted[] = [
   ...untrusted,
-  { case: "exact", value: "x-request-id" },
-  { case: "exact", value: "x-forwarded-host" },
-  { case: "exact", value: "x-forwarded-port" },
-  { case: "exact", value: "x-forwarded-prefix" },
-  { case: "exact", value: "forwarded" },
+  ...exactly("x-request-id"),
+  // What proxies say of the client, and frameworks believe: nobody in front of this edge may.
+  ...exactly("forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-server"),
+  ...exactly(
+    "x-forwarded-ssl",
+    "x-forwarded-scheme",
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "front-end-https",
+  ),
+  ...exactly("x-real-ip", "true-client-ip", "x-client-ip"),
+  // What frameworks take for the path, the Host or the method in place of the real ones.
+  ...exactly("x-original-url", "x-rewrite-url", "x-original-host", "x-host"),
+  ...exactly("x-http-method", "x-http-method-override", "x-method-override"),
 ];
+
+function exactly(...names: readonly string[]): Untrusted[] {
+  return names.map((value) => ({ case: "exact", value }));
+}
 
 /** All listeners of a node. */
 export function listeners(mesh: MeshInput): Resource[] {
