@@ -1,12 +1,20 @@
 import { once } from "node:events";
-import { Agent, createServer, request, type Server } from "node:http";
+import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 import type { Resource } from "@catalyst/xds";
 import { certificates } from "../packages/xds/test/certificates.ts";
 import { type Envoy, removeFolder, startEnvoy, temporaryFolder, until } from "../packages/xds/test/envoy.ts";
-import { cluster, endpoints, listener, scope, secret, tlsListener } from "../packages/xds/test/resources.ts";
+import {
+  answeringListener,
+  cluster,
+  endpoints,
+  listener,
+  scope,
+  secret,
+  tlsListener,
+} from "../packages/xds/test/resources.ts";
 import { type Bench, percentile, type Row, toRow } from "./report.ts";
 import { findSystems, type Launch, type System, startSystem } from "./xds/system.ts";
 
@@ -59,7 +67,6 @@ export const bench: Bench = {
 
 async function measure(launch: Launch, say: (text: string) => void): Promise<Row[]> {
   const folder = temporaryFolder();
-  const backends = ["a", "b"].map((name) => startBackend(name, socketOf(folder, name)));
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   try {
     await using system = await startSystem(launch, socketOf(folder, "xds"));
@@ -75,7 +82,6 @@ async function measure(launch: Launch, say: (text: string) => void): Promise<Row
     return rows;
   } finally {
     agent.destroy();
-    for (const backend of backends) backend.close();
     removeFolder(folder);
   }
 }
@@ -88,7 +94,11 @@ async function load(system: System, folder: string): Promise<void> {
   }
   const [certificate] = certificates;
   await system.publish([
-    ...["a", "b"].flatMap((name) => [cluster(name), endpoints(name, socketOf(folder, name))]),
+    ...["a", "b"].flatMap((name) => [
+      cluster(name),
+      endpoints(name, socketOf(folder, name)),
+      answeringListener(name, socketOf(folder, name)),
+    ]),
     scope("route.test", "a"),
     scope("last.test", "a"),
     listener("in", socketOf(folder, "in")),
@@ -171,10 +181,6 @@ async function presented(path: string): Promise<string> {
   const { CN } = socket.getPeerCertificate().subject;
   socket.destroy();
   return String(CN);
-}
-
-function startBackend(name: string, path: string): Server {
-  return createServer((_, response) => response.end(name)).listen(path);
 }
 
 function socketOf(folder: string, name: string): string {

@@ -130,6 +130,39 @@ export function tlsListener(name: string, path: string, secretName: string): Res
   });
 }
 
+/** A listener on a socket that answers everything by itself with its name. */
+export function answeringListener(name: string, path: string): Resource {
+  const http = create(HttpConnectionManagerSchema, {
+    ...httpConnectionManager(undefined),
+    routeSpecifier: {
+      case: "routeConfig",
+      value: {
+        name,
+        virtualHosts: [
+          {
+            name: "all",
+            domains: ["*"],
+            routes: [
+              {
+                match: { pathSpecifier: { case: "prefix", value: "" } },
+                action: {
+                  case: "directResponse",
+                  value: { status: 200, body: { specifier: { case: "inlineString", value: name } } },
+                },
+              },
+            ],
+          },
+        ],
+      },
+    },
+  });
+  return encodeResource(ListenerSchema, name, {
+    name,
+    address: { address: { case: "pipe", value: { path } } },
+    filterChains: [{ filters: [filter(http)] }],
+  });
+}
+
 /** A certificate and its key, in PEM. */
 export function secret(
   name: string,
