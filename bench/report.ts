@@ -14,6 +14,8 @@ export type Row = {
 export type Target = {
   readonly case: string;
   readonly metric: string;
+  /** `catalyst`, or a variant of it; by default `catalyst`. */
+  readonly system?: string;
   readonly atMost?: number;
   readonly atLeast?: number;
 };
@@ -74,8 +76,11 @@ export function renderTable(rows: readonly Row[], targets: readonly Target[]): s
 }
 
 function verdict(row: Row, targets: readonly Target[]): string {
-  const target = targets.find((each) => each.case === row.case && each.metric === row.metric);
-  if (!target || row.system !== ours) return "";
+  const target = targets.find(
+    ({ case: name, metric, system = ours }) =>
+      name === row.case && metric === row.metric && system === row.system,
+  );
+  if (!target) return "";
   const { atMost, atLeast } = target;
   const met = row.median <= (atMost ?? row.median) && row.median >= (atLeast ?? row.median);
   const bound = atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`;

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Resource } from "@catalyst/xds";
 import { ours } from "../report.ts";
+import { peakMegabytes } from "./subject.ts";
 
 /** A control plane in a process of its own. */
 export type System = AsyncDisposable & {
@@ -53,16 +54,11 @@ export async function startSystem({ name, command }: Launch, socket: string): Pr
       child.stdin.write(`${JSON.stringify({ upsert: encoded })}\n`);
       return BigInt(await read());
     },
-    peakMegabytes: () => peakMegabytes(child),
+    peakMegabytes: () => peakMegabytes(child.pid),
     [Symbol.asyncDispose]: async () => {
       const exited = once(child, "exit");
       child.kill("SIGKILL");
       await exited;
     },
   };
-}
-
-function peakMegabytes(child: ChildProcess): number {
-  const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
-  return (Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024) / 1e6;
 }
