@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { generateReference } from "./generate/reference.ts";
+import { generateWireVectors } from "./generate/wire-vectors.ts";
 import { generateXdsApi } from "./generate/xds-api.ts";
 
 /** A generated file: its path from the root of the checkout, and its content. */
@@ -16,6 +17,7 @@ type Generator = {
 const generators: readonly Generator[] = [
   { folders: ["packages/xds/generated"], run: generateXdsApi },
   { folders: ["docs/reference"], run: generateReference },
+  { folders: [], run: generateWireVectors },
 ];
 
 const root = join(import.meta.dirname, "..");

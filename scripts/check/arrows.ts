@@ -9,6 +9,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["config"],
   durable: [],
   rpc: ["telemetry"],
+  wire: [],
   xds: ["durable"],
   gateway: ["config", "durable", "rpc", "telemetry"],
   envoy: ["rpc", "xds"],

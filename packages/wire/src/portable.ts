@@ -1,0 +1,13 @@
+// What runs wherever JavaScript does, browsers included: nothing here, or below it, imports a module of Node.
+export { decodeCbor } from "./cbor/decode.ts";
+export { encodeCbor } from "./cbor/encode.ts";
+export {
+  type CborInput,
+  type CborKey,
+  type CborLimits,
+  type CborMap,
+  CborTag,
+  type CborValue,
+  coseSign1Tag,
+} from "./cbor/value.ts";
+export { WireError, type WireErrorCode, type WireEvidence } from "./errors.ts";
