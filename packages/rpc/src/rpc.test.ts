@@ -37,7 +37,7 @@ const contract = defineContract({
   },
 });
 
-function serve(socketPath: string, name = "test") {
+function serve(socketPath: string, name = "test", drain: () => Promise<undefined> = async () => undefined) {
   return serveRpc({
     socketPath,
     process: "gateway",
@@ -63,7 +63,7 @@ function serve(socketPath: string, name = "test") {
       explain: () => {
         throw new RpcError("not_explainable", "nothing to explain here");
       },
-      drain: () => undefined,
+      drain,
       double: ({ value }) => ({ value: value * 2 }),
       wrong: () => ({ value: "seven" }) as unknown as { value: number },
       refuse: () => {
@@ -171,6 +171,19 @@ test("a call ends with disconnected when the process goes away", async () => {
   const pending = assert.rejects(connection.call.never(undefined), rejectsWith("disconnected"));
   await server[Symbol.asyncDispose]();
   await pending;
+  await connection.closed;
+});
+
+test("a call that ends the process is answered before the socket closes", async () => {
+  const socket = freshSocket();
+  const ending = Promise.withResolvers<undefined>();
+  const server = await serve(socket, "test", () => ending.promise);
+  using connection = await connectRpc(socket, contract);
+  const drained = connection.call.drain(undefined);
+  await connection.call.double({ value: 1 }); // so that the other one has arrived
+  ending.resolve(undefined);
+  await server[Symbol.asyncDispose]();
+  assert.equal(await drained, undefined);
   await connection.closed;
 });
 

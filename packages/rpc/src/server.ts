@@ -1,6 +1,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
+import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@catalyst/telemetry";
 import { newWebSocketRpcSession, RpcTarget } from "capnweb";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -14,6 +15,9 @@ export const rpcPath = "/rpc";
 /** Largest message either side takes: room for the SDL of a large organisation. */
 export const maxMessageBytes = 32 * 1024 * 1024;
 
+/** What has not ended by itself this long after the server began to close is ended. */
+const patienceMs = 500;
+
 export type RpcServerParts<C extends Contract> = {
   readonly socketPath: string;
   readonly process: ProcessName;
@@ -25,11 +29,12 @@ export type RpcServerParts<C extends Contract> = {
   readonly http?: (request: IncomingMessage, response: ServerResponse) => boolean;
 };
 
-/** A listening process socket. Disposing it closes every connection and removes the socket file. */
+/** A listening process socket. Disposing it answers what is under way, closes every connection and removes the socket file. */
 export type RpcServer = AsyncDisposable & { readonly startedAt: string; connections(): number };
 
 /**
- * Listens on a Unix socket that its owner alone may open, and answers one contract over Cap'n Web.
+ * Listens on a Unix socket that its owner alone may open, and answers one contract over Cap'n Web. Disposing it
+ * gives calls under way 500 ms for their answers.
  *
  * A socket file left by a dead process is replaced. Throws {@link RpcError} `socket_in_use` when a live one
  * listens there.
@@ -41,7 +46,8 @@ export async function serveRpc<C extends Contract>(parts: RpcServerParts<C>): Pr
     ...parts.implementation,
     hello: (input: { contract: string; versions: number[] }) => greet(parts, startedAt, input),
   };
-  const target = targetClass(parts.contract.methods, implementation, parts.logger);
+  const underWay = new Set<Promise<unknown>>();
+  const target = targetClass(parts.contract.methods, implementation, parts.logger, underWay);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
   const server = createServer((request, response) => {
     if (parts.http?.(request, response) === true) return;
@@ -60,7 +66,10 @@ export async function serveRpc<C extends Contract>(parts: RpcServerParts<C>): Pr
   return {
     startedAt,
     connections: () => sockets.clients.size,
-    [Symbol.asyncDispose]: () => close(server, sockets, parts.socketPath),
+    [Symbol.asyncDispose]: async () => {
+      await answered(underWay);
+      await close(server, sockets, parts.socketPath);
+    },
   };
 }
 
@@ -92,13 +101,19 @@ function targetClass(
   methods: Methods,
   implementation: Readonly<Record<string, unknown>>,
   logger: Logger,
+  underWay: Set<Promise<unknown>>,
 ): new () => RpcTarget {
   class ContractTarget extends RpcTarget {}
   for (const [name, method] of Object.entries(methods)) {
     const run = implementation[name] as (input: unknown) => unknown;
     Object.defineProperty(ContractTarget.prototype, name, {
-      value: (input: unknown) =>
-        answer(method, run, input, (error) => logger.error({ method: name, err: error }, "rpc call failed")),
+      value: (input: unknown) => {
+        const fault = (error: unknown) => logger.error({ method: name, err: error }, "rpc call failed");
+        const call = answer(method, run, input, fault);
+        underWay.add(call);
+        void call.finally(() => underWay.delete(call));
+        return call;
+      },
     });
   }
   return ContractTarget;
@@ -132,6 +147,12 @@ async function removeStaleSocket(path: string): Promise<void> {
   rmSync(path, { force: true });
 }
 
+/** Calls that are about to be answered, such as the one that ended the process, are: then it goes on. */
+async function answered(underWay: ReadonlySet<Promise<unknown>>): Promise<void> {
+  await Promise.race([Promise.all(underWay), sleep(patienceMs, undefined, { ref: false })]);
+  await immediate(); // the answer is written by then
+}
+
 async function close(server: Server, sockets: WebSocketServer, path: string): Promise<void> {
   const clients: Iterable<WebSocket> = sockets.clients;
   for (const client of clients) client.close(1001);
@@ -139,7 +160,7 @@ async function close(server: Server, sockets: WebSocketServer, path: string): Pr
   const timer = setTimeout(() => {
     for (const client of sockets.clients) client.terminate();
     server.closeAllConnections();
-  }, 500);
+  }, patienceMs);
   server.closeIdleConnections();
   await closed;
   clearTimeout(timer);
