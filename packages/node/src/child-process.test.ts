@@ -23,7 +23,7 @@ function child(script: string, probe: ChildSpec["probe"]) {
       logFile: join(folder, "child.log"),
       probe,
     },
-    { logger, timings, onSpawn: (_name, pid) => void pids.push(pid), onChange: () => undefined },
+    { logger, timings, onSpawn: (_name, pid) => void pids.push(pid) },
   );
   return { supervised, pids };
 }
@@ -89,11 +89,23 @@ test("a child that does not end when it is asked is killed", async () => {
   assert.equal(supervised.status().lastExit, "killed by SIGKILL");
 });
 
+test("a child that is still finishing is killed when it is to end at once", async () => {
+  const { supervised } = child(`process.on("SIGTERM", () => {}); ${stays}`, ready);
+  supervised.start();
+  await until(() => supervised.isReady());
+  await sleep(100);
+  const begun = performance.now();
+  const finishing = supervised.stop();
+  await supervised.stop({ hard: true });
+  await finishing;
+  assert.ok(performance.now() - begun < timings.stopMs, "not after the time it has for finishing");
+});
+
 test("a program that does not exist is tried again with backoff, and can be stopped meanwhile", async () => {
   const { supervised } = child("", ready);
   const missing = superviseChild(
     { name: "missing", command: [join(folder, "absent")], env: {}, logFile: null, probe: ready },
-    { logger, timings, onSpawn: () => undefined, onChange: () => undefined },
+    { logger, timings, onSpawn: () => undefined },
   );
   missing.start();
   await until(() => missing.status().restarts >= 2);

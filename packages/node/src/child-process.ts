@@ -20,7 +20,6 @@ export type ChildParts = {
   readonly logger: Logger;
   /** Called with the process ids of all that runs, before a new child is trusted to run. */
   readonly onSpawn: (name: string, pid: number) => void;
-  readonly onChange: () => void;
   readonly timings?: ChildTimings;
 };
 
@@ -29,8 +28,8 @@ export type SupervisedChild = {
   status(): ChildStatus;
   isReady(): boolean;
   start(): void;
-  /** Asks it to end, kills it when it does not, and resolves when it is gone. */
-  stop(): Promise<void>;
+  /** Asks it to end, kills it when it does not, and resolves when it is gone. `hard` kills it right away. */
+  stop(how?: { readonly hard: boolean }): Promise<void>;
 };
 
 const startingProbeMs = 40;
@@ -68,7 +67,6 @@ export function superviseChild(spec: ChildSpec, parts: ChildParts): SupervisedCh
     if (before.kind !== child.kind) {
       since = new Date();
       parts.logger.info({ child: spec.name, from: before.kind, to: child.kind, lastExit }, "child changed");
-      parts.onChange();
       schedule();
     }
     if (child.kind === "stopped") {
@@ -128,8 +126,8 @@ export function superviseChild(spec: ChildSpec, parts: ChildParts): SupervisedCh
       reason: reasonOf(child, lastExit),
     }),
     start: () => feed({ kind: "start" }),
-    stop: () => {
-      feed({ kind: "stop" });
+    stop: ({ hard } = { hard: false }) => {
+      feed({ kind: "stop", hard });
       return stopped;
     },
   };

@@ -20,7 +20,8 @@ const start = { kind: "start" } as const;
 const ready = { kind: "answered", ready: true, reason: null } as const;
 const exited = { kind: "exited" } as const;
 const tick = { kind: "tick" } as const;
-const stop = { kind: "stop" } as const;
+const stop = { kind: "stop", hard: false } as const;
+const end = { kind: "stop", hard: true } as const;
 
 test("a child that ends is started again after a wait that doubles with every failure", () => {
   const first = run([
@@ -82,8 +83,31 @@ test("a child that is asked to end and does not is killed", () => {
   assert.deepEqual(child, { kind: "stopped" });
 });
 
+test("a child that is finishing what runs can be ended at once", () => {
+  const { child, effects } = run([
+    [0, start],
+    [10, stop],
+    [20, stop],
+    [30, end],
+    [40, exited],
+  ]);
+  assert.deepEqual(effects.slice(1), [
+    { kind: "signal", hard: false },
+    { kind: "signal", hard: true },
+  ]);
+  assert.deepEqual(child, { kind: "stopped" });
+  const waiting = run(
+    [[20, end]],
+    run([
+      [0, start],
+      [10, exited],
+    ]).child,
+  );
+  assert.deepEqual(waiting, { child: { kind: "stopped" }, effects: [] });
+});
+
 test("a stopped child stays stopped, and one process runs at a time", () => {
-  const event = fc.constantFrom<ChildEvent>(start, ready, exited, tick, stop, {
+  const event = fc.constantFrom<ChildEvent>(start, ready, exited, tick, stop, end, {
     kind: "answered",
     ready: false,
     reason: "warming up",

@@ -43,7 +43,8 @@ export type ChildEvent =
   | { readonly kind: "start" }
   | { readonly kind: "answered"; readonly ready: boolean; readonly reason: string | null }
   | { readonly kind: "exited" }
-  | { readonly kind: "stop" }
+  /** `hard`: without time to finish. */
+  | { readonly kind: "stop"; readonly hard: boolean }
   /** Time has passed. */
   | { readonly kind: "tick" };
 
@@ -61,7 +62,7 @@ export function stepChild(child: Child, event: ChildEvent, now: Instant, timings
     case "exited":
       return [exited(child, now, timings), []];
     case "stop":
-      return stop(child, now, timings);
+      return stop(child, event.hard, now, timings);
     case "tick":
       return tick(child, now, timings);
   }
@@ -87,10 +88,12 @@ function exited(child: Child, now: Instant, timings: ChildTimings): Child {
   return { kind: "backoff", until: now + wait, failures: failures + 1 };
 }
 
-function stop(child: Child, now: Instant, timings: ChildTimings): Step {
-  if (child.kind === "stopping" || child.kind === "stopped") return [child, []];
-  if (child.kind === "idle" || child.kind === "backoff") return [{ kind: "stopped" }, []];
-  return [{ ...child, kind: "stopping", killAt: now + timings.stopMs }, [{ kind: "signal", hard: false }]];
+function stop(child: Child, hard: boolean, now: Instant, timings: ChildTimings): Step {
+  if (child.kind === "idle" || child.kind === "backoff" || child.kind === "stopped") {
+    return [{ kind: "stopped" }, []];
+  }
+  if (child.kind === "stopping" && !hard) return [child, []];
+  return [{ ...child, kind: "stopping", killAt: now + timings.stopMs }, [{ kind: "signal", hard }]];
 }
 
 function tick(child: Child, now: Instant, timings: ChildTimings): Step {

@@ -1,5 +1,6 @@
 import { createWriteStream } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { constants } from "node:os";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import {
@@ -43,11 +44,14 @@ export type ProcessBody<C extends Contract> = {
   readonly http?: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** Finishes what runs, takes nothing new. */
   readonly drain: () => Promise<void>;
+  /** Gives up what `drain` still waits for, and what would outlive the process. Default: nothing would. */
+  readonly abandon?: () => Promise<void>;
 };
 
 /**
  * Runs one process of the node until it is asked to end, by a signal or by `drain`: its socket with RPC and
- * `/healthz`, `/readyz`, `/metrics`, the same three on loopback when it runs alone, and an orderly end.
+ * `/healthz`, `/readyz`, `/metrics`, the same three on loopback when it runs alone, and an orderly end. Asked once
+ * more meanwhile, by SIGINT or SIGTERM, it ends the whole program at once, with 128 and the signal as exit code.
  */
 export async function runProcess<C extends Contract>(
   name: ProcessName,
@@ -63,10 +67,12 @@ export async function runProcess<C extends Contract>(
     ...logTarget(name, dataDir),
   });
   const metrics = createMetrics();
-  const stop = stopSignal(logger);
+  let abandon = async () => {};
+  const stop = stopSignal(logger, () => abandon());
   await using resources = new AsyncDisposableStack();
   const frame: ProcessFrame = { name, config, dataDir, logger, metrics, stopping: stop.signal };
   const body = await compose(frame, resources);
+  abandon = async () => body.abandon?.();
   let draining = false;
   const ready = () => {
     if (draining) return { ready: false, reasons: ["draining"] };
@@ -80,8 +86,11 @@ export async function runProcess<C extends Contract>(
   const drain = async () => {
     draining = true;
     drained ??= body.drain();
-    await drained;
-    stop.now();
+    try {
+      await drained;
+    } finally {
+      stop.now();
+    }
   };
   const status = () => {
     const { ready: working, reasons } = ready();
@@ -162,18 +171,33 @@ function logTarget(name: ProcessName, dataDir: string): { destination?: Writable
   return { destination: file };
 }
 
-function stopSignal(logger: Logger) {
+/** One Ctrl-C may arrive more than once, from the terminal and from npm: what follows this closely is the same one. */
+const sameRequestMs = 500;
+
+function stopSignal(logger: Logger, abandon: () => Promise<void>) {
   const controller = new AbortController();
   const requested = new Promise<void>((resolve) => {
     controller.signal.addEventListener("abort", () => resolve(), { once: true });
   });
+  let askedAt = 0;
   const stop = (why: string) => {
-    if (controller.signal.aborted) return;
-    logger.info({ why }, "asked to end");
+    askedAt = performance.now();
+    logger.info({ why }, "asked to end: draining; SIGINT or SIGTERM once more ends at once");
     controller.abort();
   };
-  process.on("SIGTERM", () => stop("SIGTERM"));
-  process.on("SIGINT", () => stop("SIGINT"));
-  process.on("SIGHUP", () => stop("SIGHUP"));
-  return { signal: controller.signal, requested, now: () => stop("drained") };
+  const endAtOnce = async (signal: "SIGINT" | "SIGTERM") => {
+    logger.warn({ why: signal }, "asked to end once more: what still ran is cut off");
+    await abandon().catch((error) => logger.error({ err: error }, "not everything could be ended"));
+    process.exit(128 + constants.signals[signal]);
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (!controller.signal.aborted) stop(signal);
+      else if (performance.now() - askedAt > sameRequestMs) void endAtOnce(signal);
+    });
+  }
+  process.on("SIGHUP", () => {
+    if (!controller.signal.aborted) stop("SIGHUP");
+  });
+  return { signal: controller.signal, requested, now: () => controller.abort() };
 }

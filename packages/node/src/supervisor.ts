@@ -92,6 +92,9 @@ export async function runSupervisor(
       readiness: () => view.readiness(),
       http: nodeMetrics({ dataDir, metrics: frame.metrics, adminSocket: launch.adminSocket }),
       drain: () => stopInOrder(children, launch.adminSocket, config.mesh.graphql.drainMs),
+      abandon: async () => {
+        await Promise.all(children.map((child) => child.stop({ hard: true })));
+      },
       implementation: {
         check: () => view.check(),
         explain: ({ subject, name }) => view.explain(subject, name),
@@ -172,7 +175,6 @@ function childrenOf(
         logger.warn({ err: error, child: name }, "the child could not be noted down");
       }
     },
-    onChange: () => undefined,
     timings: { ...defaultChildTimings, stopMs: config.mesh.graphql.drainMs + graceMs },
   };
   const ours = (["orchestrator", "gateway"] as const).map((name) =>

@@ -17,7 +17,7 @@ export async function up(
     envoy: { variable: environment["CATALYST_ENVOY"], path: environment["PATH"] ?? "" },
     onStopping: () => {
       ending.abort();
-      printer.talk("Ending: Envoy, the gateway and the orchestrator finish what runs …");
+      printer.talk("Draining: what runs is finished. Press Ctrl-C again to end at once.");
     },
   });
   const screen = watchStatus(printer, dataDir, ending.signal);

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { request } from "node:http";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { httpService, NodeUnderTest } from "@catalyst/harness";
+
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test("`up` that drains says how to end it at once; asked again, it leaves nothing running and no exit code 0", async () => {
+  const arrived = Promise.withResolvers<void>();
+  await using slow = await httpService("slow", () => arrived.resolve());
+  await using node = await NodeUnderTest.start({ services: [slow.declaration] });
+  await node.until("it is served", 15_000, async () =>
+    (await node.services()).every(({ state }) => state === "serving"),
+  );
+  const pids = (await node.status()).details.children.map(({ pid }) => pid ?? 0);
+  const call = request({
+    host: "127.0.0.1",
+    port: node.ports.ingress,
+    headers: { host: `slow.${node.domain}` },
+  }).end();
+  const cut = once(call, "error");
+  await arrived.promise;
+
+  process.kill(node.supervisorPid, "SIGINT");
+  await node.until("it says so", 5_000, () => node.output.includes("Press Ctrl-C again to end at once"));
+  await sleep(1_000); // for longer than one key press lasts, while the request is under way
+  assert.equal((await node.status()).state, "draining");
+  const again = performance.now();
+  assert.equal(await node.stop("SIGINT"), 128 + 2);
+  assert.ok(performance.now() - again < 1_000, "at once");
+  await cut;
+  assert.deepEqual(pids.filter(runs), []);
+});
