@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import type { Generated } from "../generate.ts";
 import { cborVectors } from "./wire/cbor.ts";
+import { cidVectors } from "./wire/cid.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -11,7 +12,7 @@ const root = join(import.meta.dirname, "..", "..");
 export type VectorFile = { readonly about: string; readonly vectors: readonly object[] };
 
 export function generateWireVectors(): readonly Generated[] {
-  const files: Readonly<Record<string, VectorFile>> = { cbor: cborVectors() };
+  const files: Readonly<Record<string, VectorFile>> = { cbor: cborVectors(), cid: cidVectors() };
   return Object.entries(files).map(([message, file]) => {
     const path = `spec/vectors/${message}/good.json`;
     return { path, content: format(path, JSON.stringify(file)) };

@@ -10,4 +10,15 @@ export {
   type CborValue,
   coseSign1Tag,
 } from "./cbor/value.ts";
+export {
+  type Cid,
+  type CidContent,
+  type CidHash,
+  type CidParts,
+  cidFromBytes,
+  cidToBytes,
+  formatCid,
+  parseCid,
+  splitCid,
+} from "./cid/cid.ts";
 export { WireError, type WireErrorCode, type WireEvidence } from "./errors.ts";
