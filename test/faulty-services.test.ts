@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import type { RequestListener } from "node:http";
 import { test } from "node:test";
-import { clock, httpService, NodeUnderTest, plainService, shop, type TestService } from "@catalyst/harness";
+import {
+  clock,
+  getByHost,
+  httpService,
+  NodeUnderTest,
+  plainService,
+  shop,
+  type TestService,
+} from "@catalyst/harness";
 
 const hang: RequestListener = () => {};
 const garbage: RequestListener = (_request, response) => {
@@ -113,4 +121,46 @@ test("a service that fails later costs its own fields only, and the answer names
   await expectNamed(/SERVICE_BAD_RESPONSE/);
   const { body } = await node.query("{ products { name } }");
   assert.deepEqual(body, { data: { products: [{ name: "Lamp" }, { name: "Desk" }] } });
+});
+
+test("a service that goes down later is named in the status, whatever its protocol, until it is back", async () => {
+  await using services = await shop();
+  await using web = await httpService("web", (_request, response) => response.end("here"));
+  const { products, reviews } = services;
+  await using node = await NodeUnderTest.start({
+    services: [products.declaration, reviews.declaration, web.declaration],
+  });
+  const ask = async (host: string) => (await getByHost(node.ports.ingress, host)).status;
+  const allServe = async () => (await node.services()).every(({ state }) => state === "serving");
+  await node.until("all are served", 15_000, allServe);
+  for (const gone of [web, reviews]) {
+    const host = `${gone.name}.${node.domain}`;
+    await gone.pause();
+    await node.until(`${gone.name} is named`, 15_000, async () => {
+      assert.equal(await ask(host), 503);
+      const status = (await node.services()).find(({ service }) => service.name === gone.name);
+      return status?.state === "degraded" && status.reasons.some((why) => why.includes(String(gone.port)));
+    });
+    const others = (await node.services()).filter(({ service }) => service.name !== gone.name);
+    assert.ok(
+      others.every(({ state }) => state === "serving"),
+      "nothing else is said to be wrong",
+    );
+    await gone.resume();
+    assert.notEqual(await ask(host), 503, "requests reach it at once");
+    await node.until("nothing is wrong any more", 20_000, allServe);
+  }
+});
+
+test("an HTTP service that stops answering is named in the answer and in the status", async () => {
+  await using web = await httpService("web", hang);
+  await using node = await NodeUnderTest.start({ services: [{ ...web.declaration, timeoutMs: 200 }] });
+  const host = `web.${node.domain}`;
+  await node.until("it is named", 15_000, async () => {
+    const { status, body } = await getByHost(node.ports.ingress, host);
+    assert.equal(status, 504);
+    assert.match(body, /web/);
+    const [service] = await node.services();
+    return service?.state === "degraded" && /no answer in time/.test(service.reasons.join());
+  });
 });

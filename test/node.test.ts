@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type IncomingMessage, request } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { request as secureRequest } from "node:https";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
-import { clock, freePorts, httpService, Load, NodeUnderTest, plainService, shop } from "@catalyst/harness";
+import {
+  clock,
+  freePorts,
+  getByHost,
+  httpService,
+  Load,
+  NodeUnderTest,
+  plainService,
+  shop,
+} from "@catalyst/harness";
 
 const both = "{ products { name reviews { rating product { name } } } }";
 const joined = {
@@ -14,27 +22,6 @@ const joined = {
     { name: "Desk", reviews: [] },
   ],
 };
-
-function getByHost(port: number, host: string, path: string, headers: Record<string, string> = {}) {
-  return new Promise<{ status: number; body: string; headers: Record<string, unknown> }>(
-    (resolve, reject) => {
-      const call = request(
-        { host: "127.0.0.1", port, path, headers: { host, ...headers } },
-        async (response) => {
-          let body = "";
-          response.setEncoding("utf8");
-          response.on("data", (chunk: string) => {
-            body += chunk;
-          });
-          await once(response, "end");
-          resolve({ status: response.statusCode ?? 0, body, headers: response.headers });
-        },
-      );
-      call.on("error", reject);
-      call.end();
-    },
-  );
-}
 
 test("a client queries two services, joined both ways, through Envoy", async () => {
   await using services = await shop();

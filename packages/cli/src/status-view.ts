@@ -1,26 +1,30 @@
-import type {
-  ChildStatus,
-  Client,
-  orchestratorContract,
-  ProxyStatus,
-  ServiceStatus,
-  supervisorContract,
-} from "@catalyst/rpc";
+import type { ChildStatus, ProxyStatus, ServiceStatus } from "@catalyst/rpc";
 import type { Printer } from "./printer.ts";
-import { renderTable } from "./table.ts";
-
-/** What the supervisor says of the node. */
-export type NodeStatus = Awaited<ReturnType<Client<typeof supervisorContract>["status"]>>;
-/** What the orchestrator says of services and proxies; null while it is away. */
-export type MeshStatus = Awaited<ReturnType<Client<typeof orchestratorContract>["status"]>> | null;
+import type { MeshStatus, StatusAnswers } from "./status-reader.ts";
+import { renderTable, wrap } from "./table.ts";
 
 type Colours = Printer["colours"];
 
+/** How a status is shown. */
+export type StatusView = {
+  readonly colours: Colours;
+  /** Wall time in ms, for how long ago something was. */
+  readonly now: number;
+  /** Columns that there are; undefined where lines may be as long as they are. */
+  readonly width?: number | undefined;
+  /** One line for each Envoy in place of a table. Default false. */
+  readonly brief?: boolean;
+  /** How many are shown, those with faults first; the rest is counted. Default all. */
+  readonly mostServices?: number;
+  readonly mostReasons?: number;
+};
+
 /**
- * The node as a person reads it: where it stands, its processes, its services, and what is wrong. Without a
- * supervisor, where each process runs by itself, what the orchestrator knows.
+ * The node as a person reads it: where it stands, its processes, its services, its Envoys, and what is wrong.
+ * Without a supervisor, where each process runs by itself, what the orchestrator knows.
  */
-export function renderStatus(node: NodeStatus | null, mesh: MeshStatus, colours: Colours): string[] {
+export function renderStatus({ node, mesh }: StatusAnswers, view: StatusView): string[] {
+  const { colours, width, now } = view;
   const lines: string[] = [];
   if (node !== null) {
     const { details } = node;
@@ -29,50 +33,107 @@ export function renderStatus(node: NodeStatus | null, mesh: MeshStatus, colours:
       ...details.endpoints.map(({ name, url }) => `  ${name.padEnd(14)} ${url}`),
       "",
       ...renderTable(
-        ["PROCESS", "STATE", "PID", "RESTARTS", "SINCE"],
-        details.children.map((child) => processRow(child, colours)),
+        ["PROCESS", "STATE", "PID", "RESTARTS", "SINCE", "LAST EXIT"],
+        details.children.map((child) => processRow(child, colours, now)),
+        width,
       ),
     );
   } else if (mesh !== null) {
     const { details } = mesh;
     lines.push(`${colours.bold(`${details.node}.${details.domain}`)}  without a supervisor`);
   }
-  if (mesh === null) {
-    lines.push(
-      "",
-      colours.yellow("The orchestrator is away: traffic flows on, changes wait until it is back."),
-    );
-  } else if (mesh.details.services.length > 0) {
-    const rows = mesh.details.services.map((service) => serviceRow(service, colours));
-    lines.push("", ...renderTable(["SERVICE", "STATE", "PROTOCOL", "ORIGIN", "URL"], rows));
-  } else {
-    lines.push("", "No services yet: `catalyst service add` declares one.");
-  }
-  for (const proxy of mesh?.details.proxies ?? []) lines.push("", proxyLine(proxy, colours));
+  lines.push("", ...meshLines(mesh, view));
   const reasons = [...new Set([...(node?.reasons ?? []), ...(mesh?.reasons ?? [])])];
-  if (reasons.length > 0) {
-    lines.push(
-      "",
-      ...reasons.flatMap((reason) => reason.split("\n")).map((reason) => colours.yellow(`! ${reason}`)),
-    );
-  }
+  if (reasons.length > 0) lines.push("", ...reasonLines(reasons, view));
   return lines;
+}
+
+function meshLines(mesh: MeshStatus | null, view: StatusView): string[] {
+  const { colours, width } = view;
+  if (mesh === null) {
+    return [colours.yellow("The orchestrator is away: traffic flows on, changes wait until it is back.")];
+  }
+  const { services, proxies } = mesh.details;
+  const listed =
+    services.length === 0
+      ? ["No services yet: `catalyst service add` declares one."]
+      : serviceLines(services, view);
+  const shown = proxies.flatMap((proxy) =>
+    view.brief === true
+      ? ["", ...wrap(proxyLine(proxy, colours), width)]
+      : ["", ...proxyTitle(proxy, view), ...proxyTable(proxy, view)],
+  );
+  return [...listed, ...shown];
+}
+
+function serviceLines(services: readonly ServiceStatus[], view: StatusView): string[] {
+  const { mostServices = services.length, colours, width } = view;
+  const sound = (status: ServiceStatus) => (status.state === "serving" ? 1 : 0);
+  const ordered = [...services].sort((a, b) => sound(a) - sound(b));
+  const shown = mostServices < services.length ? ordered.slice(0, mostServices) : services;
+  const rows = shown.map((service) => serviceRow(service, colours));
+  const table = renderTable(["SERVICE", "STATE", "PROTOCOL", "ORIGIN", "URL"], rows, width);
+  const rest = ordered.slice(shown.length);
+  if (rest.length === 0) return table;
+  return [...table, ...wrap(`and ${countStates(rest)}: \`catalyst service list\` names them`, width)];
+}
+
+/** `298 serving, 2 failed`: how many services there are in each state. */
+export function countStates(services: readonly ServiceStatus[]): string {
+  const counts = Map.groupBy(services, ({ state }) => state);
+  return [...counts].map(([state, { length }]) => `${length} ${state}`).join(", ");
+}
+
+function reasonLines(reasons: readonly string[], view: StatusView): string[] {
+  const { mostReasons = reasons.length, colours, width } = view;
+  const shown = reasons.slice(0, mostReasons).flatMap((reason) => reason.split("\n"));
+  const rest = reasons.length - mostReasons;
+  const all = rest > 0 ? [...shown, `and ${rest} more: \`catalyst status\` has them`] : shown;
+  return all.flatMap((reason) => wrap(`! ${reason}`, width, "  ")).map((line) => colours.yellow(line));
 }
 
 /** How far one proxy is: in step, or what is on its way to it, or what it rejected. */
 function proxyLine({ node, protocol, types }: ProxyStatus, colours: Colours): string {
   const holds = types.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
-  const outstanding = types.reduce((sum, { outstanding }) => sum + outstanding, 0);
   const rejected = types.filter((type) => type.rejected !== null).map(({ type }) => type);
-  const step = outstanding === 0 ? colours.green("in step") : colours.yellow(`${outstanding} on their way`);
   const refused = rejected.length === 0 ? "" : `, ${colours.red(`rejected a ${rejected.join(" and a ")}`)}`;
-  return `Envoy ${node} holds ${holds} resources, ${step}${refused} (${protocol})`;
+  return `Envoy ${node} holds ${holds} resources, ${step(types, colours)}${refused} (${protocol})`;
 }
 
-function processRow(child: ChildStatus, colours: Colours): string[] {
-  const state = paint(child.state, colours);
-  const restarts = child.restarts === 0 ? "0" : `${child.restarts} (${child.lastExit ?? "unknown"})`;
-  return [child.name, state, child.pid === null ? "-" : String(child.pid), restarts, ago(child.since)];
+function proxyTitle({ node, protocol, connectedAt, types }: ProxyStatus, view: StatusView): string[] {
+  const { colours, now, width } = view;
+  const since = `${protocol}, connected for ${ago(connectedAt, now)}`;
+  return wrap(`Envoy ${colours.bold(node)}  ${step(types, colours)}  ${since}`, width, "  ");
+}
+
+function step(types: ProxyStatus["types"], colours: Colours): string {
+  const outstanding = types.reduce((sum, type) => sum + type.outstanding, 0);
+  return outstanding === 0 ? colours.green("in step") : colours.yellow(`${outstanding} on their way`);
+}
+
+/** Each resource type: what the proxy asked for, how often it was answered, what came of it, and what it rejected. */
+function proxyTable({ types }: ProxyStatus, { colours, now, width }: StatusView): string[] {
+  const rows = types.map(({ type, subscribed, sent, acknowledged, outstanding }) => [
+    type,
+    subscribed === "*" ? "all" : String(subscribed),
+    String(sent),
+    String(acknowledged),
+    String(outstanding),
+  ]);
+  const rejections = types.flatMap(({ type, rejected }) => {
+    if (rejected === null) return [];
+    const message = rejected.message.replaceAll(/\s+/g, " ");
+    const lines = wrap(`rejected a ${type} ${ago(rejected.at, now)} ago: ${message}`, width, "  ");
+    return lines.map((line) => colours.red(line));
+  });
+  const head = ["RESOURCES", "SUBSCRIBED", "SENT", "ACKNOWLEDGED", "ON THEIR WAY"];
+  return [...renderTable(head, rows, width), ...rejections];
+}
+
+function processRow(child: ChildStatus, colours: Colours, now: number): string[] {
+  const { name, state, pid, restarts, since, lastExit } = child;
+  const id = pid === null ? "-" : String(pid);
+  return [name, paint(state, colours), id, String(restarts), ago(since, now), lastExit ?? "-"];
 }
 
 export function serviceRow(status: ServiceStatus, colours: Colours): string[] {
@@ -86,8 +147,8 @@ function paint(state: string, colours: Colours): string {
   return colours.yellow(state);
 }
 
-function ago(since: string): string {
-  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000));
+function ago(since: string, now: number): string {
+  const seconds = Math.max(0, Math.round((now - Date.parse(since)) / 1000));
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
 }

@@ -1,9 +1,15 @@
+import { create } from "@bufbuild/protobuf";
 import { encodeResource, type Resource } from "@catalyst/xds";
 import {
   Cluster_DiscoveryType,
   Cluster_DnsLookupFamily,
   ClusterSchema,
 } from "@catalyst/xds/api/config/cluster/v3/cluster_pb";
+import { OutlierDetectionSchema } from "@catalyst/xds/api/config/cluster/v3/outlier_detection_pb";
+import {
+  HealthCheck_TcpHealthCheckSchema,
+  HealthCheckSchema,
+} from "@catalyst/xds/api/config/core/v3/health_check_pb";
 import { ClusterLoadAssignmentSchema } from "@catalyst/xds/api/config/endpoint/v3/endpoint_pb";
 import { HttpProtocolOptionsSchema } from "@catalyst/xds/api/extensions/upstreams/http/v3/http_protocol_options_pb";
 import type { Address, MeshInput } from "./mesh.ts";
@@ -31,6 +37,41 @@ const httpOptions = {
   }),
 };
 
+/**
+ * How Envoy finds out that an endpoint is not well. It connects (with https: agrees on TLS) before the first
+ * request and every 5 s from then on, every 30 s while there was never a request. And it looks at what becomes of
+ * requests: an endpoint is left alone for 5 s, later longer, after three in a row that got no answer, or 502, 503 or 504.
+ * Requests are sent all the same where no endpoint is well: what is known may be old.
+ */
+const watched = {
+  healthChecks: [
+    create(HealthCheckSchema, {
+      timeout: duration(1_000),
+      interval: duration(5_000),
+      intervalJitter: duration(500),
+      initialJitter: duration(1),
+      noTrafficInterval: duration(30_000),
+      noTrafficHealthyInterval: duration(30_000),
+      unhealthyInterval: duration(1_000),
+      unhealthyThreshold: 2,
+      healthyThreshold: 1,
+      healthChecker: { case: "tcpHealthCheck", value: create(HealthCheck_TcpHealthCheckSchema) },
+    }),
+  ],
+  outlierDetection: create(OutlierDetectionSchema, {
+    consecutiveGatewayFailure: 3,
+    enforcingConsecutiveGatewayFailure: 100,
+    enforcingConsecutive5xx: 0,
+    enforcingSuccessRate: 0,
+    maxEjectionPercent: 100,
+    interval: duration(2_000),
+    baseEjectionTime: duration(5_000),
+    maxEjectionTime: duration(30_000),
+    successfulActiveHealthCheckUnejectHost: false, // who hangs still accepts connections
+  }),
+  ignoreHealthOnHostRemoval: true,
+} satisfies ClusterInit;
+
 /** What every cluster has: limits that one bad service meets alone, and connections that notice a dead peer. */
 const base = {
   connectTimeout: duration(1_500),
@@ -49,6 +90,7 @@ export function serviceCluster(service: RoutedService): Resource[] {
   const tls = upstreamTls(service);
   const cluster: ClusterInit = {
     ...base,
+    ...watched,
     name: host,
     altStatName: name,
     ...(tls === null ? {} : { transportSocket: tls }),

@@ -83,8 +83,23 @@ test("changes that come during a round are brought into force together in the ne
   await activator.settled(1_000);
   assert.deepEqual(
     of.told.filter((each) => !each.startsWith("envoy +")),
-    ["envoy settled", "gateway =a,c", "envoy -b", "envoy settled", "gateway =a,c"],
+    ["envoy settled", "gateway =a,c", "envoy -b", "envoy settled"],
   );
+});
+
+test("the gateway hears of a change only when its own services change", async () => {
+  const of = sides();
+  const activator = create(of);
+  activator.load([entry("web", "http"), entry("a")]);
+  await activator.settled(1_000);
+  activator.put(entry("shop", "http"));
+  await activator.settled(1_000);
+  activator.remove("web");
+  await activator.settled(1_000);
+  activator.put(entry("a", "http"));
+  await activator.settled(1_000);
+  const heard = of.told.filter((each) => each.startsWith("gateway"));
+  assert.deepEqual(heard, ["gateway =a", "gateway ="]);
 });
 
 test("what is removed during a round leaves Envoy only after the gateway was told in the next", async () => {

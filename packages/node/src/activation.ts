@@ -44,7 +44,12 @@ const retryMs = 1_000;
 export class Activator {
   readonly #parts: ActivationParts;
   #wanted = new Map<string, ServiceEntry>();
-  #routed = new Set<string>();
+  /** The part of it that the gateway composes. */
+  readonly #graphql = new Map<string, ServiceEntry>();
+  /** Whether that part is another than the gateway was last given. */
+  #unsent = true;
+  /** Not wanted any more, and still routed. */
+  readonly #leaving = new Set<string>();
   #round: Promise<void> | null = null;
   #again = false;
 
@@ -54,21 +59,21 @@ export class Activator {
 
   /** Takes the whole list; used once, at the start. */
   load(entries: readonly ServiceEntry[]): void {
-    this.#wanted = new Map(entries.map((entry) => [entry.service.name, entry]));
-    this.#routed = new Set(this.#wanted.keys());
+    for (const entry of entries) this.#want(entry);
     this.#parts.proxies.put(entries);
     this.#follow();
   }
 
   put(entry: ServiceEntry): void {
-    this.#wanted.set(entry.service.name, entry);
-    this.#routed.add(entry.service.name);
+    this.#want(entry);
     this.#parts.proxies.put([entry]);
     this.#follow();
   }
 
   remove(name: string): void {
-    this.#wanted.delete(name);
+    if (!this.#wanted.delete(name)) return;
+    this.#leaving.add(name);
+    if (this.#graphql.delete(name)) this.#unsent = true;
     this.#follow();
   }
 
@@ -95,6 +100,15 @@ export class Activator {
     };
   }
 
+  #want(entry: ServiceEntry): void {
+    const { name, protocol } = entry.service;
+    this.#wanted.set(name, entry);
+    this.#leaving.delete(name);
+    const before = this.#graphql.delete(name);
+    if (protocol === "graphql") this.#graphql.set(name, entry);
+    if (before || protocol === "graphql") this.#unsent = true;
+  }
+
   #follow(): void {
     if (this.#round !== null) {
       this.#again = true;
@@ -112,28 +126,28 @@ export class Activator {
   async #run(): Promise<void> {
     const { proxies, gateway, logger } = this.#parts;
     await proxies.settled(settleMs);
-    const leaving = [...this.#routed].filter((name) => !this.#wanted.has(name));
-    try {
-      await gateway.apply({ egress: this.#parts.egress, services: this.#gatewayServices() });
-    } catch (error) {
-      logger.warn({ err: error }, "the gateway did not take an update: trying again");
-      setTimeout(() => this.#follow(), retryMs).unref();
+    const leaving = [...this.#leaving];
+    if (this.#unsent) {
+      this.#unsent = false;
+      try {
+        await gateway.apply({ egress: this.#parts.egress, services: this.#gatewayServices() });
+      } catch (error) {
+        this.#unsent = true;
+        logger.warn({ err: error }, "the gateway did not take an update: trying again");
+        setTimeout(() => this.#follow(), retryMs).unref();
+      }
     }
-    const gone = leaving.filter((name) => !this.#wanted.has(name));
-    if (gone.length === 0) return;
-    for (const name of gone) this.#routed.delete(name);
-    proxies.remove(gone);
+    const gone = leaving.filter((name) => this.#leaving.delete(name));
+    if (gone.length > 0) proxies.remove(gone);
   }
 
   #gatewayServices(): GatewayUpdate["services"] {
-    return [...this.#wanted.values()]
-      .filter(({ service }) => service.protocol === "graphql")
-      .map(({ service, revision }) => ({
-        name: service.name,
-        host: this.#parts.hostOf(service.name),
-        path: "/graphql",
-        timeoutMs: service.timeoutMs,
-        revision,
-      }));
+    return [...this.#graphql.values()].map(({ service, revision }) => ({
+      name: service.name,
+      host: this.#parts.hostOf(service.name),
+      path: "/graphql",
+      timeoutMs: service.timeoutMs,
+      revision,
+    }));
   }
 }

@@ -3,10 +3,12 @@ import {
   type Activation,
   type CheckResult,
   type Decision,
+  mostServicesInStatus,
   RpcError,
   type ServiceStatus,
 } from "@catalyst/rpc";
 import type { Activator } from "./activation.ts";
+import type { EndpointHealth } from "./endpoint-health.ts";
 import type { GatewayLink } from "./gateway-link.ts";
 import type { NodeConfig } from "./options.ts";
 import { checked, notExplainable } from "./process.ts";
@@ -14,12 +16,16 @@ import type { ProxyPublisher } from "./proxy-publisher.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
 import type { ServiceEntry } from "./service-table.ts";
 
+/** How many services are named at once where a person reads; `status` and `service list` name all. */
+const mostNamed = 20;
+
 export type ViewParts = {
   readonly config: NodeConfig;
   readonly registry: ServiceRegistry;
   readonly activator: Activator;
   readonly proxies: ProxyPublisher;
   readonly gateway: GatewayLink;
+  readonly health: EndpointHealth;
   readonly hostOf: (name: string) => string;
   readonly adminSocket: string;
 };
@@ -37,12 +43,42 @@ export class OrchestratorView {
     return this.#parts.registry.entries().map((entry) => this.#service(entry, stateOf(entry.service.name)));
   }
 
+  /** Asked every second: little is made of the services that are as they should be. */
+  #summary() {
+    const { activator, registry } = this.#parts;
+    const stateOf = activator.observe();
+    const counts = { serving: 0, pending: 0, degraded: 0, failed: 0 };
+    const named: ServiceEntry[] = [];
+    const others: ServiceEntry[] = [];
+    for (const entry of registry) {
+      const activation = stateOf(entry.service.name);
+      const state = worst(activation, this.#reasons(entry, activation));
+      counts[state] += 1;
+      const list = state === "serving" ? others : named;
+      if (list.length < mostServicesInStatus) list.push(entry);
+    }
+    const chosen = [...named, ...others].slice(0, mostServicesInStatus).sort(byName);
+    return { counts, services: chosen.map((entry) => this.#service(entry, stateOf(entry.service.name))) };
+  }
+
+  /** Services that are not as they should be, with why. */
+  #troubled(): { readonly name: string; readonly reasons: readonly string[] }[] {
+    const stateOf = this.#parts.activator.observe();
+    const troubled = [];
+    for (const entry of this.#parts.registry) {
+      const { name } = entry.service;
+      const reasons = this.#reasons(entry, stateOf(name));
+      if (reasons.length > 0) troubled.push({ name, reasons });
+    }
+    return troubled;
+  }
+
   details() {
     const { config, proxies, gateway } = this.#parts;
     return {
       node: config.node.name,
       domain: config.node.domain,
-      services: this.services(),
+      ...this.#summary(),
       proxies: proxies.proxies(),
       quarantined: proxies.quarantined(),
       gateway: { connected: gateway.connected(), report: gateway.report() },
@@ -51,16 +87,18 @@ export class OrchestratorView {
 
   readiness(): { ready: boolean; reasons: string[] } {
     const { proxies, gateway } = this.#parts;
-    const reasons = this.services()
-      .filter(({ state }) => state === "degraded" || state === "failed")
-      .flatMap(({ service, reasons }) => reasons.map((reason) => `${service.name}: ${reason}`));
+    if (proxies.proxies().length === 0) return { ready: true, reasons: ["no Envoy is connected"] };
+    const troubled = this.#troubled();
+    const reasons = troubled
+      .slice(0, mostNamed)
+      .flatMap(({ name, reasons }) => reasons.map((reason) => `${name}: ${reason}`));
+    if (troubled.length > mostNamed) reasons.push(`and ${troubled.length - mostNamed} more services`);
     for (const name of this.#parts.registry.unreadable) {
       reasons.push(`${name}: its record cannot be read, so it is not served: add it again`);
     }
     for (const { type, name, message } of proxies.quarantined()) {
       reasons.push(`Envoy rejected ${type} ${name}: ${message}`);
     }
-    if (proxies.proxies().length === 0) reasons.push("no Envoy is connected");
     if (!gateway.connected()) reasons.push("the gateway is not connected");
     return { ready: true, reasons };
   }
@@ -68,7 +106,9 @@ export class OrchestratorView {
   check(): CheckResult[] {
     const { proxies, gateway } = this.#parts;
     const quarantined = proxies.quarantined();
-    const broken = this.services().filter(({ state }) => state !== "serving");
+    const broken = this.#troubled();
+    const named = broken.slice(0, mostNamed).map(({ name, reasons }) => `${name}: ${reasons.join(", ")}`);
+    if (broken.length > mostNamed) named.push(`and ${broken.length - mostNamed} more`);
     return [
       checked(
         "envoy.connected",
@@ -100,9 +140,7 @@ export class OrchestratorView {
         broken.length === 0
           ? null
           : {
-              detail: broken
-                .map(({ service, reasons }) => `${service.name}: ${reasons.join(", ")}`)
-                .join("; "),
+              detail: named.join("; "),
               hint: "mend the services named, or remove them with `catalyst service remove`",
             },
       ),
@@ -128,6 +166,10 @@ export class OrchestratorView {
         { rule: "the service is declared", outcome: `yes, by ${entry.origin}` },
         { rule: `Envoy acknowledged its route at ${status.host}`, outcome: envoy },
         { rule: "Envoy holds endpoints for it", outcome: endpointsOf(held) },
+        {
+          rule: "Envoy finds it well: connections are accepted, requests answered",
+          outcome: this.#parts.health.troubleOf(entry.service) ?? "yes",
+        },
         { rule: "the gateway composes its schema", outcome: gateway },
         { rule: "it reports to be well", outcome: entry.lease?.healthy === false ? "no" : "yes" },
       ],
@@ -135,19 +177,28 @@ export class OrchestratorView {
     };
   }
 
-  #service(entry: ServiceEntry, { envoy, gateway, reason }: Activation): ServiceStatus {
-    const expiresAt = this.#parts.registry.expiresAt(entry);
-    const unwell = entry.lease?.healthy === false;
-    const reasons = [
+  #reasons(entry: ServiceEntry, { reason }: Activation): readonly string[] {
+    const { service, lease } = entry;
+    const trouble = this.#parts.health.troubleOf(service);
+    if (reason === null && trouble === null && lease?.healthy !== false) return none;
+    return [
       ...(reason === null ? [] : [reason]),
-      ...(unwell ? [`the service reports to be unwell: ${entry.lease?.detail ?? "no reason given"}`] : []),
+      ...(trouble === null ? [] : [trouble]),
+      ...(lease?.healthy === false
+        ? [`the service reports to be unwell: ${lease.detail ?? "no reason given"}`]
+        : []),
     ];
+  }
+
+  #service(entry: ServiceEntry, activation: Activation): ServiceStatus {
+    const expiresAt = this.#parts.registry.expiresAt(entry);
+    const reasons = this.#reasons(entry, activation);
     return {
       service: entry.service,
       host: this.#parts.hostOf(entry.service.name),
       origin: entry.origin,
-      state: worst(envoy, gateway, reasons),
-      reasons,
+      state: worst(activation, reasons),
+      reasons: [...reasons],
       lease:
         entry.lease === null || expiresAt === null
           ? null
@@ -160,6 +211,8 @@ export class OrchestratorView {
   }
 }
 
+const none: readonly string[] = [];
+
 function endpointsOf(held: EnvoyView | null): string {
   if (held === null) return "unknown: Envoy does not answer";
   if (!held.routed) return "none: its Host is not routed";
@@ -168,8 +221,12 @@ function endpointsOf(held: EnvoyView | null): string {
     .join(", ");
 }
 
-function worst(envoy: string, gateway: string, reasons: readonly string[]): ServiceStatus["state"] {
+function worst({ envoy, gateway }: Activation, reasons: readonly string[]): ServiceStatus["state"] {
   if (envoy === "rejected" || gateway === "excluded") return "failed";
   if (reasons.length > 0) return "degraded";
   return envoy === "pending" || gateway === "pending" ? "pending" : "serving";
+}
+
+function byName(a: ServiceEntry, b: ServiceEntry): number {
+  return a.service.name < b.service.name ? -1 : 1;
 }

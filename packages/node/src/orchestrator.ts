@@ -4,6 +4,7 @@ import { orchestratorContract, RpcError, type ServiceDeclaration, socketPath } f
 import { Activator } from "./activation.ts";
 import { leadsTo, parseAddress } from "./address.ts";
 import { generatedCertificate, readCertificate, watchCertificate } from "./certificate.ts";
+import { EndpointHealth } from "./endpoint-health.ts";
 import { GatewayLink } from "./gateway-link.ts";
 import { meshOf } from "./mesh.ts";
 import { listenersOf, type NodeConfig } from "./options.ts";
@@ -52,12 +53,19 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       }),
     );
     activator.load(registry.entries());
+    const health = new EndpointHealth({
+      adminSocket: paths.adminSocket(dataDir),
+      logger: frame.logger,
+      stopping: frame.stopping,
+      known: (name) => registry.get(name) !== undefined,
+    });
     const view = new OrchestratorView({
       config,
       registry,
       activator,
       proxies,
       gateway,
+      health,
       hostOf,
       adminSocket: paths.adminSocket(dataDir),
     });

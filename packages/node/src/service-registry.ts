@@ -52,6 +52,11 @@ export class ServiceRegistry implements Disposable {
     return this.#table.entries();
   }
 
+  /** All entries, in no order. */
+  [Symbol.iterator](): Iterator<ServiceEntry> {
+    return this.#table[Symbol.iterator]();
+  }
+
   get(name: string): ServiceEntry | undefined {
     return this.#table.get(name);
   }

@@ -53,6 +53,10 @@ export class ServiceTable {
     return this.#entries.get(name);
   }
 
+  [Symbol.iterator](): Iterator<ServiceEntry> {
+    return this.#entries.values();
+  }
+
   /** All entries, sorted by name. */
   entries(): ServiceEntry[] {
     return [...this.#entries.values()].sort((a, b) => (a.service.name < b.service.name ? -1 : 1));

@@ -15,6 +15,7 @@ export {
 export { keepConnected, type LinkOptions } from "./link.ts";
 export {
   type Activation,
+  mostServicesInStatus,
   orchestratorContract,
   type ProxyStatus,
   type QuarantinedResource,

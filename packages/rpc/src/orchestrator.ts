@@ -50,9 +50,15 @@ export const quarantinedResource = z.object({
 });
 export type QuarantinedResource = z.infer<typeof quarantinedResource>;
 
+/** How many services are named in a status, which is asked every second; `listServices` names all. */
+export const mostServicesInStatus = 100;
+
 const orchestratorDetails = z.object({
   node: z.string(),
   domain: z.string(),
+  /** How many services there are, by state. */
+  counts: z.object({ serving: z.int(), pending: z.int(), degraded: z.int(), failed: z.int() }),
+  /** Up to {@link mostServicesInStatus} of them, by name; those that are not `serving` are among them first. */
   services: z.array(serviceStatus),
   proxies: z.array(proxyStatus),
   quarantined: z.array(quarantinedResource),

@@ -134,33 +134,20 @@ export function tlsListener(name: string, path: string, secretName: string): Res
 export function answeringListener(name: string, path: string): Resource {
   const http = create(HttpConnectionManagerSchema, {
     ...httpConnectionManager(undefined),
-    routeSpecifier: {
-      case: "routeConfig",
-      value: {
-        name,
-        virtualHosts: [
-          {
-            name: "all",
-            domains: ["*"],
-            routes: [
-              {
-                match: { pathSpecifier: { case: "prefix", value: "" } },
-                action: {
-                  case: "directResponse",
-                  value: { status: 200, body: { specifier: { case: "inlineString", value: name } } },
-                },
-              },
-            ],
-          },
-        ],
-      },
-    },
+    routeSpecifier: { case: "routeConfig", value: create(RouteConfigurationSchema, answers(name)) },
   });
   return encodeResource(ListenerSchema, name, {
     name,
     address: { address: { case: "pipe", value: { path } } },
     filterChains: [{ filters: [filter(http)] }],
   });
+}
+
+function answers(text: string): RouteConfigurationInit {
+  const body = { specifier: { case: "inlineString" as const, value: text } };
+  const match = { pathSpecifier: { case: "prefix" as const, value: "" } };
+  const route = { match, action: { case: "directResponse" as const, value: { status: 200, body } } };
+  return { name: text, virtualHosts: [{ name: "all", domains: ["*"], routes: [route] }] };
 }
 
 /** A certificate and its key, in PEM. */
