@@ -39,7 +39,7 @@ const httpOptions = {
 
 /**
  * How Envoy finds out that an endpoint is not well. It connects (with https: agrees on TLS) before the first
- * request and every 5 s from then on, every 30 s while there was never a request. And it looks at what becomes of
+ * request and every 5 s from then on, every 60 s while there was never a request. And it looks at what becomes of
  * requests: an endpoint is left alone for 5 s, later longer, after three in a row that got no answer, or 502, 503 or 504.
  * Requests are sent all the same where no endpoint is well: what is known may be old.
  */
@@ -50,8 +50,8 @@ const watched = {
       interval: duration(5_000),
       intervalJitter: duration(500),
       initialJitter: duration(1),
-      noTrafficInterval: duration(30_000),
-      noTrafficHealthyInterval: duration(30_000),
+      noTrafficInterval: duration(60_000),
+      noTrafficHealthyInterval: duration(60_000),
       unhealthyInterval: duration(1_000),
       unhealthyThreshold: 2,
       healthyThreshold: 1,

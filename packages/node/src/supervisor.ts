@@ -196,7 +196,7 @@ function childrenOf(
  * The orchestrator keeps much and makes little: a small young generation costs it nothing, and saves a third of its
  * memory. The gateway lives on short-lived objects and keeps the engine's defaults.
  */
-const engineFlags = { orchestrator: ["--max-semi-space-size=2"], gateway: [] } as const;
+const engineFlags = { orchestrator: ["--max-semi-space-size=2", "--heap-growing-percent=30"], gateway: [] } as const;
 
 /** Children take their configuration from the file alone. One arena keeps glibc from hoarding what was freed. */
 function childEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
