@@ -5,6 +5,8 @@ import { join } from "node:path";
 import type { Generated } from "../generate.ts";
 import { cborVectors } from "./wire/cbor.ts";
 import { cidVectors } from "./wire/cid.ts";
+import { frameVectors } from "./wire/frame.ts";
+import { sliceVectors, treeVectors } from "./wire/tree.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -12,7 +14,13 @@ const root = join(import.meta.dirname, "..", "..");
 export type VectorFile = { readonly about: string; readonly vectors: readonly object[] };
 
 export function generateWireVectors(): readonly Generated[] {
-  const files: Readonly<Record<string, VectorFile>> = { cbor: cborVectors(), cid: cidVectors() };
+  const files: Readonly<Record<string, VectorFile>> = {
+    cbor: cborVectors(),
+    cid: cidVectors(),
+    frame: frameVectors(),
+    slice: sliceVectors(),
+    tree: treeVectors(),
+  };
   return Object.entries(files).map(([message, file]) => {
     const path = `spec/vectors/${message}/good.json`;
     return { path, content: format(path, JSON.stringify(file)) };

@@ -22,3 +22,11 @@ export {
   splitCid,
 } from "./cid/cid.ts";
 export { WireError, type WireErrorCode, type WireEvidence } from "./errors.ts";
+export {
+  createFrameDecoder,
+  defaultMaxFrameBytes,
+  encodeFrame,
+  encodeFrameHead,
+  type FrameDecoder,
+  type FrameDecoderOptions,
+} from "./frame/frame.ts";
