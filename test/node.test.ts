@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
-import { request as secureRequest } from "node:https";
+import { createServer as createSecureServer, request as secureRequest } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
@@ -14,6 +18,7 @@ import {
   plainService,
   shop,
 } from "@catalyst/harness";
+import { generatedCertificate } from "../packages/node/src/certificate.ts";
 
 const both = "{ products { name reviews { rating product { name } } } }";
 const joined = {
@@ -128,6 +133,30 @@ test("the TLS listener serves with a certificate that the node made itself", asy
   response.resume();
   assert.equal(response.statusCode, 404);
   assert.match(socket.getPeerCertificate().subjectaltname ?? "", new RegExp(`DNS:\\*\\.${node.domain}`));
+});
+
+test("a service with a certificate of one's own authority is served once that authority is given", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "catalyst-authority-"));
+  const { certificate, privateKey } = await generatedCertificate(folder, "acme.example.org");
+  const secure = createSecureServer({ cert: certificate, key: privateKey }, (_request, response) =>
+    response.end("private"),
+  );
+  await once(secure.listen(0, "127.0.0.1"), "listening");
+  const { port } = secure.address() as { port: number };
+  const file = join(folder, "authorities.pem");
+  writeFileSync(file, (await generatedCertificate(join(folder, "other"), "other.example.org")).certificate);
+  {
+    await using node = await NodeUnderTest.start({
+      services: [{ name: "vault", protocol: "http", url: `https://127.0.0.1:${port}/` }],
+      flags: ["--mesh-tls-authorities-file", file],
+    });
+    const ask = () => getByHost(node.ports.ingress, `vault.${node.domain}`);
+    assert.equal((await ask()).status, 503, "nobody vouches for it yet");
+    writeFileSync(file, certificate);
+    await node.until("the file is taken up", 10_000, async () => (await ask()).body === "private");
+  }
+  secure.close();
+  rmSync(folder, { recursive: true });
 });
 
 test("health, readiness and metrics are served on loopback, for the whole node", async () => {

@@ -5,7 +5,7 @@ import { listeners } from "./listener.ts";
 import { checkMesh, type MeshInput } from "./mesh.ts";
 import { anyCaseScope, anyHostScope, gatewayScope, serviceScope } from "./scope.ts";
 import { routeService } from "./service.ts";
-import { trustResource } from "./tls.ts";
+import { compileTrust } from "./tls.ts";
 
 /**
  * All that a node's Envoy has whatever its services are: listeners, the gateway, what is served outside the
@@ -17,7 +17,7 @@ export function compileNode(mesh: MeshInput): Resource[] {
   checkMesh(mesh);
   return [
     gatewayCluster(mesh),
-    trustResource(mesh),
+    compileTrust(mesh.upstreamTrust),
     ...listeners(mesh),
     anyHostScope(mesh),
     anyCaseScope(),

@@ -7,5 +7,5 @@ export { EnvoyError, type EnvoyErrorCode } from "./errors.ts";
 export type { LocalReplyCode } from "./local-reply.ts";
 export { type AccessLogging, type Address, defaultTlsSecret, type MeshInput, serviceHost } from "./mesh.ts";
 export { type EnvoyProcessOptions, envoyArguments, envoyRelease, parseEnvoyVersion } from "./process.ts";
-export { compileSecret, type KeyPair } from "./tls.ts";
+export { compileSecret, compileTrust, type KeyPair } from "./tls.ts";
 export { MeshTranslation, type ServiceChange, type TranslationPlan } from "./translation.ts";

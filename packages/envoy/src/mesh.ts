@@ -27,8 +27,8 @@ export type MeshInput = {
   readonly accessLog?: AccessLogging | undefined;
   /** How long the gateway may take until its answer begins, in ms. Default 60,000. */
   readonly requestTimeoutMs?: number | undefined;
-  /** Certificates that services with https URLs are checked against, PEM. Default: Node's own list. */
-  readonly upstreamTrustPem?: string | undefined;
+  /** Authorities, PEM, whose certificates services with https URLs may have, beside the well-known ones. */
+  readonly upstreamTrust?: string | undefined;
 };
 
 /** Name of the TLS listener's secret unless the mesh says otherwise. */

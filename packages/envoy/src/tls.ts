@@ -44,13 +44,16 @@ export function compileSecret(name: string, { certificate, privateKey }: KeyPair
   });
 }
 
-/** What services with https URLs are checked against; sent to Envoy when the first one names it. */
-export function trustResource(mesh: MeshInput): Resource {
+/**
+ * The certificates of authorities, PEM, that services with https URLs are checked against, those given beside the
+ * well-known ones; sent to Envoy when the first such service names them.
+ */
+export function compileTrust(given = ""): Resource {
   return encodeResource(SecretSchema, trustSecret, {
     name: trustSecret,
     type: {
       case: "validationContext",
-      value: { trustedCa: inline(mesh.upstreamTrustPem ?? rootCertificates.join("\n")) },
+      value: { trustedCa: inline([...rootCertificates, given].join("\n")) },
     },
   });
 }

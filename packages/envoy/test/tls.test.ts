@@ -28,7 +28,7 @@ test("An https service is trusted by its authority and its name, and refused oth
 }, async () => {
   await using secure = await startSecure(pairOf("localhost"));
   await using envoy = await startEnvoy({
-    mesh: { upstreamTrustPem: pairOf("localhost").certificate },
+    mesh: { upstreamTrust: pairOf("localhost").certificate },
     services: [
       { name: "named", protocol: "http", url: `https://localhost:${secure.port}/`, timeoutMs: 2_000 },
       { name: "other", protocol: "http", url: `https://127.0.0.1:${secure.port}/`, timeoutMs: 2_000 },

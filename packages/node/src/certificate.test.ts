@@ -4,7 +4,13 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { type Certificate, generatedCertificate, readCertificate, watchCertificate } from "./certificate.ts";
+import {
+  type Certificate,
+  generatedCertificate,
+  readAuthorities,
+  readCertificate,
+  watchFiles,
+} from "./certificate.ts";
 import { NodeError } from "./errors.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "catalyst-certificate-"));
@@ -66,11 +72,29 @@ test("a replaced pair is taken up once both files fit", async () => {
   const arrived = new Promise<Certificate>((resolve) => {
     taken = resolve;
   });
-  const watching = watchCertificate(files, stop.signal, taken, (error) => rejected.push(error), 5);
+  const watching = watchFiles(
+    [files.certificateFile, files.privateKeyFile],
+    stop.signal,
+    () => taken(readCertificate(files)),
+    (error) => rejected.push(error),
+    5,
+  );
   writeFileSync(files.certificateFile, two.certificate);
   while (rejected.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   writeFileSync(files.privateKeyFile, two.privateKey);
   assert.deepEqual(await arrived, two);
   stop.abort();
   await watching;
+});
+
+test("authorities are read from one file, and a damaged one among them is refused by its place", async () => {
+  const one = await generatedCertificate(join(folder, "g"), "one.example.org");
+  const two = await generatedCertificate(join(folder, "h"), "two.example.org");
+  const file = join(folder, "authorities.pem");
+  writeFileSync(file, `a comment\n${one.certificate}another\n${two.certificate}`);
+  assert.equal(readAuthorities(file), `${one.certificate}${two.certificate}`.replaceAll("\n\n", "\n"));
+  writeFileSync(file, `${one.certificate}${two.certificate.replace("MII", "AAA")}`);
+  assert.throws(() => readAuthorities(file), invalid(/certificate 2 of 2 is damaged/));
+  writeFileSync(file, "nothing");
+  assert.throws(() => readAuthorities(file), invalid(/holds no PEM certificate/));
 });

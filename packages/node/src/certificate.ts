@@ -42,6 +42,24 @@ export function readCertificate(files: CertificateFiles): Certificate {
 }
 
 /**
+ * Reads certificates of authorities: one or more in a file, PEM. Throws {@link NodeError} `certificate_invalid`
+ * that names the file.
+ */
+export function readAuthorities(file: string): string {
+  const text = read(file);
+  const found = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  if (found.length === 0) throw invalid(file, "holds no PEM certificate");
+  for (const [at, each] of found.entries()) {
+    try {
+      new X509Certificate(each);
+    } catch (error) {
+      throw invalid(file, `cannot be used: certificate ${at + 1} of ${found.length} is damaged`, error);
+    }
+  }
+  return `${found.join("\n")}\n`;
+}
+
+/**
  * The node's self-signed certificate: made on first use in `<dataDir>/tls`, P-256, good for the domain, every
  * name one label below it, and this machine; made anew in the last third of its 90 days.
  */
@@ -63,13 +81,13 @@ export async function generatedCertificate(dataDir: string, domain: string): Pro
 }
 
 /**
- * Calls `onChange` with each new pair that the files hold, until the signal aborts. A pair that does not fit
- * (one file replaced, the other not yet) is passed to `onInvalid`; the next change is looked at again.
+ * Calls `onChange` whenever one of the files is another than before, until the signal aborts. What it throws (of
+ * a pair one file is replaced, the other not yet) is passed to `onInvalid`; the next change is looked at again.
  */
-export async function watchCertificate(
-  files: CertificateFiles,
+export async function watchFiles(
+  files: readonly string[],
   signal: AbortSignal,
-  onChange: (certificate: Certificate) => void,
+  onChange: () => void,
   onInvalid: (error: unknown) => void,
   everyMs = watchMs,
 ): Promise<void> {
@@ -80,7 +98,7 @@ export async function watchCertificate(
     if (now === seen || signal.aborted) continue;
     seen = now;
     try {
-      onChange(readCertificate(files));
+      onChange();
     } catch (error) {
       onInvalid(error);
     }
@@ -139,8 +157,8 @@ function read(file: string): string {
   }
 }
 
-function stamp(files: CertificateFiles): string {
-  return [files.certificateFile, files.privateKeyFile]
+function stamp(files: readonly string[]): string {
+  return files
     .map((file) => {
       const stat = statSync(file, { throwIfNoEntry: false });
       return stat === undefined ? "absent" : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;

@@ -1,11 +1,13 @@
 import type { MeshInput } from "@catalyst/envoy";
 import { parseAddress } from "./address.ts";
+import { readAuthorities } from "./certificate.ts";
 import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";
 
-/** What Envoy's resources are made from, as the configuration has it. */
+/** What Envoy's resources are made from, as the configuration has it. Throws {@link NodeError} `certificate_invalid`. */
 export function meshOf(config: NodeConfig, dataDir: string): MeshInput {
   const { ingress, ingressTls, egress } = config.mesh.listen;
+  const { authoritiesFile } = config.mesh.tls;
   return {
     domain: config.node.domain,
     node: config.node.name,
@@ -16,6 +18,7 @@ export function meshOf(config: NodeConfig, dataDir: string): MeshInput {
     },
     gateway: { socketPath: paths.graphqlSocket(dataDir) },
     accessLog: config.mesh.envoy.accessLog,
+    upstreamTrust: authoritiesFile === undefined ? undefined : readAuthorities(authoritiesFile),
     requestTimeoutMs: config.mesh.graphql.requestTimeoutMs + 5_000,
   };
 }

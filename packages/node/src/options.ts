@@ -50,6 +50,10 @@ const tlsOptions = z.strictObject({
   privateKeyFile: option(z.string().min(1).optional(), {
     description: "Private key of the certificate, PEM, unencrypted. Both files are watched for changes.",
   }),
+  authoritiesFile: option(z.string().min(1).optional(), {
+    description:
+      "Certificates of your own authorities, PEM: services with https URLs may have a certificate of theirs, or of a well-known one. Watched for changes.",
+  }),
 });
 
 const envoyOptions = z.strictObject({

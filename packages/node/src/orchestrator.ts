@@ -3,7 +3,7 @@ import { openDatabase } from "@catalyst/durable";
 import { orchestratorContract, RpcError, type ServiceDeclaration, socketPath } from "@catalyst/rpc";
 import { Activator } from "./activation.ts";
 import { leadsTo, parseAddress } from "./address.ts";
-import { generatedCertificate, readCertificate, watchCertificate } from "./certificate.ts";
+import { generatedCertificate, readAuthorities, readCertificate, watchFiles } from "./certificate.ts";
 import { EndpointHealth } from "./endpoint-health.ts";
 import { GatewayLink } from "./gateway-link.ts";
 import { meshOf } from "./mesh.ts";
@@ -33,6 +33,12 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       }),
     );
     if (config.mesh.listen.ingressTls !== undefined) await keepCertificate(frame, proxies, resources);
+    const { authoritiesFile: authorities } = config.mesh.tls;
+    if (authorities !== undefined) {
+      followFiles(frame, resources, [authorities], () =>
+        proxies.putAuthorities(readAuthorities(authorities)),
+      );
+    }
     const gateway = new GatewayLink({
       socketPath: socketPath(dataDir, "gateway"),
       logger: frame.logger,
@@ -145,16 +151,24 @@ async function keepCertificate(
     resources.defer(() => clearInterval(timer));
     return;
   }
-  const files = { certificateFile, privateKeyFile };
-  proxies.putCertificate(readCertificate(files));
-  const watching = watchCertificate(
-    files,
-    frame.stopping,
-    (certificate) => {
-      proxies.putCertificate(certificate);
-      frame.logger.info({ file: certificateFile }, "the certificate was replaced");
-    },
-    (error) => frame.logger.warn({ err: error }, "the new certificate cannot be used; the old one stays"),
-  );
+  const read = () => readCertificate({ certificateFile, privateKeyFile });
+  proxies.putCertificate(read());
+  followFiles(frame, resources, [certificateFile, privateKeyFile], () => proxies.putCertificate(read()));
+}
+
+/** Takes up what changes in the files; what cannot be used is named in the log, and the old stays in force. */
+function followFiles(
+  { logger, stopping }: ProcessFrame,
+  resources: AsyncDisposableStack,
+  files: readonly string[],
+  take: () => void,
+): void {
+  const onChange = () => {
+    take();
+    logger.info({ files }, "certificates were replaced");
+  };
+  const onInvalid = (error: unknown) =>
+    logger.warn({ err: error }, "new certificates cannot be used; the old ones stay");
+  const watching = watchFiles(files, stopping, onChange, onInvalid);
   resources.defer(() => watching);
 }

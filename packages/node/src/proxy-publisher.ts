@@ -2,6 +2,7 @@ import { renameSync } from "node:fs";
 import { DurableError } from "@catalyst/durable";
 import {
   compileSecret,
+  compileTrust,
   defaultTlsSecret,
   type KeyPair,
   type MeshInput,
@@ -119,6 +120,11 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     const secret = compileSecret(defaultTlsSecret, certificate);
     if (this.#published === 0) this.#first.push(secret);
     else this.#update({ upsert: [secret] });
+  }
+
+  /** Publishes the authorities, PEM, whose certificates services may have. */
+  putAuthorities(certificates: string): void {
+    this.#update({ upsert: [compileTrust(certificates)] });
   }
 
   async settled(timeoutMs: number): Promise<void> {

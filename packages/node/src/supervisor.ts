@@ -11,7 +11,7 @@ import {
 } from "@catalyst/rpc";
 import type { Logger } from "@catalyst/telemetry";
 import { isLoopback, parseAddress } from "./address.ts";
-import { readCertificate } from "./certificate.ts";
+import { readAuthorities, readCertificate } from "./certificate.ts";
 import { defaultChildTimings } from "./child.ts";
 import { type SupervisedChild, superviseChild } from "./child-process.ts";
 import { prepareDataDir } from "./data-dir.ts";
@@ -196,7 +196,10 @@ function childrenOf(
  * The orchestrator keeps much and makes little: a small young generation costs it nothing, and saves a third of its
  * memory. The gateway lives on short-lived objects and keeps the engine's defaults.
  */
-const engineFlags = { orchestrator: ["--max-semi-space-size=2", "--heap-growing-percent=30"], gateway: [] } as const;
+const engineFlags = {
+  orchestrator: ["--max-semi-space-size=2", "--heap-growing-percent=30"],
+  gateway: [],
+} as const;
 
 /** Children take their configuration from the file alone. One arena keeps glibc from hoarding what was freed. */
 function childEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
@@ -232,9 +235,10 @@ async function ask(
   }
 }
 
-/** A certificate that cannot be used is told before anything starts. Throws {@link NodeError} `certificate_invalid`. */
+/** Certificates that cannot be used are told before anything starts. Throws {@link NodeError} `certificate_invalid`. */
 function checkCertificate({ mesh }: NodeConfig): void {
-  const { certificateFile, privateKeyFile } = mesh.tls;
+  const { certificateFile, privateKeyFile, authoritiesFile } = mesh.tls;
+  if (authoritiesFile !== undefined) readAuthorities(authoritiesFile);
   const given = certificateFile !== undefined && privateKeyFile !== undefined;
   if (given && mesh.listen.ingressTls !== undefined) readCertificate({ certificateFile, privateKeyFile });
 }
