@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 
 const root = join(import.meta.dirname, "..");
 
@@ -39,3 +41,40 @@ test("a port in use is named in one sentence with what to do, and nothing is lef
     squatter.close();
   }
 });
+
+test("the demo says when a service or the node ends after its answer, and Ctrl-C still ends the rest", async () => {
+  const demo = spawn(process.execPath, [join(root, "examples", "demo", "main.ts")], {
+    cwd: root,
+    env: { ...process.env, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [demo.stdout, demo.stderr]) stream.on("data", (chunk) => (output += chunk));
+  const until = async (words: string) => {
+    const deadline = Date.now() + 30_000;
+    while (!output.includes(words)) {
+      assert.ok(Date.now() < deadline && demo.exitCode === null, `"${words}" in\n${output}`);
+      await sleep(50);
+    }
+  };
+  const kill = async (name: string) => process.kill(await childOf(demo.pid ?? 0, name), "SIGKILL");
+  try {
+    await until("Ctrl-C ends the demo");
+    await until("reviews serving");
+    await kill("examples/products/main.ts");
+    await until("products ended (SIGKILL)");
+    await kill("cli/src/main.ts up");
+    await until("The node does not answer any more.\nproducts ended (SIGKILL)\nnode ended (SIGKILL)");
+  } finally {
+    const ended = once(demo, "exit");
+    demo.kill("SIGINT");
+    assert.deepEqual(await ended, [1, null], output);
+  }
+});
+
+/** The process id of a program that another one started, by a part of its command line. */
+async function childOf(parent: number, part: string): Promise<number> {
+  const { stdout } = await promisify(execFile)("ps", ["--ppid", String(parent), "-o", "pid=,args="]);
+  const line = stdout.split("\n").find((each) => each.includes(part));
+  return Number(line?.trim().split(" ")[0]);
+}

@@ -169,6 +169,8 @@ test("health, readiness and metrics are served on loopback, for the whole node",
     assert.match(metrics, new RegExp(`process_resident_memory_bytes\\{process="${process}"`));
   }
   assert.match(metrics, /envoy_server_live\{process="envoy"/);
+  assert.match(metrics, /^catalyst_xds_proxies\{process="orchestrator"[^}]*\} 1$/m);
+  assert.match(metrics, /^catalyst_services\{[^}]*state="serving"[^}]*\} 0$/m);
   const families = metrics.match(/^# TYPE (\S+)/gm) ?? [];
   assert.equal(new Set(families).size, families.length, "every family stands once");
 });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { GatewayReport, GatewayUpdate } from "@catalyst/rpc";
-import { createLogger } from "@catalyst/telemetry";
+import { createLogger, createMetrics } from "@catalyst/telemetry";
 import { Activator, type GatewaySide, type ProxySide } from "./activation.ts";
+import { createOrchestratorEvents } from "./orchestrator-events.ts";
 import type { ServiceEntry } from "./service-table.ts";
 
-const logger = createLogger({ process: "test", level: "silent" });
+const events = createOrchestratorEvents(createLogger({ process: "test", level: "silent" }), createMetrics());
 
 const entry = (name: string, protocol: "graphql" | "http" = "graphql"): ServiceEntry => ({
   service: { name, protocol, url: `http://127.0.0.1:1/${name}`, timeoutMs: 1_000 },
@@ -53,7 +54,7 @@ function sides() {
 
 function create(of: ReturnType<typeof sides>) {
   const egress = { host: "127.0.0.1", port: 1 };
-  return new Activator({ ...of, egress, hostOf: (name) => `${name}.example.org`, logger });
+  return new Activator({ ...of, egress, hostOf: (name) => `${name}.example.org`, events });
 }
 
 test("what is new reaches Envoy before the gateway, what is gone leaves the gateway before Envoy", async () => {

@@ -1,5 +1,5 @@
 import type { Activation, GatewayReport, GatewayUpdate } from "@catalyst/rpc";
-import type { Logger } from "@catalyst/telemetry";
+import type { OrchestratorEvents } from "./orchestrator-events.ts";
 import type { ServiceEntry } from "./service-table.ts";
 
 /** The side of Envoy: takes changes at once, and says when every connected proxy has them. */
@@ -28,7 +28,7 @@ export type ActivationParts = {
   readonly gateway: GatewaySide;
   readonly egress: GatewayUpdate["egress"];
   readonly hostOf: (name: string) => string;
-  readonly logger: Logger;
+  readonly events: OrchestratorEvents;
 };
 
 /** How long the gateway waits for Envoy's word before it is told of a service all the same. */
@@ -124,7 +124,7 @@ export class Activator {
   }
 
   async #run(): Promise<void> {
-    const { proxies, gateway, logger } = this.#parts;
+    const { proxies, gateway, events } = this.#parts;
     await proxies.settled(settleMs);
     const leaving = [...this.#leaving];
     if (this.#unsent) {
@@ -133,7 +133,7 @@ export class Activator {
         await gateway.apply({ egress: this.#parts.egress, services: this.#gatewayServices() });
       } catch (error) {
         this.#unsent = true;
-        logger.warn({ err: error }, "the gateway did not take an update: trying again");
+        events.gatewayRefused(error);
         setTimeout(() => this.#follow(), retryMs).unref();
       }
     }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { readAdmin, type Trouble } from "@catalyst/envoy";
 import type { ServiceDeclaration } from "@catalyst/rpc";
-import type { Logger } from "@catalyst/telemetry";
+import type { OrchestratorEvents } from "./orchestrator-events.ts";
 
 export type EndpointHealthParts = {
   readonly adminSocket: string;
-  readonly logger: Logger;
+  readonly events: OrchestratorEvents;
   readonly stopping: AbortSignal;
   /** Names of services at this moment. What Envoy says of anything else is not ours. */
   readonly known: (name: string) => boolean;
@@ -48,13 +48,13 @@ export class EndpointHealth {
   }
 
   #take(found: ReadonlyMap<string, Trouble>): void {
-    const { logger, known } = this.#parts;
+    const { events, known } = this.#parts;
     const now = new Map([...found].filter(([service]) => known(service)));
     for (const [service, trouble] of now) {
-      if (!this.#troubles.has(service)) logger.warn({ service, trouble }, "a service is not well");
+      if (!this.#troubles.has(service)) events.serviceNotWell(service, trouble);
     }
     for (const service of this.#troubles.keys()) {
-      if (!now.has(service)) logger.info({ service }, "a service is well again, as far as Envoy knows");
+      if (!now.has(service)) events.serviceWell(service);
     }
     this.#troubles = now;
   }

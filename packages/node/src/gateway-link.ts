@@ -7,14 +7,14 @@ import {
   keepConnected,
   RpcError,
 } from "@catalyst/rpc";
-import type { Logger } from "@catalyst/telemetry";
 import type { GatewaySide } from "./activation.ts";
+import type { OrchestratorEvents } from "./orchestrator-events.ts";
 
 type Update = Omit<GatewayUpdate, "version">;
 
 export type GatewayLinkParts = {
   readonly socketPath: string;
-  readonly logger: Logger;
+  readonly events: OrchestratorEvents;
   readonly stopping: AbortSignal;
   /** The next number of an update; survives a restart, because the gateway refuses older ones. */
   readonly nextVersion: () => number;
@@ -83,7 +83,7 @@ export class GatewayLink implements GatewaySide {
   }
 
   #lost(): void {
-    if (this.#connection !== null) this.#parts.logger.warn("the gateway went away");
+    if (this.#connection !== null) this.#parts.events.gatewayLost();
     this.#connection = null;
     this.#report = null;
   }

@@ -3,6 +3,7 @@ import {
   type Activation,
   type CheckResult,
   type Decision,
+  type GatewayServiceReport,
   mostServicesInStatus,
   RpcError,
   type ServiceStatus,
@@ -11,6 +12,7 @@ import type { Activator } from "./activation.ts";
 import type { EndpointHealth } from "./endpoint-health.ts";
 import type { GatewayLink } from "./gateway-link.ts";
 import type { NodeConfig } from "./options.ts";
+import type { OrchestratorCounts } from "./orchestrator-events.ts";
 import { checked, notExplainable } from "./process.ts";
 import type { ProxyPublisher } from "./proxy-publisher.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
@@ -85,6 +87,16 @@ export class OrchestratorView {
     };
   }
 
+  counts(): OrchestratorCounts {
+    const { proxies, gateway } = this.#parts;
+    return {
+      services: () => this.#summary().counts,
+      proxies: () => proxies.proxies().length,
+      quarantined: () => proxies.quarantined().length,
+      gatewayConnected: () => gateway.connected(),
+    };
+  }
+
   readiness(): { ready: boolean; reasons: string[] } {
     const { proxies, gateway } = this.#parts;
     if (proxies.proxies().length === 0) return { ready: true, reasons: ["no Envoy is connected"] };
@@ -154,14 +166,21 @@ export class OrchestratorView {
     if (entry === undefined) throw new RpcError("service_not_found", `no service is called ${name}`);
     const activation = this.#parts.activator.observe()(name);
     const status = this.#service(entry, activation);
-    const { envoy, gateway } = activation;
+    const { envoy } = activation;
+    const composed = this.#parts.gateway.report()?.services.find((service) => service.name === name) ?? null;
     const held = await readAdmin(this.#parts.adminSocket)
       .view(status.host)
       .catch(() => null);
     return {
       question: `why is ${name} ${status.state}?`,
       asOf: new Date().toISOString(),
-      inputs: { service: entry.service, origin: entry.origin, lease: status.lease, envoy: held },
+      inputs: {
+        service: entry.service,
+        origin: entry.origin,
+        lease: status.lease,
+        envoy: held,
+        gateway: composed,
+      },
       steps: [
         { rule: "the service is declared", outcome: `yes, by ${entry.origin}` },
         { rule: `Envoy acknowledged its route at ${status.host}`, outcome: envoy },
@@ -170,7 +189,7 @@ export class OrchestratorView {
           rule: "Envoy finds it well: connections are accepted, requests answered",
           outcome: this.#parts.health.troubleOf(entry.service) ?? "yes",
         },
-        { rule: "the gateway composes its schema", outcome: gateway },
+        { rule: "the gateway composes its schema", outcome: compositionOf(activation, composed) },
         { rule: "it reports to be well", outcome: entry.lease?.healthy === false ? "no" : "yes" },
       ],
       result: [status.state, ...status.reasons].join(": "),
@@ -219,6 +238,12 @@ function endpointsOf(held: EnvoyView | null): string {
   return held.endpoints
     .map(({ address, healthy }) => `${address}${healthy ? "" : " (unhealthy)"}`)
     .join(", ");
+}
+
+function compositionOf({ gateway }: Activation, composed: GatewayServiceReport | null): string {
+  if (composed === null) return gateway;
+  const { state, kind, since, reason } = composed;
+  return `${state}${kind === null ? "" : ` as ${kind}`} since ${since}${reason === null ? "" : `: ${reason}`}`;
 }
 
 function worst({ envoy, gateway }: Activation, reasons: readonly string[]): ServiceStatus["state"] {

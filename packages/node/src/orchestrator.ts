@@ -8,6 +8,7 @@ import { EndpointHealth } from "./endpoint-health.ts";
 import { GatewayLink } from "./gateway-link.ts";
 import { meshOf } from "./mesh.ts";
 import { listenersOf, type NodeConfig } from "./options.ts";
+import { createOrchestratorEvents, exposeCounts, type OrchestratorEvents } from "./orchestrator-events.ts";
 import { OrchestratorView } from "./orchestrator-view.ts";
 import { paths } from "./paths.ts";
 import { type ProcessFrame, runProcess } from "./process.ts";
@@ -23,35 +24,35 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
     );
     const store = new ServiceStore(database);
     const hostOf = (name: string) => `${name}.${config.node.domain}`;
+    const events = createOrchestratorEvents(frame.logger, frame.metrics);
     const proxies = resources.use(
       await ProxyPublisher.create({
         mesh: meshOf(config, dataDir),
         socketPath: paths.xdsSocket(dataDir),
         journalPath: paths.envoyJournal(dataDir),
-        logger: frame.logger,
-        metrics: frame.metrics,
+        events,
       }),
     );
-    if (config.mesh.listen.ingressTls !== undefined) await keepCertificate(frame, proxies, resources);
+    if (config.mesh.listen.ingressTls !== undefined) await keepCertificate(frame, proxies, resources, events);
     const { authoritiesFile: authorities } = config.mesh.tls;
     if (authorities !== undefined) {
-      followFiles(frame, resources, [authorities], () =>
+      followFiles(frame.stopping, events, resources, [authorities], () =>
         proxies.putAuthorities(readAuthorities(authorities)),
       );
     }
     const gateway = new GatewayLink({
       socketPath: socketPath(dataDir, "gateway"),
-      logger: frame.logger,
+      events,
       stopping: frame.stopping,
       nextVersion: () => store.next("gateway_update"),
     });
     const egress = parseAddress(config.mesh.listen.egress);
-    const activator = new Activator({ proxies, gateway, egress, hostOf, logger: frame.logger });
+    const activator = new Activator({ proxies, gateway, egress, hostOf, events });
     const registry = resources.use(
       new ServiceRegistry({
         configured: config.mesh.services,
         store,
-        logger: frame.logger,
+        events,
         onChange: (change) => {
           if (change.kind === "remove") activator.remove(change.name);
           else activator.put(change.entry);
@@ -61,7 +62,7 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
     activator.load(registry.entries());
     const health = new EndpointHealth({
       adminSocket: paths.adminSocket(dataDir),
-      logger: frame.logger,
+      events,
       stopping: frame.stopping,
       known: (name) => registry.get(name) !== undefined,
     });
@@ -75,6 +76,7 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       hostOf,
       adminSocket: paths.adminSocket(dataDir),
     });
+    exposeCounts(frame.metrics, view.counts());
     return {
       details: () => view.details(),
       readiness: () => view.readiness(),
@@ -139,36 +141,36 @@ async function keepCertificate(
   frame: ProcessFrame,
   proxies: ProxyPublisher,
   resources: AsyncDisposableStack,
+  events: OrchestratorEvents,
 ): Promise<void> {
   const { certificateFile, privateKeyFile } = frame.config.mesh.tls;
   if (certificateFile === undefined || privateKeyFile === undefined) {
     const renew = async () =>
       proxies.putCertificate(await generatedCertificate(frame.dataDir, frame.config.node.domain));
     await renew();
-    const fault = (error: unknown) =>
-      frame.logger.error({ err: error }, "the certificate could not be renewed");
-    const timer = setInterval(() => renew().catch(fault), renewEveryMs);
+    const timer = setInterval(() => renew().catch(events.certificatesUnusable), renewEveryMs);
     resources.defer(() => clearInterval(timer));
     return;
   }
   const read = () => readCertificate({ certificateFile, privateKeyFile });
   proxies.putCertificate(read());
-  followFiles(frame, resources, [certificateFile, privateKeyFile], () => proxies.putCertificate(read()));
+  followFiles(frame.stopping, events, resources, [certificateFile, privateKeyFile], () =>
+    proxies.putCertificate(read()),
+  );
 }
 
 /** Takes up what changes in the files; what cannot be used is named in the log, and the old stays in force. */
 function followFiles(
-  { logger, stopping }: ProcessFrame,
+  stopping: AbortSignal,
+  events: OrchestratorEvents,
   resources: AsyncDisposableStack,
   files: readonly string[],
   take: () => void,
 ): void {
   const onChange = () => {
     take();
-    logger.info({ files }, "certificates were replaced");
+    events.certificatesReplaced(files);
   };
-  const onInvalid = (error: unknown) =>
-    logger.warn({ err: error }, "new certificates cannot be used; the old ones stay");
-  const watching = watchFiles(files, stopping, onChange, onInvalid);
+  const watching = watchFiles(files, stopping, onChange, events.certificatesUnusable);
   resources.defer(() => watching);
 }

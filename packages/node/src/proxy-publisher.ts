@@ -10,7 +10,6 @@ import {
   type TranslationPlan,
 } from "@catalyst/envoy";
 import type { ProxyStatus, QuarantinedResource } from "@catalyst/rpc";
-import type { Logger, Metrics } from "@catalyst/telemetry";
 import {
   type Change,
   type ProxyStatus as ConnectedProxy,
@@ -24,14 +23,14 @@ import {
   type XdsServer,
 } from "@catalyst/xds";
 import type { ProxySide, ProxyState } from "./activation.ts";
+import type { OrchestratorEvents } from "./orchestrator-events.ts";
 import type { ServiceEntry } from "./service-table.ts";
 
 export type PublisherParts = {
   readonly mesh: MeshInput;
   readonly socketPath: string;
   readonly journalPath: string;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly events: OrchestratorEvents;
 };
 
 const confirmMs = 5_000;
@@ -70,10 +69,8 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
 
   /** Listens for Envoy. Nothing is answered before something is published. */
   static async create(parts: PublisherParts): Promise<ProxyPublisher> {
-    const { logger } = parts;
-    const journal = await openJournal(parts.journalPath, logger);
-    const pushes = parts.metrics.counter("xds_acknowledged_total", "Resources that Envoy took.", ["type"]);
-    const rejections = parts.metrics.counter("xds_rejected_total", "Answers that Envoy rejected.", ["type"]);
+    const { events } = parts;
+    const journal = await openJournal(parts.journalPath, events);
     const connected = Promise.withResolvers<void>();
     let publisher: ProxyPublisher | null = null;
     const server = await createXdsServer({
@@ -81,24 +78,19 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
       identifier: "catalyst",
       events: {
         onConnected: ({ node }) => {
-          logger.info({ proxy: node }, "Envoy connected");
+          events.proxyConnected(node);
           connected.resolve();
           publisher?.began();
         },
-        onDisconnected: ({ node }, reason) => logger.warn({ proxy: node, reason }, "Envoy disconnected"),
+        onDisconnected: ({ node }, reason) => events.proxyDisconnected(node, reason),
         onAcknowledged: (_proxy, acknowledged) => {
           journal.record(acknowledged);
-          pushes.inc({ type: shortType(acknowledged.type) }, acknowledged.upsert.length);
+          events.acknowledged(shortType(acknowledged.type), acknowledged.upsert.length);
         },
-        onRejected: ({ node }, { type, names, message }) => {
-          rejections.inc({ type: shortType(type) });
-          logger.warn(
-            { proxy: node, type: shortType(type), names: names.slice(0, 20), message },
-            "Envoy rejected an update",
-          );
-        },
+        onRejected: ({ node }, { type, names, message }) =>
+          events.rejected(node, { type: shortType(type), names, message }),
         onQuarantined: ({ node }, { type, name, message }) =>
-          logger.error({ proxy: node, type: shortType(type), name, message }, "a resource is held back"),
+          events.quarantined(node, { type: shortType(type), name, message }),
       },
     });
     publisher = new ProxyPublisher(server, journal, new MeshTranslation(parts.mesh), connected.promise);
@@ -216,11 +208,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** Opens the journal; one that is damaged is set aside as `<path>.bad` and begun anew, because it can be made again. */
-async function openJournal(path: string, logger: Logger): Promise<SnapshotJournal> {
-  const options = {
-    onError: (error: unknown) =>
-      logger.error({ err: error }, "the last good configuration could not be written"),
-  };
+async function openJournal(path: string, events: OrchestratorEvents): Promise<SnapshotJournal> {
+  const options = { onError: events.journalFailed };
   try {
     return await openSnapshotJournal(path, options);
   } catch (error) {
@@ -229,7 +218,7 @@ async function openJournal(path: string, logger: Logger): Promise<SnapshotJourna
       (error instanceof DurableError && error.code === "journal_invalid");
     if (!damaged) throw error;
     renameSync(path, `${path}.bad`);
-    logger.error({ err: error }, "the last good configuration is damaged: set aside, and begun anew");
+    events.journalDamaged(error);
     return await openSnapshotJournal(path, options);
   }
 }

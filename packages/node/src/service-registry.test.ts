@@ -6,14 +6,15 @@ import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openDatabase } from "@catalyst/durable";
 import type { ServiceDeclaration } from "@catalyst/rpc";
-import { createLogger } from "@catalyst/telemetry";
+import { createLogger, createMetrics } from "@catalyst/telemetry";
+import { createOrchestratorEvents } from "./orchestrator-events.ts";
 import { ServiceRegistry } from "./service-registry.ts";
 import { orchestratorMigrations, ServiceStore } from "./service-store.ts";
 import type { ServiceChange } from "./service-table.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "catalyst-registry-"));
 after(() => rmSync(folder, { recursive: true }));
-const logger = createLogger({ process: "test", level: "silent" });
+const events = createOrchestratorEvents(createLogger({ process: "test", level: "silent" }), createMetrics());
 
 const declare = (name: string): ServiceDeclaration => ({
   name,
@@ -30,7 +31,7 @@ function open(file: string, configured: readonly ServiceDeclaration[] = []) {
   const registry = new ServiceRegistry({
     configured,
     store,
-    logger,
+    events,
     onChange: (change) => void changes.push(change),
   });
   const close = () => {

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { ServiceDeclaration } from "@catalyst/rpc";
-import type { Logger } from "@catalyst/telemetry";
+import type { OrchestratorEvents } from "./orchestrator-events.ts";
 import type { ServiceStore } from "./service-store.ts";
 import { endOf, type ServiceChange, type ServiceEntry, ServiceTable } from "./service-table.ts";
 
 export type RegistryParts = {
   readonly configured: readonly ServiceDeclaration[];
   readonly store: ServiceStore;
-  readonly logger: Logger;
+  readonly events: OrchestratorEvents;
   /** Called after a change is durable and in force. */
   readonly onChange: (change: ServiceChange) => void;
 };
@@ -27,17 +27,14 @@ export class ServiceRegistry implements Disposable {
     this.#table = new ServiceTable(parts.configured);
     const unreadable = (name: string, problem: string) => {
       this.#unreadable.push(name);
-      parts.logger.error({ service: name, problem }, "a stored service cannot be read and is left out");
+      parts.events.serviceUnreadable(name, problem);
     };
     for (const entry of parts.store.load(performance.now(), unreadable)) {
       if (this.#table.get(entry.service.name) === undefined) {
         this.#table.commit({ kind: "put", entry, created: true });
         continue;
       }
-      parts.logger.warn(
-        { service: entry.service.name },
-        "the configuration replaces a service added at run time",
-      );
+      parts.events.serviceReplacedByConfiguration(entry.service.name);
       parts.store.write({ kind: "remove", name: entry.service.name });
     }
     this.#schedule();
@@ -114,6 +111,7 @@ export class ServiceRegistry implements Disposable {
     this.#parts.store.write(change);
     this.#table.commit(change);
     this.#schedule();
+    this.#parts.events.serviceChanged(change.kind);
     this.#parts.onChange(change);
   }
 
@@ -127,11 +125,11 @@ export class ServiceRegistry implements Disposable {
   #expire(): void {
     for (const change of this.#table.planExpiry(performance.now())) {
       const name = change.kind === "remove" ? change.name : "";
-      this.#parts.logger.warn({ service: name }, "a lease was not renewed: the service is removed");
+      this.#parts.events.leaseEnded(name);
       try {
         this.#apply(change);
       } catch (error) {
-        this.#parts.logger.error({ err: error, service: name }, "a lease could not be ended: trying again");
+        this.#parts.events.leaseNotEnded(name, error);
         this.#timer = setTimeout(() => this.#expire(), retryMs);
         return;
       }

@@ -46,3 +46,14 @@ test("A label that the metric does not have is refused", () => {
   const counter = createMetrics().counter("c_total", "C.", ["a"] as string[]);
   assert.throws(() => counter.inc({ b: "x" }));
 });
+
+test("a gauge that is read shows what is true when somebody asks", async () => {
+  const metrics = createMetrics();
+  let states: readonly [{ state: string }, number][] = [[{ state: "serving" }, 2]];
+  metrics.readGauge("services", "Services.", ["state"], () => states);
+  assert.match(await metrics.text(), /^catalyst_services\{state="serving"\} 2$/m);
+  states = [[{ state: "failed" }, 1]];
+  const text = await metrics.text();
+  assert.match(text, /^catalyst_services\{state="failed"\} 1$/m);
+  assert.doesNotMatch(text, /serving/);
+});

@@ -14,6 +14,13 @@ export type HistogramMetric<Name extends string> = { observe(labels: Labels<Name
 export type Metrics = {
   counter<Name extends string>(name: string, help: string, labels: readonly Name[]): CounterMetric<Name>;
   gauge<Name extends string>(name: string, help: string, labels: readonly Name[]): GaugeMetric<Name>;
+  /** A gauge whose values are read whenever somebody asks for the metrics; those not among them are forgotten. */
+  readGauge<Name extends string>(
+    name: string,
+    help: string,
+    labels: readonly Name[],
+    read: () => Iterable<readonly [Labels<Name>, number]>,
+  ): void;
   /** `buckets`: upper bounds in rising order; default from 1 ms to 10 s, for seconds. */
   histogram<Name extends string>(
     name: string,
@@ -46,6 +53,15 @@ export function createMetrics(prefix = "catalyst"): Metrics {
     gauge: (name, help, labels) => {
       const gauge = new Gauge(describe(name, help, labels));
       return { set: (values, value) => gauge.set(values, value) };
+    },
+    readGauge: (name, help, labels, read) => {
+      const gauge = new Gauge({
+        ...describe(name, help, labels),
+        collect: () => {
+          gauge.reset();
+          for (const [values, value] of read()) gauge.set(values, value);
+        },
+      });
     },
     histogram: (name, help, labels, buckets = defaultBuckets) => {
       const histogram = new Histogram({ ...describe(name, help, labels), buckets: [...buckets] });
