@@ -14,18 +14,23 @@ const root = join(import.meta.dirname, "..", "..");
 const dataDir = join(root, config.node.dataDir);
 const keepRunning = !process.argv.includes("--once");
 const patienceMs = 60_000;
+/** Lines that are shown of what a process wrote before it ended. */
+const mostWords = 5;
 
 const query = "{ products(first: 2) { name price reviews(first: 1) { rating text } } }";
 
 const printer = createPrinter();
 const { bold, cyan, dim } = printer.colours;
 const ending = new AbortController();
-process.once("SIGINT", () => ending.abort());
-process.once("SIGTERM", () => ending.abort());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end);
+
+/** When the demo was asked to end. One key press may arrive twice, from the terminal and from npm. */
+let askedAt = 0;
+const repeatMs = 600;
 
 const children = new Map<string, ChildProcess>();
-/** Set when a process ends that should not. */
-let failed: Error | undefined;
+/** How each process ended that should not have, and the end of what it wrote. */
+const failures: string[] = [];
 let exitCode = 0;
 try {
   await run();
@@ -37,7 +42,7 @@ try {
 } finally {
   await stopAll();
 }
-process.exit(exitCode);
+process.exit(failures.length > 0 ? 1 : exitCode);
 
 async function run(): Promise<void> {
   start("node", "packages/cli/src/main.ts", ["up", "--quiet", "--config", "examples/demo/catalyst.json"]);
@@ -48,13 +53,14 @@ async function run(): Promise<void> {
   show(endpoint, answer);
   if (!keepRunning) return;
   printer.talk(`\n${dim("Ctrl-C ends the demo.")}\n`);
-  await watchStatus(printer, dataDir, ending.signal);
+  await watchStatus(printer, dataDir, { signal: ending.signal, notes: () => failures });
 }
 
 function start(name: string, program: string, args: readonly string[]): void {
   const child = spawn(process.execPath, [join(root, program), ...args], {
     cwd: root,
     stdio: ["ignore", "ignore", "pipe"],
+    detached: true, // out of the terminal's reach: Ctrl-C is for the demo, which ends them in order
   });
   let words = "";
   child.stderr?.on("data", (chunk: Buffer) => {
@@ -63,7 +69,8 @@ function start(name: string, program: string, args: readonly string[]): void {
   child.once("exit", (code, signal) => {
     children.delete(name);
     if (ending.signal.aborted) return;
-    failed ??= new Error(`${name} ended (${signal ?? `exit code ${code}`}).\n${words.trim()}`);
+    const last = code === null ? "" : words.trim().split("\n").slice(-mostWords).join("\n");
+    failures.push(`${name} ended (${signal ?? `exit code ${code}`})${last === "" ? "" : `:\n${last}`}`);
   });
   children.set(name, child);
 }
@@ -74,7 +81,7 @@ async function waitUntilReady(): Promise<string> {
   let last = "";
   while (Date.now() < deadline) {
     ending.signal.throwIfAborted();
-    if (failed !== undefined) throw failed;
+    if (failures[0] !== undefined) throw new Error(failures[0]);
     const { state, endpoint } = await progress();
     if (state !== last) printer.talk(dim(`  ${state}`));
     last = state;
@@ -134,6 +141,22 @@ function show(endpoint: string, answer: string): void {
     `  ${dim("Add to it:")}   npm run example:inventory    ${dim("a plain GraphQL service joins")}`,
   );
   printer.data(`  ${dim("Read on:")}     README.md, examples/README.md`);
+}
+
+/** The first request to end is followed in order. A second one is passed on, again and again, to what still runs. */
+function end(): void {
+  if (!ending.signal.aborted) {
+    askedAt = performance.now();
+    printer.talk("\nDraining: what runs is finished. Press Ctrl-C again to end at once.");
+    ending.abort();
+    return;
+  }
+  if (performance.now() - askedAt < repeatMs) return;
+  const insist = () => {
+    for (const child of children.values()) child.kill("SIGTERM");
+  };
+  insist();
+  setInterval(insist, repeatMs);
 }
 
 /** The services leave first, then the node ends; whatever does not is killed. */

@@ -18,27 +18,18 @@ export type CommandContext = {
   connect<C extends Contract>(process: ProcessName, contract: C): Promise<Connection<C>>;
 };
 
-export function createContext(
-  printer: Printer,
-  format: OutputFormat,
-  dataDir: string,
-  timeoutMs: number,
-): CommandContext {
-  return {
-    printer,
-    format,
-    dataDir,
-    connect: async (process, contract) => {
-      try {
-        return await connectRpc(socketPath(dataDir, process), contract, { timeoutMs });
-      } catch (error) {
-        if (!(error instanceof RpcError) || error.code !== "unreachable") throw error;
-        throw new RpcError(
-          "unreachable",
-          `The ${process} of the node in ${dataDir} does not answer: start the node with \`catalyst up\`, or name another one with --node-data-dir or --config.`,
-          { cause: error },
-        );
-      }
-    },
+/** Connects to the processes of the node in a data directory; `timeoutMs` is for each call. */
+export function connector(dataDir: string, timeoutMs: number): CommandContext["connect"] {
+  return async (process, contract) => {
+    try {
+      return await connectRpc(socketPath(dataDir, process), contract, { timeoutMs });
+    } catch (error) {
+      if (!(error instanceof RpcError) || error.code !== "unreachable") throw error;
+      throw new RpcError(
+        "unreachable",
+        `The ${process} of the node in ${dataDir} does not answer: start the node with \`catalyst up\`, or name another one with --node-data-dir or --config.`,
+        { cause: error },
+      );
+    }
   };
 }

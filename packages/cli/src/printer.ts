@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from "node:util";
 import pc from "picocolors";
+import { clip } from "./table.ts";
 
 /** Where a command's words go: data to stdout, talk to stderr. The only module that writes to either. */
 export type Printer = {
@@ -9,8 +9,12 @@ export type Printer = {
   data(text: string): void;
   /** Progress and hints. */
   talk(text: string): void;
-  /** Repaints a block of lines in place; only for a terminal. */
+  /** Columns of the terminal that data goes to; undefined when it goes elsewhere. */
+  width(): number | undefined;
+  /** Repaints a block of lines in place, as many as the screen has room for; only for a terminal. */
   repaint(lines: readonly string[]): void;
+  /** What the terminal that is repainted has room for. */
+  screen(): { readonly width: number; readonly height: number };
   readonly interactive: boolean;
 };
 
@@ -18,6 +22,10 @@ export function createPrinter(options: { quiet?: boolean; plain?: boolean } = {}
   const interactive = process.stderr.isTTY === true && options.plain !== true;
   const colours = pc.createColors(pc.isColorSupported && options.plain !== true);
   let painted = 0;
+  // One column and one row less than there are: the cursor stands behind what is painted.
+  const screen = () => {
+    return { width: (process.stderr.columns || 80) - 1, height: (process.stderr.rows || 24) - 1 };
+  };
   return {
     colours,
     interactive,
@@ -26,18 +34,15 @@ export function createPrinter(options: { quiet?: boolean; plain?: boolean } = {}
       if (options.quiet !== true) process.stderr.write(`${text}\n`);
       painted = 0;
     },
+    width: () => (process.stdout.isTTY === true ? process.stdout.columns : undefined),
     repaint: (lines) => {
-      const width = process.stderr.columns ?? 80;
-      const up = painted > 0 ? `\x1b[${painted}A` : "";
-      const body = lines.map((line) => `\x1b[2K${clip(line, width)}\n`).join("");
+      const { width, height } = screen();
+      const shown = lines.slice(0, height);
+      const up = painted > 0 ? `\x1b[${Math.min(painted, height)}A` : "";
+      const body = shown.map((line) => `\x1b[2K${clip(line, width)}\n`).join("");
       process.stderr.write(`${up}${body}\x1b[0J`);
-      painted = lines.length;
+      painted = shown.length;
     },
+    screen,
   };
-}
-
-/** A line as far as a terminal shows it in one row; one that is too long loses its colours with its end. */
-function clip(line: string, width: number): string {
-  const plain = stripVTControlCharacters(line);
-  return plain.length < width ? line : plain.slice(0, width - 1);
 }

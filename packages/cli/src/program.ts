@@ -13,7 +13,7 @@ import { showLogs } from "./commands/logs.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
 import { type CheckOptions, explain, runChecks, showStatus } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
-import { type CommandContext, createContext } from "./context.ts";
+import { type CommandContext, connector } from "./context.ts";
 import { exitCode, explainFailure } from "./exit-code.ts";
 import { type Loaded, loadNode } from "./load.ts";
 import { type OutputFormat, outputFormats } from "./output.ts";
@@ -177,13 +177,8 @@ function asking<Options>(command: Command, printer: Printer, handle: Handler<Opt
       const given = received.at(-2) as AskingOptions & Options;
       const args = received.slice(0, -2) as (string | undefined)[];
       const { dataDir } = loadNode(given.config, locating(given));
-      const context = createContext(
-        printer,
-        given.output,
-        dataDir,
-        secondsToMs("--timeout", given.timeout, 3_600),
-      );
-      return handle(context, given, ...args);
+      const connect = connector(dataDir, secondsToMs("--timeout", given.timeout, 3_600));
+      return handle({ printer, format: given.output, dataDir, connect }, given, ...args);
     });
 }
 

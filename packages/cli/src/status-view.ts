@@ -14,8 +14,9 @@ export type StatusView = {
   readonly width?: number | undefined;
   /** One line for each Envoy in place of a table. Default false. */
   readonly brief?: boolean;
-  /** How many are shown, those with faults first; the rest is counted. Default all. */
-  readonly mostServices?: number;
+  /** Rows for services at most: those with faults first, the rest counted in the last row. Default as many as needed. */
+  readonly serviceRows?: number;
+  /** How many reasons are shown; the rest is counted. Default all. */
   readonly mostReasons?: number;
 };
 
@@ -57,7 +58,7 @@ function meshLines(mesh: MeshStatus | null, view: StatusView): string[] {
   const listed =
     services.length === 0
       ? ["No services yet: `catalyst service add` declares one."]
-      : serviceLines(services, view);
+      : serviceLines(mesh.details, view);
   const shown = proxies.flatMap((proxy) =>
     view.brief === true
       ? ["", ...wrap(proxyLine(proxy, colours), width)]
@@ -66,22 +67,28 @@ function meshLines(mesh: MeshStatus | null, view: StatusView): string[] {
   return [...listed, ...shown];
 }
 
-function serviceLines(services: readonly ServiceStatus[], view: StatusView): string[] {
-  const { mostServices = services.length, colours, width } = view;
-  const sound = (status: ServiceStatus) => (status.state === "serving" ? 1 : 0);
-  const ordered = [...services].sort((a, b) => sound(a) - sound(b));
-  const shown = mostServices < services.length ? ordered.slice(0, mostServices) : services;
+function serviceLines({ services, counts }: MeshStatus["details"], view: StatusView): string[] {
+  const { serviceRows = services.length + 1, colours, width } = view;
+  const fits = services.length + (countStates(counts, services) === "" ? 0 : 1) <= serviceRows;
+  const sound = ({ state }: ServiceStatus) => (state === "serving" ? 1 : 0);
+  const shown = fits ? services : services.toSorted((a, b) => sound(a) - sound(b)).slice(0, serviceRows - 1);
   const rows = shown.map((service) => serviceRow(service, colours));
   const table = renderTable(["SERVICE", "STATE", "PROTOCOL", "ORIGIN", "URL"], rows, width);
-  const rest = ordered.slice(shown.length);
-  if (rest.length === 0) return table;
-  return [...table, ...wrap(`and ${countStates(rest)}: \`catalyst service list\` names them`, width)];
+  const rest = countStates(counts, shown);
+  return rest === ""
+    ? table
+    : [...table, ...wrap(`and ${rest}: \`catalyst service list\` names them`, width)];
 }
 
-/** `298 serving, 2 failed`: how many services there are in each state. */
-export function countStates(services: readonly ServiceStatus[]): string {
-  const counts = Map.groupBy(services, ({ state }) => state);
-  return [...counts].map(([state, { length }]) => `${length} ${state}`).join(", ");
+/** `298 serving, 2 failed`: how many services there are in each state, those left out that are named elsewhere. */
+export function countStates(
+  counts: MeshStatus["details"]["counts"],
+  named: readonly ServiceStatus[] = [],
+): string {
+  const left = Object.entries(counts).map(([state, count]) => {
+    return [state, count - named.filter((service) => service.state === state).length] as const;
+  });
+  return left.flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : [])).join(", ");
 }
 
 function reasonLines(reasons: readonly string[], view: StatusView): string[] {
@@ -150,5 +157,6 @@ function paint(state: string, colours: Colours): string {
 function ago(since: string, now: number): string {
   const seconds = Math.max(0, Math.round((now - Date.parse(since)) / 1000));
   if (seconds < 120) return `${seconds} s`;
-  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
 }

@@ -1,6 +1,5 @@
 import {
   type CheckResult,
-  type Client,
   gatewayContract,
   orchestratorContract,
   RpcError,
@@ -10,41 +9,20 @@ import type { CommandContext } from "../context.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
 import { printRows, printValue } from "../output.ts";
 import { secondsToMs } from "../seconds.ts";
+import { readStatus } from "../status-reader.ts";
 import { renderStatus } from "../status-view.ts";
 
-/** `catalyst status`: exit code 0 when the node is ready, 1 when it works with faults, 5 when it is not there. */
-export async function showStatus(context: CommandContext): Promise<void> {
-  const [node, mesh] = await Promise.all([
-    ask(context, "supervisor", supervisorContract),
-    ask(context, "orchestrator", orchestratorContract),
-  ]);
-  if (node instanceof RpcError && mesh instanceof RpcError) throw node;
-  const answered = {
-    node: node instanceof RpcError ? null : node,
-    mesh: mesh instanceof RpcError ? null : mesh,
-  };
-  printValue(context.printer, context.format, answered, () =>
-    renderStatus(answered.node, answered.mesh, context.printer.colours),
-  );
-  if (answered.node?.state === "starting") {
-    throw new CommandError(exitCode.temporary, "The node is not ready yet.");
-  }
-}
-
-/** One process's status, or why it does not answer. */
-async function ask<C extends typeof supervisorContract | typeof orchestratorContract>(
-  context: CommandContext,
-  process: "supervisor" | "orchestrator",
-  contract: C,
-): Promise<Awaited<ReturnType<Client<C>["status"]>> | RpcError> {
-  try {
-    using connection = await context.connect(process, contract);
-    const { status } = connection.call as { status: (input: undefined) => Promise<unknown> };
-    return (await status(undefined)) as Awaited<ReturnType<Client<C>["status"]>>;
-  } catch (error) {
-    if (error instanceof RpcError) return error;
-    throw error;
-  }
+/**
+ * `catalyst status`: exit code 0 when the node works, with faults or without (`catalyst check` tells them apart), 5 when
+ * it is not there or not ready yet.
+ */
+export async function showStatus({ printer, format, connect }: CommandContext): Promise<void> {
+  const answers = await readStatus(connect);
+  const { node, mesh } = answers;
+  if (answers.node === null && mesh === null) throw answers.failure;
+  const view = { colours: printer.colours, now: Date.now(), width: printer.width() };
+  printValue(printer, format, { node, mesh }, () => renderStatus(answers, view));
+  if (node?.state === "starting") throw new CommandError(exitCode.temporary, "The node is not ready yet.");
 }
 
 export type CheckOptions = { only?: string[]; skip?: string[]; wait?: string };

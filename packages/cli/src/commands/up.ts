@@ -20,7 +20,7 @@ export async function up(
       printer.talk("Draining: what runs is finished. Press Ctrl-C again to end at once.");
     },
   });
-  const screen = watchStatus(printer, dataDir, ending.signal);
+  const screen = watchStatus(printer, dataDir, { signal: ending.signal });
   try {
     await supervisor;
   } finally {
