@@ -11,7 +11,7 @@ export type Generated = { readonly path: string; readonly content: string };
 /** A generator: the files that it writes, and the folders that hold nothing but its files. */
 type Generator = {
   readonly folders: readonly string[];
-  readonly run: () => readonly Generated[] | Promise<readonly Generated[]>;
+  readonly run: (how: { readonly check: boolean }) => readonly Generated[] | Promise<readonly Generated[]>;
 };
 
 const generators: readonly Generator[] = [
@@ -25,7 +25,7 @@ const check = process.argv.includes("--check");
 const differences: string[] = [];
 
 for (const generator of generators) {
-  const files = await generator.run();
+  const files = await generator.run({ check });
   const wanted = new Map(files.map((file) => [file.path, file.content]));
   for (const folder of generator.folders) {
     for (const path of filesBelow(join(root, folder))) {
