@@ -1,4 +1,5 @@
 import { type CborInput, type CborKey, CborTag, type CborValue } from "@catalyst/wire";
+import { fromHex, toHex } from "./hex.ts";
 
 /** A CBOR value in the JSON of the vectors, spec/vectors/README.md. */
 export type Notation =
@@ -14,14 +15,14 @@ export type Notation =
 export function fromNotation(notation: Notation): CborInput {
   if (notation === null || typeof notation !== "object") return notation;
   if (isArray(notation)) return notation.map(fromNotation);
-  if ("bytes" in notation) return Uint8Array.fromHex(notation.bytes);
+  if ("bytes" in notation) return fromHex(notation.bytes);
   if ("map" in notation) return new Map(notation.map.map(([key, value]) => [key, fromNotation(value)]));
   return new CborTag(notation.tag, fromNotation(notation.value));
 }
 
 export function toNotation(value: CborValue): Notation {
   if (value === null || typeof value !== "object") return value;
-  if (value instanceof Uint8Array) return { bytes: value.toHex() };
+  if (value instanceof Uint8Array) return { bytes: toHex(value) };
   if (value instanceof Map) return { map: [...value].map(([key, item]) => [key, toNotation(item)] as const) };
   if (value instanceof CborTag) return { tag: value.tag, value: toNotation(value.value) };
   return (value as readonly CborValue[]).map(toNotation);

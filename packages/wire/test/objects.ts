@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createTreeHasher, type HashedObject, type LeafSize, type ReadBytes } from "@catalyst/wire";
+import { toHex } from "./hex.ts";
 
 /** The object of the vectors: byte `i` is `i mod 251`. */
 export function patternBytes(start: number, length: number): Uint8Array {
@@ -58,5 +59,5 @@ export function specTree(bytes: Uint8Array, leafSize: number): { root: string; o
   const sizes = Buffer.alloc(12);
   sizes.writeBigUInt64BE(BigInt(bytes.length), 0);
   sizes.writeUInt32BE(leafSize, 8);
-  return { root: sha256(Buffer.of(2), sizes, node(0, bytes.length)).toHex(), outboard };
+  return { root: toHex(sha256(Buffer.of(2), sizes, node(0, bytes.length))), outboard };
 }

@@ -1,4 +1,5 @@
 import { encodeCbor } from "@catalyst/wire";
+import { toHex } from "../../../packages/wire/test/hex.ts";
 import { fromNotation, type Notation } from "../../../packages/wire/test/notation.ts";
 import type { VectorFile } from "../wire-vectors.ts";
 
@@ -84,7 +85,7 @@ export function cborVectors(): VectorFile {
     vectors: Object.entries(values).map(([name, value]) => ({
       name,
       value,
-      hex: encodeCbor(fromNotation(value)).toHex(),
+      hex: toHex(encodeCbor(fromNotation(value))),
     })),
   };
 }

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { type CidContent, type CidHash, cidToBytes, formatCid } from "@catalyst/wire";
+import { toHex } from "../../../packages/wire/test/hex.ts";
 import type { VectorFile } from "../wire-vectors.ts";
 
 const contents: readonly CidContent[] = ["raw", "cbor"];
@@ -25,8 +26,8 @@ function vector(content: CidContent, name: CidHash): object {
     name: `${content}, ${name}`,
     content,
     hash: name,
-    digest: digest.toHex(),
-    hex: cidToBytes(cid).toHex(),
+    digest: toHex(digest),
+    hex: toHex(cidToBytes(cid)),
     text: cid,
   };
 }

@@ -1,4 +1,5 @@
 import { encodeFrame } from "@catalyst/wire";
+import { fromHex, toHex } from "../../../packages/wire/test/hex.ts";
 import type { VectorFile } from "../wire-vectors.ts";
 
 const streams: Readonly<Record<string, readonly string[]>> = {
@@ -15,7 +16,7 @@ export function frameVectors(): VectorFile {
     vectors: Object.entries(streams).map(([name, payloads]) => ({
       name,
       payloads,
-      hex: payloads.map((payload) => encodeFrame(Uint8Array.fromHex(payload)).toHex()).join(""),
+      hex: payloads.map((payload) => toHex(encodeFrame(fromHex(payload)))).join(""),
     })),
   };
 }

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { cidOfTree, encodeSlice, type LeafSize, leafCount, leafSizes, walkRange } from "@catalyst/wire";
-import { makeObject } from "../../../packages/wire/test/objects.ts";
+import { toHex } from "../../../packages/wire/test/hex.ts";
+import { join, makeObject } from "../../../packages/wire/test/objects.ts";
 import type { VectorFile } from "../wire-vectors.ts";
 
 /** Outboards of so many leaves are written out. */
@@ -21,16 +23,16 @@ export function treeVectors(): VectorFile {
 }
 
 function treeVector(size: number, leafSize: LeafSize): object {
-  const { tree, outboard } = makeObject(size, leafSize);
+  const { bytes, tree, outboard } = makeObject(size, leafSize);
   return {
     name: `${size} bytes, leaves of ${leafSize / 1024} KiB`,
     size,
     leafSize,
-    sha256: tree.sha256?.toHex(),
-    top: tree.top.toHex(),
-    root: tree.root.toHex(),
+    sha256: toHex(createHash("sha256").update(bytes).digest()),
+    top: toHex(tree.top),
+    root: toHex(tree.root),
     cid: cidOfTree(tree),
-    ...(leafCount(tree) <= smallOutboard ? { outboard: outboard.toHex() } : {}),
+    ...(leafCount(tree) <= smallOutboard ? { outboard: toHex(outboard) } : {}),
   };
 }
 
@@ -83,11 +85,11 @@ export function sliceVectors(): VectorFile {
 function sliceVector(name: string, { size, leafSize, ranges }: Slice): object {
   const { tree, read } = makeObject(size, leafSize);
   const wanted = ranges.map(([start, end]) => ({ start, end }));
-  const [head] = encodeSlice(tree, read, []);
+  const head = join(encodeSlice(tree, read, []));
   const parts = [...walkRange(tree, wanted)].map((step) =>
     step.kind === "leaf"
       ? { start: step.offset, length: step.length }
-      : read.outboard(step.left, 32).toHex() + read.outboard(step.right, 32).toHex(),
+      : toHex(read.outboard(step.left, 32)) + toHex(read.outboard(step.right, 32)),
   );
-  return { name, root: tree.root.toHex(), size, leafSize, ranges, parts: [head?.toHex(), ...parts] };
+  return { name, root: toHex(tree.root), size, leafSize, ranges, parts: [toHex(head), ...parts] };
 }

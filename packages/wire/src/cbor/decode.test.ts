@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { fromHex, toHex } from "../../test/hex.ts";
 import { hostileBytes, refusal } from "../../test/mutation.ts";
 import { fromNotation, type Notation, toNotation } from "../../test/notation.ts";
 import { readCases, readVectors } from "../../test/vectors.ts";
@@ -24,17 +25,17 @@ const bad = readCases<Bad>("cbor/bad.json");
 describe("the vectors of spec/wire.md §1", () => {
   for (const { name, value, hex } of good) {
     test(`${name}: decoding and encoding give the same bytes, encoding the value gives them too`, () => {
-      const bytes = Uint8Array.fromHex(hex);
+      const bytes = fromHex(hex);
       const decoded = decodeCbor(bytes);
-      assert.equal(encodeCbor(decoded).toHex(), hex);
-      assert.equal(encodeCbor(fromNotation(value)).toHex(), hex);
+      assert.equal(toHex(encodeCbor(decoded)), hex);
+      assert.equal(toHex(encodeCbor(fromNotation(value))), hex);
       assert.deepEqual(sortMaps(toNotation(decoded)), sortMaps(value));
     });
   }
   for (const { name, hex, code, at, limits } of bad) {
     test(`${name}: refused as ${code}`, () => {
       assert.throws(
-        () => decodeCbor(Uint8Array.fromHex(hex), limits),
+        () => decodeCbor(fromHex(hex), limits),
         (error) => error instanceof WireError && error.code === code && error.evidence.at === at,
       );
     });
@@ -51,8 +52,8 @@ describe("the examples of RFC 8949, appendix A", () => {
   for (const { hex } of examples) {
     const code = refused[hex];
     test(code === undefined ? `${hex} survives unchanged` : `${hex} is refused as ${code}`, () => {
-      const bytes = Uint8Array.fromHex(hex);
-      if (code === undefined) assert.equal(encodeCbor(decodeCbor(bytes)).toHex(), hex);
+      const bytes = fromHex(hex);
+      if (code === undefined) assert.equal(toHex(encodeCbor(decodeCbor(bytes))), hex);
       else
         assert.equal(
           refusal(() => decodeCbor(bytes)),
@@ -75,7 +76,7 @@ test("a tag is read as a CborTag, a map as a Map, a byte string as a plain view 
 });
 
 test("whatever is accepted encodes to the same bytes, and nothing else than a WireError is thrown", () => {
-  const seeds = [...good, ...bad].map(({ hex }) => Uint8Array.fromHex(hex));
+  const seeds = [...good, ...bad].map(({ hex }) => fromHex(hex));
   let accepted = 0;
   fc.assert(
     fc.property(hostileBytes(seeds), (bytes) => {
@@ -87,7 +88,7 @@ test("whatever is accepted encodes to the same bytes, and nothing else than a Wi
         return;
       }
       accepted++;
-      assert.equal(encodeCbor(value).toHex(), bytes.toHex());
+      assert.equal(toHex(encodeCbor(value)), toHex(bytes));
     }),
     { numRuns: 20_000 },
   );

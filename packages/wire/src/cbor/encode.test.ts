@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { toHex } from "../../test/hex.ts";
 import { refusal } from "../../test/mutation.ts";
 import { decodeCbor } from "./decode.ts";
 import { encodeCbor } from "./encode.ts";
 import { type CborInput, CborTag } from "./value.ts";
 
-const hexOf = (value: unknown) => encodeCbor(value as CborInput).toHex();
+const hexOf = (value: unknown) => toHex(encodeCbor(value as CborInput));
 const codeOf = (value: unknown) => refusal(() => encodeCbor(value as CborInput));
 
 test("a plain object is a map with text keys, shorter keys first", () => {

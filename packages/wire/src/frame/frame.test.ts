@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { fromHex, toHex } from "../../test/hex.ts";
 import { hostileBytes, refusal } from "../../test/mutation.ts";
 import { join, patternBytes } from "../../test/objects.ts";
 import { readCases } from "../../test/vectors.ts";
@@ -32,13 +33,13 @@ function read(
 describe("the vectors of spec/wire.md §5", () => {
   for (const { name, hex, payloads } of good) {
     test(`${name}: read and written alike, in one piece or byte by byte`, () => {
-      const stream = Uint8Array.fromHex(hex);
-      assert.equal(join(payloads.map((payload) => encodeFrame(Uint8Array.fromHex(payload)))).toHex(), hex);
+      const stream = fromHex(hex);
+      assert.equal(toHex(join(payloads.map((payload) => encodeFrame(fromHex(payload))))), hex);
       for (const piece of [stream.length, 1, 3]) {
         const found = read(stream, { piece: Math.max(1, piece) });
         assert.equal(found.code, null);
         assert.deepEqual(
-          found.payloads.map((payload) => payload.toHex()),
+          found.payloads.map((payload) => toHex(payload)),
           payloads,
         );
       }
@@ -47,10 +48,10 @@ describe("the vectors of spec/wire.md §5", () => {
   for (const { name, hex, payloads, code, limits } of bad) {
     test(`${name}: refused as ${code}, after what came before`, () => {
       for (const piece of [hex.length, 1]) {
-        const found = read(Uint8Array.fromHex(hex), { piece, ...limits });
+        const found = read(fromHex(hex), { piece, ...limits });
         assert.equal(found.code, code);
         assert.deepEqual(
-          found.payloads.map((payload) => payload.toHex()),
+          found.payloads.map((payload) => toHex(payload)),
           payloads,
         );
       }
@@ -79,7 +80,7 @@ test("the pieces in which a stream arrives do not show", () => {
 });
 
 test("whatever arrives, only coded errors are thrown, and payloads keep to the limit", () => {
-  const seeds = [...good, ...bad].map(({ hex }) => Uint8Array.fromHex(hex));
+  const seeds = [...good, ...bad].map(({ hex }) => fromHex(hex));
   fc.assert(
     fc.property(hostileBytes(seeds), fc.integer({ min: 1, max: 40 }), (bytes, piece) => {
       const { payloads, code } = read(bytes, { piece, maxFrameBytes: 300 });
