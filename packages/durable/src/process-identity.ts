@@ -3,10 +3,12 @@ import { readFileSync } from "node:fs";
 /**
  * One process, for good: its id is given to another one after its end, but not with the same start.
  *
- * `start` is in the system's own terms (proc(5), field 22 of `stat`, ticks since boot), null where there is no
- * `/proc`.
+ * `start` is in the system's own terms: the boot's id, and ticks since then (proc(5), field 22 of `stat`); null
+ * where there is no `/proc`.
  */
 export type ProcessIdentity = { readonly pid: number; readonly start: string | null };
+
+const bootId = readBootId();
 
 export const thisProcess: ProcessIdentity = { pid: process.pid, start: startOf(process.pid) };
 
@@ -32,7 +34,8 @@ export function isAlive(pid: number): boolean {
 }
 
 function startOf(pid: number): string | null {
-  return statOf(pid)?.[19] ?? null;
+  const ticks = statOf(pid)?.[19];
+  return ticks === undefined ? null : `${bootId}:${ticks}`;
 }
 
 /** The fields of `stat` from the third on; the second, the name, may hold spaces and parentheses. */
@@ -42,5 +45,13 @@ function statOf(pid: number): string[] | null {
     return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
     return null;
+  }
+}
+
+function readBootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return "";
   }
 }

@@ -13,6 +13,8 @@ const codes: Readonly<Record<number, DurableErrorCode>> = {
   26: "database_corrupt",
 };
 
+const ofCorrupt = "Restore it from a copy, or move it away to begin without what it held";
+
 /** Whether SQLite refused because somebody else holds the file. */
 export function isBusy(error: unknown): boolean {
   return codes[resultCode(error)] === "database_in_use";
@@ -22,7 +24,9 @@ export function isBusy(error: unknown): boolean {
 export function sqliteError(path: string, cause: unknown): DurableError {
   if (cause instanceof DurableError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new DurableError(codes[resultCode(cause)] ?? "database_failed", `${path}: ${reason}`, {
+  const code = codes[resultCode(cause)] ?? "database_failed";
+  const advice = code === "database_corrupt" ? `. ${ofCorrupt}` : "";
+  return new DurableError(code, `${path}: ${reason}${advice}`, {
     cause,
     evidence: { path },
   });
