@@ -102,6 +102,17 @@ test("an encoding begun inside another one, by a getter, harms neither", () => {
   assert.equal(hexOf(value), "a361610161624483010203616363656e64");
 });
 
+test("encodings share no byte, however many there are", () => {
+  const values = Array.from({ length: 2_000 }, (_, at) => ({
+    at,
+    bytes: new Uint8Array(at % 1_100).fill(at),
+  }));
+  const encodings = values.map((value) => encodeCbor(value));
+  for (const [at, bytes] of encodings.entries()) assert.equal(toHex(bytes), hexOf(values[at]));
+  for (const bytes of encodings) bytes.fill(0xff);
+  assert.equal(hexOf({ a: 1 }), "a1616101");
+});
+
 test("the order in which a map was made does not show", () => {
   const key = fc.oneof(fc.maxSafeInteger(), fc.string({ unit: "grapheme", maxLength: 6 }), fc.nat(300));
   const entries = fc.uniqueArray(fc.tuple(key, fc.nat()), { selector: ([k]) => k, maxLength: 12 });

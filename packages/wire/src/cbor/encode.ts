@@ -11,8 +11,8 @@ import {
 } from "./value.ts";
 
 /**
- * The one encoding of a value, spec/wire.md §1. Maps are sorted; a plain object is a map with text keys. Returns
- * bytes of its own. Throws {@link WireError} `cbor_*` for what {@link decodeCbor} would refuse under the same
+ * The one encoding of a value, spec/wire.md §1. Maps are sorted; a plain object is a map with text keys. Nobody else
+ * writes to the bytes returned; but as with a Buffer, their `buffer` may hold others too. Throws {@link WireError} `cbor_*` for what {@link decodeCbor} would refuse under the same
  * limits, and `cbor_value` for what has no representation: undefined, bigint, dates, instances of other classes.
  *
  * @example
@@ -48,7 +48,7 @@ class Writer {
 
   result(): Uint8Array {
     this.refuseBeyond(this.at);
-    return this.bytes.slice(0, this.at);
+    return copyOut(this.bytes, this.at);
   }
 
   release(): void {
@@ -218,6 +218,23 @@ class Writer {
     if (length <= this.maxBytes) return;
     throw new WireError("cbor_too_large", `the encoding is longer than ${this.maxBytes} bytes`);
   }
+}
+
+const slabBytes = 8_192;
+let slab = new Uint8Array(slabBytes);
+let slabUsed = 0;
+
+/** A copy of the first bytes. Memory for a small one alone would take longer to get than to encode it. */
+function copyOut(bytes: Uint8Array, length: number): Uint8Array {
+  if (length > slabBytes / 8) return bytes.slice(0, length);
+  if (slabUsed + length > slabBytes) {
+    slab = new Uint8Array(slabBytes);
+    slabUsed = 0;
+  }
+  const copy = slab.subarray(slabUsed, slabUsed + length);
+  copy.set(bytes.subarray(0, length));
+  slabUsed += length;
+  return copy;
 }
 
 /** The order of keys in ASCII; where there are others, {@link Writer.sortEntries} has the last word. */
