@@ -32,7 +32,16 @@ function child(
   restarts: number,
   lastExit: string | null,
 ): NodeStatus["details"]["children"][number] {
-  return { name, state, pid, restarts, since: "2026-03-01T11:57:00.000Z", lastExit, reason: null };
+  return {
+    name,
+    state,
+    pid,
+    restarts,
+    since: "2026-03-01T11:57:00.000Z",
+    lastExit,
+    lastError: null,
+    reason: null,
+  };
 }
 
 type Service = MeshStatus["details"]["services"][number];

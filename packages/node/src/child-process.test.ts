@@ -4,13 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createLogger } from "@catalyst/telemetry";
+import { createLogger, createMetrics } from "@catalyst/telemetry";
 import { defaultChildTimings } from "./child.ts";
 import { type ChildSpec, superviseChild } from "./child-process.ts";
+import { createSupervisorEvents } from "./events.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "catalyst-child-"));
 after(() => rmSync(folder, { recursive: true }));
-const logger = createLogger({ process: "test", level: "silent" });
+const events = createSupervisorEvents(createLogger({ process: "test", level: "silent" }), createMetrics());
 const timings = { ...defaultChildTimings, minBackoffMs: 10, stopMs: 300, hangMs: 400 };
 
 function child(script: string, probe: ChildSpec["probe"]) {
@@ -23,7 +24,7 @@ function child(script: string, probe: ChildSpec["probe"]) {
       logFile: join(folder, "child.log"),
       probe,
     },
-    { logger, timings, onSpawn: (_name, pid) => void pids.push(pid) },
+    { events, timings, onSpawn: (_name, pid) => void pids.push(pid) },
   );
   return { supervised, pids };
 }
@@ -60,6 +61,30 @@ test("a child that is killed is started again, and its status says how it ended"
     lastExit: "killed by SIGKILL",
     pid: pids[1],
   });
+  await supervised.stop();
+});
+
+test("a child that keeps dying is shown with the error that it wrote, while it waits and while it starts", async () => {
+  const silent = async () => {
+    throw new Error("nothing answers");
+  };
+  const { supervised } = child(
+    'console.error("error the database is not one (database_corrupt)"); setTimeout(() => process.exit(1), 100)',
+    silent,
+  );
+  supervised.start();
+  const seen = new Map<string, string | null>();
+  await until(() => {
+    const { state, reason } = supervised.status();
+    seen.set(state, reason);
+    return supervised.status().restarts >= 2 && seen.has("backoff");
+  });
+  const { lastExit, lastError } = supervised.status();
+  assert.equal(lastExit, "exit code 1");
+  assert.equal(lastError, "the database is not one (database_corrupt)");
+  const ending = "(exit code 1: the database is not one (database_corrupt))";
+  assert.equal(seen.get("backoff"), `ended ${ending}, starting again`);
+  assert.equal(supervised.status().reason, `starting again after it ended ${ending}`);
   await supervised.stop();
 });
 
@@ -105,7 +130,7 @@ test("a program that does not exist is tried again with backoff, and can be stop
   const { supervised } = child("", ready);
   const missing = superviseChild(
     { name: "missing", command: [join(folder, "absent")], env: {}, logFile: null, probe: ready },
-    { logger, timings, onSpawn: () => undefined },
+    { events, timings, onSpawn: () => undefined },
   );
   missing.start();
   await until(() => missing.status().restarts >= 2);

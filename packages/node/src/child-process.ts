@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import type { ChildStatus } from "@catalyst/rpc";
-import type { Logger } from "@catalyst/telemetry";
 import { type Child, type ChildEvent, type ChildTimings, defaultChildTimings, stepChild } from "./child.ts";
+import type { SupervisorEvents } from "./events.ts";
+import { endOfLog, lastWords } from "./last-words.ts";
 
 /** How a process answers when it is asked whether it is ready; an unanswered probe throws. */
 export type Probe = (signal: AbortSignal) => Promise<{ ready: boolean; reason: string | null }>;
@@ -17,7 +18,7 @@ export type ChildSpec = {
 };
 
 export type ChildParts = {
-  readonly logger: Logger;
+  readonly events: Pick<SupervisorEvents, "childStarted" | "childChanged">;
   /** Called with the process ids of all that runs, before a new child is trusted to run. */
   readonly onSpawn: (name: string, pid: number) => void;
   readonly timings?: ChildTimings;
@@ -26,6 +27,8 @@ export type ChildParts = {
 export type SupervisedChild = {
   readonly name: string;
   status(): ChildStatus;
+  /** How long its process runs; null while there is none. */
+  uptimeMs(): number | null;
   isReady(): boolean;
   start(): void;
   /** Asks it to end, kills it when it does not, and resolves when it is gone. `hard` kills it right away. */
@@ -44,93 +47,132 @@ export const endsWithParent = process.platform === "linux" && setpriv !== undefi
 
 /** Carries out what {@link stepChild} asks for, and feeds it with what happens to the real process. */
 export function superviseChild(spec: ChildSpec, parts: ChildParts): SupervisedChild {
-  const timings = parts.timings ?? defaultChildTimings;
-  let child: Child = { kind: "idle" };
-  let running: ChildProcess | null = null;
-  let restarts = -1;
-  let lastExit: string | null = null;
-  let since = new Date();
-  let timer: NodeJS.Timeout | undefined;
-  let onStopped = () => {};
-  const stopped = new Promise<void>((resolve) => {
-    onStopped = resolve;
-  });
+  return new SupervisedProcess(spec, parts);
+}
 
-  const feed = (event: ChildEvent) => {
-    const before = child;
-    const [next, effects] = stepChild(child, event, performance.now(), timings);
-    child = next;
+class SupervisedProcess implements SupervisedChild {
+  readonly #spec: ChildSpec;
+  readonly #parts: ChildParts;
+  readonly #timings: ChildTimings;
+  readonly #stopped = Promise.withResolvers<void>();
+  #child: Child = { kind: "idle" };
+  #running: ChildProcess | null = null;
+  #startedAt = 0;
+  #restarts = -1;
+  #lastExit: string | null = null;
+  #lastError: string | null = null;
+  #logStart = 0;
+  #since = new Date();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(spec: ChildSpec, parts: ChildParts) {
+    this.#spec = spec;
+    this.#parts = parts;
+    this.#timings = parts.timings ?? defaultChildTimings;
+  }
+
+  get name(): string {
+    return this.#spec.name;
+  }
+
+  isReady(): boolean {
+    return this.#child.kind === "ready";
+  }
+
+  uptimeMs(): number | null {
+    return this.#running === null ? null : performance.now() - this.#startedAt;
+  }
+
+  status(): ChildStatus {
+    const [lastExit, lastError] = [this.#lastExit, this.#lastError];
+    return {
+      name: this.#spec.name,
+      state: stateOf(this.#child),
+      pid: this.#running?.pid ?? null,
+      restarts: Math.max(0, this.#restarts),
+      since: this.#since.toISOString(),
+      lastExit,
+      lastError,
+      reason: reasonOf(this.#child, lastError === null ? lastExit : `${lastExit}: ${lastError}`),
+    };
+  }
+
+  start(): void {
+    this.#feed({ kind: "start" });
+  }
+
+  stop({ hard } = { hard: false }): Promise<void> {
+    this.#feed({ kind: "stop", hard });
+    return this.#stopped.promise;
+  }
+
+  #feed(event: ChildEvent): void {
+    const before = this.#child;
+    const [next, effects] = stepChild(before, event, performance.now(), this.#timings);
+    this.#child = next;
     for (const effect of effects) {
-      if (effect.kind === "spawn") launch();
-      else running?.kill(effect.hard ? "SIGKILL" : "SIGTERM");
+      if (effect.kind === "spawn") this.#launch();
+      else this.#running?.kill(effect.hard ? "SIGKILL" : "SIGTERM");
     }
-    if (before.kind !== child.kind) {
-      since = new Date();
-      parts.logger.info({ child: spec.name, from: before.kind, to: child.kind, lastExit }, "child changed");
-      schedule();
+    if (before.kind !== next.kind) {
+      this.#since = new Date();
+      this.#parts.events.childChanged(before.kind, this.status());
+      this.#schedule();
     }
-    if (child.kind === "stopped") {
-      clearTimeout(timer);
-      onStopped();
+    if (next.kind === "stopped") {
+      clearTimeout(this.#timer);
+      this.#stopped.resolve();
     }
-  };
+  }
 
-  const launch = () => {
-    restarts += 1;
+  #launch(): void {
+    const { logFile, name } = this.#spec;
+    this.#restarts += 1;
+    if (logFile !== null) this.#logStart = endOfLog(logFile);
+    this.#parts.events.childStarted(name, this.#restarts);
     let started: ChildProcess;
     try {
-      started = spawnChild(spec);
+      started = spawnChild(this.#spec);
     } catch (error) {
-      lastExit = (error as Error).message;
-      queueMicrotask(() => feed({ kind: "exited" }));
+      this.#lastExit = (error as Error).message;
+      this.#lastError = null;
+      queueMicrotask(() => this.#feed({ kind: "exited" }));
       return;
     }
-    running = started;
-    if (started.pid !== undefined) parts.onSpawn(spec.name, started.pid);
-    const ended = (how: string) => {
-      if (running !== started) return;
-      running = null;
-      lastExit = how;
-      feed({ kind: "exited" });
-    };
-    started.once("error", (error) => ended(error.message));
-    started.once("exit", (code, signal) => ended(signal ? `killed by ${signal}` : `exit code ${code}`));
-  };
+    this.#running = started;
+    this.#startedAt = performance.now();
+    if (started.pid !== undefined) this.#parts.onSpawn(name, started.pid);
+    started.once("error", (error) => this.#ended(started, error.message, false));
+    started.once("exit", (code, signal) => {
+      const gaveUp = code === null ? signal === "SIGABRT" : code !== 0;
+      this.#ended(started, signal ? `killed by ${signal}` : `exit code ${code}`, gaveUp);
+    });
+  }
 
-  const schedule = () => {
-    clearTimeout(timer);
-    if (child.kind === "idle" || child.kind === "stopped") return;
-    timer = setTimeout(() => void beat(), waitFor(child));
-  };
+  #ended(process: ChildProcess, how: string, gaveUp: boolean): void {
+    if (this.#running !== process) return;
+    const { logFile } = this.#spec;
+    this.#running = null;
+    this.#lastExit = how;
+    this.#lastError = gaveUp && logFile !== null ? lastWords(logFile, this.#logStart) : null;
+    this.#feed({ kind: "exited" });
+  }
 
-  const beat = async () => {
-    const asked = running;
-    if (asked !== null && (child.kind === "starting" || child.kind === "ready")) {
-      const answer = await spec.probe(AbortSignal.timeout(probeTimeoutMs)).catch(() => null);
-      if (running === asked && answer !== null) feed({ kind: "answered", ...answer });
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#child.kind === "idle" || this.#child.kind === "stopped") return;
+    this.#timer = setTimeout(() => void this.#beat(), waitFor(this.#child));
+  }
+
+  async #beat(): Promise<void> {
+    const asked = this.#running;
+    if (asked !== null && (this.#child.kind === "starting" || this.#child.kind === "ready")) {
+      const answer = await this.#spec.probe(AbortSignal.timeout(probeTimeoutMs)).catch(() => null);
+      if (this.#running === asked && answer !== null) this.#feed({ kind: "answered", ...answer });
     }
-    feed({ kind: "tick" });
-    schedule();
-  };
-
-  return {
-    name: spec.name,
-    isReady: () => child.kind === "ready",
-    status: () => ({
-      name: spec.name,
-      state: stateOf(child),
-      pid: running?.pid ?? null,
-      restarts: Math.max(0, restarts),
-      since: since.toISOString(),
-      lastExit,
-      reason: reasonOf(child, lastExit),
-    }),
-    start: () => feed({ kind: "start" }),
-    stop: ({ hard } = { hard: false }) => {
-      feed({ kind: "stop", hard });
-      return stopped;
-    },
-  };
+    this.#feed({ kind: "tick" });
+    this.#schedule();
+  }
 }
 
 function spawnChild(spec: ChildSpec): ChildProcess {
@@ -159,7 +201,11 @@ function stateOf(child: Child): ChildStatus["state"] {
   return child.kind;
 }
 
-function reasonOf(child: Child, lastExit: string | null): string | null {
-  if (child.kind === "backoff") return `ended (${lastExit}), starting again`;
-  return child.kind === "starting" || child.kind === "ready" ? child.reason : null;
+/** What it says itself; else, after a failure, how the run before this one ended. */
+function reasonOf(child: Child, ending: string | null): string | null {
+  if (child.kind === "backoff") return `ended (${ending}), starting again`;
+  if (child.kind === "starting") {
+    return child.reason ?? (child.failures > 0 ? `starting again after it ended (${ending})` : null);
+  }
+  return child.kind === "ready" ? child.reason : null;
 }

@@ -8,6 +8,8 @@ export type NodeMetricsParts = {
   readonly dataDir: string;
   readonly metrics: Metrics;
   readonly adminSocket: string;
+  /** Brings the supervisor's own metrics up to date, before each scrape. */
+  readonly sample: () => void;
 };
 
 const timeoutMs = 5_000;
@@ -27,6 +29,7 @@ export function nodeMetrics(
   ];
   const gather = async (): Promise<string> => {
     const expositions: Exposition[] = [];
+    parts.sample();
     await Promise.all(
       sources.map(async ({ process, socket, path }) => {
         const answer = await getFromSocket(socket, path, AbortSignal.timeout(timeoutMs)).catch(() => null);

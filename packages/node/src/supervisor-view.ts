@@ -49,8 +49,8 @@ export class SupervisorView {
     const egress = parseAddress(config.mesh.listen.egress);
     return [
       ...children.map((child) => {
-        const { name, state, reason, lastExit } = child.status();
-        const detail = `${name} is ${state}${(reason ?? lastExit) ? `: ${reason ?? lastExit}` : ""}`;
+        const { name, state, reason } = child.status();
+        const detail = `${name} is ${state}${reason === null ? "" : `: ${reason}`}`;
         const hint = `see \`catalyst logs ${name}\``;
         return checked(
           `process.${name}`,
@@ -109,9 +109,10 @@ export class SupervisorView {
       steps: [
         { rule: "it runs", outcome: status.pid === null ? "no" : `yes, as process ${status.pid}` },
         { rule: "its last run ended", outcome: status.lastExit ?? "this is its first" },
-        { rule: "it says that it is ready", outcome: status.reason ?? (child.isReady() ? "yes" : "not yet") },
+        ...(status.lastError === null ? [] : [{ rule: "because", outcome: status.lastError }]),
+        { rule: "it says that it is ready", outcome: child.isReady() ? "yes" : "not yet" },
       ],
-      result: status.state,
+      result: status.reason === null ? status.state : `${status.state}: ${status.reason}`,
     };
   }
 }

@@ -9,7 +9,6 @@ import {
   socketPath,
   supervisorContract,
 } from "@catalyst/rpc";
-import type { Logger } from "@catalyst/telemetry";
 import { isLoopback, parseAddress } from "./address.ts";
 import { readAuthorities, readCertificate } from "./certificate.ts";
 import { defaultChildTimings } from "./child.ts";
@@ -17,6 +16,7 @@ import { type SupervisedChild, superviseChild } from "./child-process.ts";
 import { prepareDataDir } from "./data-dir.ts";
 import { type EnvoyLaunch, envoyChild, prepareEnvoy } from "./envoy-process.ts";
 import { NodeError } from "./errors.ts";
+import { type ChildSample, createSupervisorEvents, type SupervisorEvents } from "./events.ts";
 import { ChildRecord } from "./leftovers.ts";
 import { trimLogs } from "./log-files.ts";
 import { nodeMetrics } from "./node-metrics.ts";
@@ -24,6 +24,7 @@ import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";
 import { checkAddresses, type EnvoySources } from "./preflight.ts";
 import { type ProcessFrame, runProcess } from "./process.ts";
+import { usageOf } from "./process-usage.ts";
 import { Replay } from "./replay.ts";
 import { socketProbe } from "./socket-probe.ts";
 import { type Endpoint, SupervisorView } from "./supervisor-view.ts";
@@ -62,13 +63,15 @@ export async function runSupervisor(
   prepareDataDir(dataDir);
   using _claim = claim(dataDir);
   const record = new ChildRecord(paths.children(dataDir));
-  await record.endLeftovers();
+  const leftovers = await record.endLeftovers();
   checkCertificate(config);
   await checkAddresses(listenAddresses(config));
   const launch = await prepareEnvoy(config, dataDir, parts.envoy);
   await runProcess("supervisor", supervisorContract, config, dataDir, async (frame, resources) => {
     frame.stopping.addEventListener("abort", () => parts.onStopping?.());
-    const children = childrenOf(frame, parts, launch, record);
+    const events = createSupervisorEvents(frame.logger, frame.metrics);
+    events.leftoversEnded(leftovers);
+    const children = childrenOf(frame, events, parts, launch, record);
     const replay = resources.use(
       new Replay({
         socketPath: paths.replaySocket(dataDir),
@@ -77,7 +80,7 @@ export async function runSupervisor(
       }),
     );
     const watching = watchOrchestrator(frame, replay);
-    const trimming = setInterval(() => trim(dataDir, frame.logger), trimEveryMs);
+    const trimming = setInterval(() => trim(dataDir, events), trimEveryMs);
     resources.defer(() => {
       clearInterval(trimming);
       return watching;
@@ -90,7 +93,12 @@ export async function runSupervisor(
     return {
       details: () => view.details(),
       readiness: () => view.readiness(),
-      http: nodeMetrics({ dataDir, metrics: frame.metrics, adminSocket: launch.adminSocket }),
+      http: nodeMetrics({
+        dataDir,
+        metrics: frame.metrics,
+        adminSocket: launch.adminSocket,
+        sample: () => events.sampled(children.map(sampleOf)),
+      }),
       drain: () => stopInOrder(children, launch.adminSocket, config.mesh.graphql.drainMs),
       abandon: async () => {
         await Promise.all(children.map((child) => child.stop({ hard: true })));
@@ -148,13 +156,19 @@ async function stopInOrder(
   await stop("orchestrator");
 }
 
+function sampleOf(child: SupervisedChild): ChildSample {
+  const status = child.status();
+  return { status, uptimeMs: child.uptimeMs(), usage: status.pid === null ? null : usageOf(status.pid) };
+}
+
 function childrenOf(
   frame: ProcessFrame,
+  events: SupervisorEvents,
   parts: SupervisorParts,
   launch: EnvoyLaunch,
   record: ChildRecord,
 ): SupervisedChild[] {
-  const { config, dataDir, logger } = frame;
+  const { config, dataDir } = frame;
   const configFile = paths.childConfig(dataDir);
   const own = {
     ...config,
@@ -166,13 +180,13 @@ function childrenOf(
   const [program, ...rest] = parts.command;
   const logFile = (name: string) => join(paths.logs(dataDir), `${name}.log`);
   const supervision = {
-    logger,
+    events,
     onSpawn: (name: string, pid: number) => {
       try {
         record.note(name, pid);
       } catch (error) {
         // A full disk must not end the node; the kernel ends children with their parent anyway.
-        logger.warn({ err: error, child: name }, "the child could not be noted down");
+        events.childNotRecorded(name, error);
       }
     },
     timings: { ...defaultChildTimings, stopMs: config.mesh.graphql.drainMs + graceMs },
@@ -243,11 +257,11 @@ function checkCertificate({ mesh }: NodeConfig): void {
   if (given && mesh.listen.ingressTls !== undefined) readCertificate({ certificateFile, privateKeyFile });
 }
 
-function trim(dataDir: string, logger: Logger): void {
+function trim(dataDir: string, events: SupervisorEvents): void {
   try {
     trimLogs(paths.logs(dataDir));
   } catch (error) {
-    logger.warn({ err: error }, "a log could not be trimmed");
+    events.logNotTrimmed(error);
   }
 }
 

@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
-import { setImmediate as immediate, setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@catalyst/telemetry";
 import { newWebSocketRpcSession, RpcTarget } from "capnweb";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -14,6 +14,9 @@ export const rpcPath = "/rpc";
 
 /** Largest message either side takes: room for the SDL of a large organisation. */
 export const maxMessageBytes = 32 * 1024 * 1024;
+
+/** From the outcome of a call until its answer is written: Cap'n Web sends it when the caller's pull has arrived. */
+const settleMs = 20;
 
 /** What has not ended by itself this long after the server began to close is ended. */
 const patienceMs = 500;
@@ -67,7 +70,7 @@ export async function serveRpc<C extends Contract>(parts: RpcServerParts<C>): Pr
     startedAt,
     connections: () => sockets.clients.size,
     [Symbol.asyncDispose]: async () => {
-      await answered(underWay);
+      if (sockets.clients.size > 0) await answered(underWay);
       await close(server, sockets, parts.socketPath);
     },
   };
@@ -150,7 +153,7 @@ async function removeStaleSocket(path: string): Promise<void> {
 /** Calls that are about to be answered, such as the one that ended the process, are: then it goes on. */
 async function answered(underWay: ReadonlySet<Promise<unknown>>): Promise<void> {
   await Promise.race([Promise.all(underWay), sleep(patienceMs, undefined, { ref: false })]);
-  await immediate(); // the answer is written by then
+  await sleep(settleMs);
 }
 
 async function close(server: Server, sockets: WebSocketServer, path: string): Promise<void> {

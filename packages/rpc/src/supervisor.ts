@@ -11,6 +11,8 @@ export const childStatus = z.object({
   since: timestamp,
   /** How the last run ended, e.g. `killed by SIGKILL`; null when there was none. */
   lastExit: z.string().nullable(),
+  /** What its last run said of why it failed: the last error that it wrote, coded where it is ours. */
+  lastError: z.string().nullable(),
   reason: z.string().nullable(),
 });
 export type ChildStatus = z.infer<typeof childStatus>;
