@@ -1,5 +1,5 @@
-import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { RpcError, requestSocket, type SocketAnswer } from "@catalyst/rpc";
 import { z } from "zod";
 import { EnvoyError } from "./errors.ts";
 
@@ -42,8 +42,6 @@ export type EnvoyAdmin = {
    */
   readonly drain: (limit: { readonly timeoutMs: number }) => Promise<number>;
 };
-
-const maxBytes = 64 * 1024 * 1024;
 
 /** Reads an Envoy's administration interface on its socket. Each call ends after `timeoutMs`, 5,000 by default. */
 export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): EnvoyAdmin {
@@ -172,28 +170,23 @@ function exactly(name: string): string {
   return `^${name.replaceAll(/[^A-Za-z0-9-]/g, "\\$&")}$`;
 }
 
-function ask(socketPath: string, method: "GET" | "POST", path: string, timeoutMs: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const unreachable = (cause: unknown) =>
-      reject(new EnvoyError("admin_unreachable", `Envoy does not answer on ${socketPath}`, { cause }));
-    const call = request({ socketPath, method, path, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on("error", unreachable);
-      response.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
-        chunks.push(chunk);
-        if (bytes > maxBytes) response.destroy(new Error(`more than ${maxBytes} bytes`));
-      });
-      response.on("end", () => {
-        const text = Buffer.concat(chunks).toString("utf8");
-        if (response.statusCode === 200) resolve(text);
-        else
-          reject(new EnvoyError("admin_unexpected", `${path}: ${response.statusCode} ${text.slice(0, 200)}`));
-      });
-    });
-    call.on("error", unreachable).end();
-  });
+async function ask(
+  socketPath: string,
+  method: "GET" | "POST",
+  path: string,
+  timeoutMs: number,
+): Promise<string> {
+  let answer: SocketAnswer;
+  try {
+    answer = await requestSocket({ socketPath, method, path, timeoutMs });
+  } catch (cause) {
+    if (cause instanceof RpcError && cause.code === "invalid_response") {
+      throw new EnvoyError("admin_unexpected", cause.message, { cause });
+    }
+    throw new EnvoyError("admin_unreachable", `Envoy does not answer on ${socketPath}`, { cause });
+  }
+  if (answer.status === 200) return answer.body;
+  throw new EnvoyError("admin_unexpected", `${path}: ${answer.status} ${answer.body.slice(0, 200)}`);
 }
 
 function parseJson(text: string): unknown {

@@ -76,7 +76,7 @@ const watched = {
 const base = {
   connectTimeout: duration(1_500),
   circuitBreakers: {
-    thresholds: [{ maxConnections: 8_192, maxPendingRequests: 1_024, maxRequests: 8_192, maxRetries: 64 }],
+    thresholds: [{ maxConnections: 8_192, maxPendingRequests: 8_192, maxRequests: 8_192, maxRetries: 64 }],
   },
   upstreamConnectionOptions: {
     tcpKeepalive: { keepaliveProbes: 3, keepaliveTime: 30, keepaliveInterval: 10 },

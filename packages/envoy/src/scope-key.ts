@@ -26,8 +26,9 @@ export const lowerCaseFilter = "catalyst.lower-case-host";
 export type Untrusted = { readonly case: "exact" | "prefix"; readonly value: string };
 
 /**
- * The first look at a request: removes what callers must not set, and computes the key: the Host when it is of
- * the domain, else `fallback`. The domain was checked, so it cannot end the expression's string.
+ * The first look at a request: removes what callers must not set, and computes the key: the Host when it is one
+ * label and the domain, with a port or without, else a key of the node's own. The domain was checked, so it cannot
+ * end the expression's string.
  */
 export function earlyHeaders(
   domain: string,
@@ -35,8 +36,8 @@ export function earlyHeaders(
   untrusted: readonly Untrusted[],
 ): Init<typeof TypedExtensionConfigSchema> {
   const fallback = outside === "node" ? nodeScope : noScope;
-  const inside = `request.host.endsWith('.${domain}') || request.host.contains('.${domain}:')`;
-  const key = `request.host.matches('[A-Z]') ? '${mixedCaseScope}' : (${inside}) ? request.host : '${fallback}'`;
+  const inside = `^[a-z0-9-]+[.]${domain.replaceAll(".", "[.]")}(:[0-9]+)?$`;
+  const key = `request.host.matches('[A-Z]') ? '${mixedCaseScope}' : request.host.matches('${inside}') ? request.host : '${fallback}'`;
   const mutations: Init<typeof MutationSchema>[] = untrusted.map((matchPattern) => ({
     action: { case: "removeOnMatch", value: { keyMatcher: { matchPattern } } },
   }));
@@ -77,10 +78,10 @@ export function lowerCaseHost(domain: string, outside: "node" | "nothing"): Init
 function envoy_on_request(handle)
   local headers = handle:headers()
   local host = string.lower(headers:get(":authority"))
-  local name = string.match(host, "^[^:]*")
-  local suffix = ".${domain}"
+  local name = string.match(host, "^[^:]*$") or string.match(host, "^([^:]*):%d+$") or ""
+  local label = string.match(name, "^[a-z0-9-]+%.")
   headers:replace(":authority", host)
-  headers:replace("${scopeHeader}", string.sub(name, -#suffix) == suffix and name or "${outside === "node" ? nodeScope : noScope}")
+  headers:replace("${scopeHeader}", label and string.sub(name, #label + 1) == "${domain}" and name or "${outside === "node" ? nodeScope : noScope}")
   handle:clearRouteCache()
 end`;
   return {

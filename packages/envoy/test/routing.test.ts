@@ -116,8 +116,62 @@ describe("A node's Envoy", { skip: envoyMissing }, () => {
     assert.equal(answer.status, 503);
     assert.equal(errorOf(answer).extensions["code"], "SERVICE_UNAVAILABLE");
     assert.equal(errorOf(answer).extensions["service"], "dead");
-    assert.match(errorOf(answer).message, /dead.*Connection_refused/);
+    assert.match(errorOf(answer).message, /dead cannot be reached: .*UpstreamConnectionFailure/);
+    assert.doesNotMatch(answer.body, /127\.0\.0\.1/, "a client is told no address");
     assert.equal(errorOf(answer).extensions["requestId"], answer.headers["x-request-id"]);
+    const inside = errorOf(await egress({ host: `dead.${domain}` }));
+    assert.match(inside.message, /dead.*Connection_refused/);
+  });
+
+  test("answers 503 to an upload that a service is not there for, whatever its size", async () => {
+    for (const size of [1_000, 300_000, ...Array<number>(10).fill(3_000_000)]) {
+      const body = Buffer.alloc(size, 1);
+      const answer = await ingress({ host: `dead.${domain}`, method: "POST", body });
+      assert.equal(answer.status, 503, `${size} bytes`);
+      assert.equal(errorOf(answer).extensions["code"], "SERVICE_UNAVAILABLE");
+    }
+  });
+
+  test("passes an upload on as it comes, whatever its size, also over a new connection", async () => {
+    for (const size of [300_000, 3_000_000, 50_000_000]) {
+      upstream.server.closeIdleConnections();
+      const body = Buffer.alloc(size, 1);
+      const answer = await ingress({ host: `reviews.${domain}`, path: "/count", method: "POST", body });
+      assert.equal(answer.body, String(size));
+    }
+  });
+
+  test("serves a service at its own Host alone: one label, the domain, and a port if any", async () => {
+    const name = `files.${domain}`;
+    const odd = [
+      ...[
+        `node:.${domain}`,
+        `mixed-case:.${domain}`,
+        `none:.${domain}`,
+        `${name}:evil.example`,
+        `${name}:80:80`,
+      ],
+      ...[
+        `${name}:`,
+        `x.${name}`,
+        `.${domain}`,
+        `${domain}`,
+        `filesX${domain}`,
+        `files.acme-catalyst.internal`,
+      ],
+      ...[
+        `FILES.${domain}:evil.example`,
+        `NODE:.${domain}`,
+        `X.${name}`,
+        `[::1]:80`,
+        `${"a".repeat(300)}.${domain}`,
+      ],
+    ];
+    for (const host of odd) {
+      const [outer, inner] = [await ingress({ host, path: "/x" }), await egress({ host, path: "/x" })];
+      assert.ok([400, 404].includes(outer.status), `ingress ${host}: ${outer.status} ${outer.body}`);
+      assert.ok([400, 404].includes(inner.status), `egress ${host}: ${inner.status} ${inner.body}`);
+    }
   });
 
   test("does not send a request again that may have arrived", async () => {

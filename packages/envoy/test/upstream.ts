@@ -5,6 +5,7 @@ import {
   type IncomingMessage,
   request,
   type Server,
+  type ServerResponse,
 } from "node:http";
 
 /** What one request got. */
@@ -36,7 +37,7 @@ export async function startUpstream(
   const server = createServer((incoming, response) => {
     requests++;
     const behave = behaviours[incoming.url ?? ""];
-    if (behave !== undefined) return behave(incoming, response);
+    if (behave !== undefined) return void behave(incoming, response);
     const { url, method, headers } = incoming;
     response.setHeader("content-type", "application/json").end(JSON.stringify({ url, method, headers }));
   });
@@ -65,7 +66,7 @@ export async function startUpstream(
 /** Longer than the time limit of the services in the tests. */
 export const lateMs = 700;
 
-type Behaviour = (incoming: IncomingMessage, response: import("node:http").ServerResponse) => void;
+type Behaviour = (incoming: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 const behaviours: Record<string, Behaviour> = {
   "/late": (_incoming, response) => {
@@ -74,6 +75,11 @@ const behaviours: Record<string, Behaviour> = {
   "/events": (_incoming, response) => {
     response.writeHead(200, { "content-type": "text/event-stream" }).write("data: first\n\n");
     setTimeout(() => response.end("data: last\n\n"), lateMs);
+  },
+  "/count": async (incoming, response) => {
+    let bytes = 0;
+    for await (const chunk of incoming as AsyncIterable<Buffer>) bytes += chunk.length;
+    response.end(String(bytes));
   },
   "/abort": (incoming) => {
     incoming.socket.destroy();
@@ -85,6 +91,7 @@ export type Ask = {
   readonly path?: string;
   readonly method?: string;
   readonly headers?: Record<string, string>;
+  readonly body?: Buffer;
   /** Whether the connection is offered for more requests. */
   readonly keepAlive?: boolean;
 };
@@ -92,7 +99,7 @@ export type Ask = {
 /** One request to a port of loopback, on a connection of its own. The path is sent as it is. */
 export function ask(
   port: number,
-  { host, path = "/", method = "GET", headers = {}, keepAlive }: Ask,
+  { host, path = "/", method = "GET", headers = {}, body: sentBody, keepAlive }: Ask,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -115,7 +122,7 @@ export function ask(
         );
       },
     );
-    sent.on("error", reject).end();
+    sent.on("error", reject).end(sentBody);
   });
 }
 

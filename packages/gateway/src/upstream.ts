@@ -197,7 +197,13 @@ function parseAnswer(
 }
 
 const replyCode = z.object({
-  code: z.enum(["SERVICE_UNAVAILABLE", "SERVICE_TIMEOUT", "HOST_NOT_FOUND", "REQUEST_REFUSED"]),
+  code: z.enum([
+    "SERVICE_UNAVAILABLE",
+    "SERVICE_TIMEOUT",
+    "SERVICE_OVERLOADED",
+    "HOST_NOT_FOUND",
+    "REQUEST_REFUSED",
+  ]),
 });
 
 /** Whether Envoy answered in place of the service. */
