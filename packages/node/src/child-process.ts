@@ -5,8 +5,8 @@ import { type Child, type ChildEvent, type ChildTimings, defaultChildTimings, st
 import type { SupervisorEvents } from "./events.ts";
 import { endOfLog, lastWords } from "./last-words.ts";
 
-/** How a process answers when it is asked whether it is ready; an unanswered probe throws. */
-export type Probe = (signal: AbortSignal) => Promise<{ ready: boolean; reason: string | null }>;
+/** How a process answers when it is asked whether it is ready; an unanswered one throws, in time. */
+export type Probe = () => Promise<{ ready: boolean; reason: string | null }>;
 
 export type ChildSpec = {
   readonly name: string;
@@ -37,7 +37,6 @@ export type SupervisedChild = {
 
 const startingProbeMs = 40;
 const readyProbeMs = 1_000;
-const probeTimeoutMs = 3_000;
 
 /** Linux can end a child when its parent dies, whatever the parent dies of; `setpriv` (util-linux) asks for it. */
 const setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path));
@@ -167,7 +166,7 @@ class SupervisedProcess implements SupervisedChild {
   async #beat(): Promise<void> {
     const asked = this.#running;
     if (asked !== null && (this.#child.kind === "starting" || this.#child.kind === "ready")) {
-      const answer = await this.#spec.probe(AbortSignal.timeout(probeTimeoutMs)).catch(() => null);
+      const answer = await this.#spec.probe().catch(() => null);
       if (this.#running === asked && answer !== null) this.#feed({ kind: "answered", ...answer });
     }
     this.#feed({ kind: "tick" });

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { socketPath } from "@catalyst/rpc";
+import { readAdmin } from "@catalyst/envoy";
+import { requestSocket, socketPath } from "@catalyst/rpc";
 import type { Metrics } from "@catalyst/telemetry";
 import { type Exposition, mergeExpositions } from "./exposition.ts";
-import { getFromSocket } from "./socket-probe.ts";
 
 export type NodeMetricsParts = {
   readonly dataDir: string;
@@ -22,19 +22,24 @@ export function nodeMetrics(
   parts: NodeMetricsParts,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   const missing = parts.metrics.gauge("scrape_missing", "Whether a process left out of this scrape.", ["of"]);
-  const sources = [
-    { process: "orchestrator", socket: socketPath(parts.dataDir, "orchestrator"), path: "/metrics" },
-    { process: "gateway", socket: socketPath(parts.dataDir, "gateway"), path: "/metrics" },
-    { process: "envoy", socket: parts.adminSocket, path: "/stats/prometheus?usedonly" },
-  ];
+  const ask = async (process: "orchestrator" | "gateway"): Promise<string | null> => {
+    const socket = socketPath(parts.dataDir, process);
+    const { status, body } = await requestSocket({ socketPath: socket, path: "/metrics", timeoutMs });
+    return status === 200 ? body : null;
+  };
+  const sources: Readonly<Record<string, () => Promise<string | null>>> = {
+    envoy: () => readAdmin(parts.adminSocket, { timeoutMs }).metrics(),
+    gateway: () => ask("gateway"),
+    orchestrator: () => ask("orchestrator"),
+  };
   const gather = async (): Promise<string> => {
     const expositions: Exposition[] = [];
     parts.sample();
     await Promise.all(
-      sources.map(async ({ process, socket, path }) => {
-        const answer = await getFromSocket(socket, path, AbortSignal.timeout(timeoutMs)).catch(() => null);
-        missing.set({ of: process }, answer?.status === 200 ? 0 : 1);
-        if (answer?.status === 200) expositions.push({ process, text: answer.body });
+      Object.entries(sources).map(async ([process, read]) => {
+        const text = await read().catch(() => null);
+        missing.set({ of: process }, text === null ? 1 : 0);
+        if (text !== null) expositions.push({ process, text });
       }),
     );
     expositions.sort((a, b) => (a.process < b.process ? -1 : 1));

@@ -1,38 +1,14 @@
-import { request } from "node:http";
+import { requestSocket } from "@catalyst/rpc";
 import type { Probe } from "./child-process.ts";
 
-/** Longest answer that is read; the rest of a longer one is left unread. */
-const maxBytes = 64 * 1024 * 1024;
-
-/** One HTTP GET on a Unix socket. Rejects when nothing answers. */
-export function getFromSocket(
-  socketPath: string,
-  path: string,
-  signal: AbortSignal,
-): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, signal }, (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on("data", (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > maxBytes) response.destroy();
-        else chunks.push(chunk);
-      });
-      response.on("error", reject);
-      response.on("end", () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
-      );
-    });
-    call.on("error", reject);
-    call.end();
-  });
-}
+const timeoutMs = 3_000;
+/** Readiness is a few words. */
+const maxBytes = 1024 * 1024;
 
 /** Asks a process on its socket whether it is ready; the body of a refusal is the reason. */
 export function socketProbe(socketPath: string, path: string): Probe {
-  return async (signal) => {
-    const { status, body } = await getFromSocket(socketPath, path, signal);
+  return async () => {
+    const { status, body } = await requestSocket({ socketPath, path, timeoutMs, maxBytes });
     return { ready: status === 200, reason: status === 200 ? null : reasonIn(body) };
   };
 }

@@ -32,4 +32,5 @@ export {
   serviceName,
 } from "./service.ts";
 export { runFolder, socketPath } from "./socket-path.ts";
+export { requestSocket, type SocketAnswer, type SocketRequest } from "./socket-request.ts";
 export { type ChildStatus, supervisorContract } from "./supervisor.ts";
