@@ -21,7 +21,16 @@ async function start(...args: string[]) {
   return { code, output };
 }
 
-test("`npm start -- --once` sends a federated query through Envoy, prints the answer and exits 0", async () => {
+/** Why the demo, which has the ports that it tells people, cannot run now; false when it can. */
+const taken = await new Promise<string | false>((resolve) => {
+  const probe = createServer();
+  probe.once("error", () => resolve("127.0.0.1:10000 is in use: a demo or a node runs already"));
+  probe.listen(10_000, "127.0.0.1", () => probe.close(() => resolve(false)));
+});
+
+test("`npm start -- --once` sends a federated query through Envoy, prints the answer and exits 0", {
+  skip: taken,
+}, async () => {
   const { code, output } = await start("--once");
   assert.equal(code, 0, output);
   assert.match(output, /query +\{ products/);
@@ -30,7 +39,9 @@ test("`npm start -- --once` sends a federated query through Envoy, prints the an
   assert.match(output, /curl -s http/);
 });
 
-test("a port in use is named in one sentence with what to do, and nothing is left running", async () => {
+test("a port in use is named in one sentence with what to do, and nothing is left running", {
+  skip: taken,
+}, async () => {
   const squatter = createServer().listen(10_000, "127.0.0.1");
   await once(squatter, "listening");
   try {
@@ -42,7 +53,9 @@ test("a port in use is named in one sentence with what to do, and nothing is lef
   }
 });
 
-test("the demo says when a service or the node ends after its answer, and Ctrl-C still ends the rest", async () => {
+test("the demo says when a service or the node ends after its answer, and Ctrl-C still ends the rest", {
+  skip: taken,
+}, async () => {
   const demo = spawn(process.execPath, [join(root, "examples", "demo", "main.ts")], {
     cwd: root,
     env: { ...process.env, NO_COLOR: "1" },
@@ -66,7 +79,7 @@ test("the demo says when a service or the node ends after its answer, and Ctrl-C
     await kill("cli/src/main.ts up");
     await until("The node does not answer any more.\nproducts ended (SIGKILL)\nnode ended (SIGKILL)");
   } finally {
-    const ended = once(demo, "exit");
+    const ended = demo.exitCode === null ? once(demo, "exit") : [demo.exitCode, null];
     demo.kill("SIGINT");
     assert.deepEqual(await ended, [1, null], output);
   }

@@ -19,7 +19,8 @@ test("Envoy's administration tells its state and what it has for a Host", {
   const seen = await admin.view(`seen.${domain}`);
   assert.equal(seen.routed, true);
   assert.notEqual(seen.clusterVersion, null);
-  assert.deepEqual(seen.endpoints, [{ address: "127.0.0.1:1", healthy: true }]);
+  assert.deepEqual(seen.endpoints, [{ address: "127.0.0.1:1", healthy: false }]);
+  assert.deepEqual([...(await admin.unhealthy())], [["seen", "unreachable"]]);
   assert.deepEqual(await admin.view(`seenXacme.catalyst.internal`), {
     clusterVersion: null,
     routed: false,
