@@ -40,3 +40,11 @@ test("`up` that drains says how to end it at once; asked again, it leaves nothin
   await cut;
   assert.deepEqual(pids.filter(runs), []);
 });
+
+test("`up` tells the real address of its metrics where the system chose the port", async () => {
+  await using node = await NodeUnderTest.start({ flags: ["--telemetry-listen", "127.0.0.1:0"] });
+  const { endpoints } = (await node.status()).details;
+  const metrics = endpoints.find(({ name }) => name === "Metrics");
+  assert.match(metrics?.url ?? "", /^http:\/\/127\.0\.0\.1:[1-9]\d*\/metrics$/);
+  assert.match(await (await fetch(metrics?.url ?? "")).text(), /^catalyst_supervisor_child_state/m);
+});

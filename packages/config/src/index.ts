@@ -1,5 +1,14 @@
 export { z } from "zod";
 export {
+  type Address,
+  isAddress,
+  isAnyAddress,
+  isLoopback,
+  parseAddress,
+  readAddress,
+  showAddress,
+} from "./address.ts";
+export {
   type ConfigDefinition,
   type DefinitionSettings,
   defineConfig,

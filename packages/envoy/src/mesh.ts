@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { domainPattern, labelPattern } from "@catalyst/rpc";
 import { EnvoyError } from "./errors.ts";
 
 /** Where something listens: an IP address and a port. */
@@ -37,10 +38,6 @@ export const defaultTlsSecret = "ingress";
 /** The reserved service name of the gateway. */
 export const gatewayName = "graphql";
 
-const domainName =
-  /^(?=.{1,200}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/;
-const label = /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-
 /** The Host of a service: `products` is reached at `products.<domain>`. */
 export function serviceHost(name: string, domain: string): string {
   return `${name}.${domain}`;
@@ -54,19 +51,14 @@ export function checkMesh(mesh: MeshInput): void {
   const refuse = (problem: string): never => {
     throw new EnvoyError("mesh_invalid", problem);
   };
-  if (!domainName.test(mesh.domain))
+  if (!domainPattern.test(mesh.domain))
     refuse(`${JSON.stringify(mesh.domain)} is not a domain of two labels or more`);
-  if (!label.test(mesh.node)) refuse(`${JSON.stringify(mesh.node)} is not a node's name`);
+  if (!labelPattern.test(mesh.node)) refuse(`${JSON.stringify(mesh.node)} is not a node's name`);
   const { ingress, ingressTls, egress } = mesh.listen;
   for (const [name, address] of Object.entries({ ingress, ingressTls, egress })) {
     if (address !== undefined) checkAddress(name, address);
   }
   if ("port" in mesh.gateway) checkAddress("gateway", mesh.gateway);
-}
-
-/** Whether a text is one DNS label in lower case. */
-export function isLabel(text: string): boolean {
-  return label.test(text);
 }
 
 function checkAddress(name: string, { host, port }: Address): void {

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import type { ServiceDeclaration } from "@catalyst/rpc";
+import { labelPattern, type ServiceDeclaration } from "@catalyst/rpc";
 import { EnvoyError } from "./errors.ts";
-import { gatewayName, isLabel, type MeshInput, serviceHost } from "./mesh.ts";
+import { gatewayName, type MeshInput, serviceHost } from "./mesh.ts";
 
 /** One place where a service answers. */
 export type Endpoint = {
@@ -45,7 +45,7 @@ export const graphqlPath = "/graphql";
  */
 export function routeService(service: ServiceDeclaration, mesh: MeshInput): RoutedService {
   const { name, timeoutMs } = service;
-  if (!isLabel(name) || name === gatewayName) throw invalid(name, "the name cannot be a service's");
+  if (!labelPattern.test(name) || name === gatewayName) throw invalid(name, "the name cannot be a service's");
   if (!URL.canParse(service.url)) throw invalid(name, `${service.url} is not a URL`);
   const url = new URL(service.url);
   const secure = url.protocol === "https:";

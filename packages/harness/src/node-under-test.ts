@@ -192,7 +192,8 @@ export class NodeUnderTest implements AsyncDisposable {
       [
         ...[entry, "up", "--node-name", "n1", "--node-domain", this.domain, "--node-data-dir", this.dataDir],
         ...["--ingress", `127.0.0.1:${ingress}`, "--egress", `127.0.0.1:${egress}`],
-        ...["--telemetry-listen", `127.0.0.1:${telemetry}`, "--mesh-envoy-concurrency", "1"],
+        ...["--mesh-envoy-concurrency", "1"],
+        ...(flags.includes("--telemetry-listen") ? [] : ["--telemetry-listen", `127.0.0.1:${telemetry}`]),
         ...services.flatMap((service) => ["--service", JSON.stringify(service)]),
         ...flags,
       ],

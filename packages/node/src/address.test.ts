@@ -1,23 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isAddress, leadsTo, parseAddress } from "./address.ts";
-
-test("an address is an IP address and a port from 1 to 65535", () => {
-  for (const text of ["127.0.0.1:10000", "[::1]:1", "0.0.0.0:65535"])
-    assert.equal(isAddress(text), true, text);
-  for (const text of [
-    "localhost:1",
-    "127.0.0.1",
-    "127.0.0.1:0",
-    "127.0.0.1:65536",
-    "::1:1",
-    "1.2.3:4",
-    "[1.2.3.4]:5",
-  ]) {
-    assert.equal(isAddress(text), false, text);
-  }
-  assert.deepEqual(parseAddress("[::1]:80"), { host: "::1", port: 80 });
-});
+import { clash, leadsTo } from "./address.ts";
 
 test("a URL that leads back to a listener of the node is known, whatever it is written like", () => {
   const listeners = ["127.0.0.1:10000", "0.0.0.0:443"];
@@ -37,4 +20,17 @@ test("a URL that leads back to a listener of the node is known, whatever it is w
   ]) {
     assert.equal(leadsTo(url, listeners), false, url);
   }
+});
+
+test("two listeners clash at one port of one host, and at one port where one of them is on every host", () => {
+  const pairs: [string, string, boolean][] = [
+    ["127.0.0.1:80", "127.0.0.1:80", true],
+    ["127.0.0.1:80", "0.0.0.0:80", true],
+    ["[::]:80", "[::1]:80", true],
+    ["127.0.0.1:80", "127.0.0.1:81", false],
+    ["127.0.0.1:80", "127.0.0.2:80", false],
+    ["127.0.0.1:80", "[::1]:80", false],
+    ["127.0.0.1:0", "127.0.0.1:0", false],
+  ];
+  for (const [one, other, expected] of pairs) assert.equal(clash(one, other), expected, `${one} ${other}`);
 });

@@ -1,19 +1,14 @@
 import { lstatSync, mkdirSync } from "node:fs";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
-import { runFolder } from "@catalyst/rpc";
+import { resolve } from "node:path";
+import { defaultDataDir, runFolder } from "@catalyst/rpc";
 import { NodeError } from "./errors.ts";
 import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";
 
-/**
- * The folder of all that a node keeps: the configured one, else one named after the node in the user's data
- * folder (XDG Base Directory Specification: `$XDG_DATA_HOME`, default `~/.local/share`).
- */
+/** The folder of all that a node keeps: the configured one, else {@link defaultDataDir}. */
 export function dataDirOf(config: NodeConfig, xdgDataHome: string | undefined): string {
-  if (config.node.dataDir !== undefined) return resolve(config.node.dataDir);
-  const base = xdgDataHome?.startsWith("/") ? xdgDataHome : join(homedir(), ".local", "share");
-  return join(base, "catalyst", config.node.name);
+  const { dataDir, name } = config.node;
+  return dataDir === undefined ? defaultDataDir(name, xdgDataHome) : resolve(dataDir);
 }
 
 /** Makes the data folder and its folder of sockets, both open to their owner alone. */

@@ -1,5 +1,5 @@
+import { parseAddress } from "@catalyst/config";
 import type { MeshInput } from "@catalyst/envoy";
-import { parseAddress } from "./address.ts";
 import { readAuthorities } from "./certificate.ts";
 import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";

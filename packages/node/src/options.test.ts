@@ -60,12 +60,14 @@ test("every fault is found at once, with where it is and the nearest known name"
 test("two listeners cannot have one address, and a service cannot be the node itself", () => {
   const flags = [
     { flag: "--egress", value: "127.0.0.1:10000" },
+    { flag: "--telemetry-listen", value: "0.0.0.0:10000" },
     { flag: "--service", value: "name=loop,protocol=http,url=http://localhost:10000/" },
   ];
   const result = loadConfig(nodeConfig, { flags });
   assert.ok(!result.ok);
   const problems = result.faults.map(({ key, problem }) => `${key} ${problem}`).join("\n");
   assert.match(problems, /mesh\.listen\.egress must differ from mesh\.listen\.ingress/);
+  assert.match(problems, /telemetry\.listen must differ from mesh\.listen\.ingress/);
   assert.match(problems, /mesh\.services\[loop\]\.url leads back to this node/);
 });
 

@@ -1,23 +1,19 @@
-import { defineConfig, keyedList, option, z } from "@catalyst/config";
+import { defineConfig, isAddress, keyedList, option, z } from "@catalyst/config";
 import { gatewayOptions } from "@catalyst/gateway/options";
-import { serviceDeclaration } from "@catalyst/rpc";
+import { domainPattern, labelPattern, serviceDeclaration } from "@catalyst/rpc";
 import { telemetryOptions } from "@catalyst/telemetry";
-import { isAddress, leadsTo } from "./address.ts";
-
-const label = /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-const domain =
-  /^(?=.{1,200}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/;
+import { clash, leadsTo } from "./address.ts";
 
 const address = z.string().refine(isAddress, "must be an IP address and a port, such as 127.0.0.1:10000");
 
 const nodeOptions = z.strictObject({
-  name: option(z.string().regex(label, "must be a DNS label in lower case").default("n1"), {
+  name: option(z.string().regex(labelPattern, "must be a DNS label in lower case").default("n1"), {
     description: "Name of this node inside its organisation.",
   }),
   domain: option(
     z
       .string()
-      .regex(domain, "must be a DNS name in lower case with at least two labels")
+      .regex(domainPattern, "must be a DNS name in lower case with at least two labels")
       .default("local.catalyst.internal"),
     { description: "Trust domain of the organisation; a service is reached at `<service>.<domain>`." },
   ),
@@ -81,13 +77,6 @@ const meshOptions = z
     }),
   })
   .superRefine((mesh, context) => {
-    const listen = Object.entries(mesh.listen).filter(([, text]) => text !== undefined);
-    for (const [at, [name, text]] of listen.entries()) {
-      const other = listen.slice(0, at).find(([, earlier]) => earlier === text)?.[0];
-      if (other === undefined) continue;
-      const message = `must differ from mesh.listen.${other}, which is ${text} too`;
-      context.addIssue({ code: "custom", path: ["listen", name], message });
-    }
     for (const [at, { url }] of mesh.services.entries()) {
       if (!leadsTo(url, listenersOf(mesh))) continue;
       const message = "leads back to this node: name the address of the service itself";
@@ -109,12 +98,26 @@ export function listenersOf(mesh: { readonly listen: z.output<typeof listenOptio
   return ingressTls === undefined ? [ingress, egress] : [ingress, egress, ingressTls];
 }
 
+const sections = z.strictObject({ node: nodeOptions, mesh: meshOptions, telemetry: telemetryOptions });
+
+/** Every address that a node listens on, by the path of its option. */
+function listening({ mesh, telemetry }: z.output<typeof sections>): { path: string[]; text: string }[] {
+  const all = [
+    ...Object.entries(mesh.listen).map(([name, text]) => ({ path: ["mesh", "listen", name], text })),
+    { path: ["telemetry", "listen"], text: telemetry.listen === "off" ? undefined : telemetry.listen },
+  ];
+  return all.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }]));
+}
+
 /** The schema of a node's configuration: one section per plane. */
 export const nodeConfig = defineConfig(
-  z.strictObject({
-    node: nodeOptions,
-    mesh: meshOptions,
-    telemetry: telemetryOptions,
+  sections.superRefine((config, context) => {
+    for (const [at, { path, text }] of listening(config).entries()) {
+      const other = listening(config).find((earlier, index) => index < at && clash(earlier.text, text));
+      if (other === undefined) continue;
+      const message = `must differ from ${other.path.join(".")}, which is ${other.text}`;
+      context.addIssue({ code: "custom", path, message });
+    }
   }),
   {
     otherVariables: [

@@ -1,8 +1,9 @@
 import { join } from "node:path";
+import { parseAddress } from "@catalyst/config";
 import { openDatabase } from "@catalyst/durable";
 import { orchestratorContract, RpcError, type ServiceDeclaration, socketPath } from "@catalyst/rpc";
 import { Activator } from "./activation.ts";
-import { leadsTo, parseAddress } from "./address.ts";
+import { leadsTo } from "./address.ts";
 import { generatedCertificate, readAuthorities, readCertificate, watchFiles } from "./certificate.ts";
 import { EndpointHealth } from "./endpoint-health.ts";
 import { GatewayLink } from "./gateway-link.ts";

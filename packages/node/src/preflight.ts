@@ -3,8 +3,8 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { parseAddress } from "@catalyst/config";
 import { parseEnvoyVersion } from "@catalyst/envoy";
-import { parseAddress } from "./address.ts";
 import { NodeError } from "./errors.ts";
 
 const run = promisify(execFile);

@@ -19,7 +19,7 @@ function program(dataDir: string, drain: string): string {
     const { nodeConfig } = await import(${source("options.ts")});
     const { gatewayContract } = await import("@catalyst/rpc");
     const sections = { listen: {}, tls: {}, envoy: {}, graphql: {}, services: [] };
-    const config = nodeConfig.schema.parse({ node: {}, mesh: sections, telemetry: { listen: "off" } });
+    const config = nodeConfig.schema.parse({ node: {}, mesh: sections, telemetry: { listen: "127.0.0.1:0" } });
     await runProcess("gateway", gatewayContract, config, ${JSON.stringify(dataDir)}, async () => ({
       details: () => ({ version: 0, generation: 0, schemaDigest: null, services: [] }),
       readiness: () => ({ ready: true, reasons: [] }),
@@ -77,6 +77,15 @@ test("a process that is asked to end finishes what runs, says that it drains mea
   assert.equal(await ends(running), 0);
   assert.match(running.words(), /once more ends at once/);
   assert.match(running.words(), /\nended\n$/);
+});
+
+test("where its health and metrics are served is told with the port that the system chose", async () => {
+  const running = await start("");
+  const address = /"telemetry":"(127\.0\.0\.1:[1-9]\d*)"/.exec(running.words())?.[1];
+  const response = await fetch(`http://${address}/readyz`);
+  assert.deepEqual(await response.json(), { ready: true, reasons: [] });
+  running.child.kill("SIGTERM");
+  assert.equal(await ends(running), 0);
 });
 
 test("a second request to end while it drains ends the process at once, with an exit code that says so", async () => {

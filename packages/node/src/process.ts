@@ -1,8 +1,10 @@
 import { createWriteStream } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
+import { parseAddress, showAddress } from "@catalyst/config";
 import {
   type CheckResult,
   type Contract,
@@ -13,7 +15,6 @@ import {
   socketPath,
 } from "@catalyst/rpc";
 import { createLogger, createMetrics, createOps, type Logger, type Metrics } from "@catalyst/telemetry";
-import { parseAddress } from "./address.ts";
 import { prepareDataDir } from "./data-dir.ts";
 import { NodeError } from "./errors.ts";
 import type { NodeConfig } from "./options.ts";
@@ -29,6 +30,8 @@ export type ProcessFrame = {
   readonly metrics: Metrics;
   /** Aborts when the process is asked to end. */
   readonly stopping: AbortSignal;
+  /** Where the operations endpoints are served over TCP, with the port that the system chose; null while nowhere. */
+  readonly telemetryAddress: () => string | null;
 };
 
 type Common = "hello" | "status" | "drain";
@@ -70,7 +73,9 @@ export async function runProcess<C extends Contract>(
   let abandon = async () => {};
   const stop = stopSignal(logger, () => abandon());
   await using resources = new AsyncDisposableStack();
-  const frame: ProcessFrame = { name, config, dataDir, logger, metrics, stopping: stop.signal };
+  let telemetry: string | null = null;
+  const telemetryAddress = () => telemetry;
+  const frame = { name, config, dataDir, logger, metrics, stopping: stop.signal, telemetryAddress };
   const body = await compose(frame, resources);
   abandon = async () => body.abandon?.();
   let draining = false;
@@ -108,18 +113,20 @@ export async function runProcess<C extends Contract>(
   });
   resources.use(server);
   const startedAt = server.startedAt;
-  if (config.telemetry.listen !== "off") resources.use(await listenOps(config.telemetry.listen, http));
-  logger.info({ release }, "process started");
+  if (config.telemetry.listen !== "off") {
+    telemetry = resources.use(await listenOps(config.telemetry.listen, http)).address;
+  }
+  logger.info({ release, telemetry }, "process started");
   await stop.requested;
   await drain();
   logger.info("process ended");
 }
 
-/** Serves the operations endpoints on loopback. Throws {@link NodeError} `port_in_use`. */
-export async function listenOps(
+/** Serves the operations endpoints at an address; port 0 is any free one. Throws {@link NodeError} `port_in_use`. */
+async function listenOps(
   listen: string,
   handler: (request: IncomingMessage, response: ServerResponse) => boolean,
-): Promise<AsyncDisposable> {
+): Promise<AsyncDisposable & { readonly address: string }> {
   const address = parseAddress(listen);
   const server = createServer((request, response) => {
     if (!handler(request, response)) response.writeHead(404).end("Nothing is served here.\n");
@@ -136,7 +143,9 @@ export async function listenOps(
     });
     server.listen(address.port, address.host, resolve);
   });
+  const { port } = server.address() as AddressInfo;
   return {
+    address: showAddress({ ...address, port }),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

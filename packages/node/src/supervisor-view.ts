@@ -1,5 +1,5 @@
+import { isLoopback, parseAddress } from "@catalyst/config";
 import { type CheckResult, type Decision, RpcError } from "@catalyst/rpc";
-import { isLoopback, parseAddress } from "./address.ts";
 import { endsWithParent, type SupervisedChild } from "./child-process.ts";
 import type { NodeConfig } from "./options.ts";
 import { checked, notExplainable } from "./process.ts";
@@ -12,7 +12,7 @@ export type SupervisorViewParts = {
   readonly config: NodeConfig;
   readonly children: readonly SupervisedChild[];
   readonly replay: Replay;
-  readonly endpoints: readonly Endpoint[];
+  readonly endpoints: () => readonly Endpoint[];
 };
 
 /** What the supervisor knows, for `status`, `check` and `explain`. */
@@ -28,7 +28,7 @@ export class SupervisorView {
     return {
       node: config.node.name,
       domain: config.node.domain,
-      endpoints: [...endpoints],
+      endpoints: [...endpoints()],
       children: children.map((child) => child.status()),
       replaying: replay.proxies(),
     };

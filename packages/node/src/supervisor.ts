@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isAnyAddress, parseAddress } from "@catalyst/config";
 import { type ClaimOutcome, claimFolder, replaceFileSync } from "@catalyst/durable";
 import { readAdmin } from "@catalyst/envoy";
 import {
@@ -9,7 +10,6 @@ import {
   socketPath,
   supervisorContract,
 } from "@catalyst/rpc";
-import { isLoopback, parseAddress } from "./address.ts";
 import { readAuthorities, readCertificate } from "./certificate.ts";
 import { defaultChildTimings } from "./child.ts";
 import { type SupervisedChild, superviseChild } from "./child-process.ts";
@@ -89,7 +89,8 @@ export async function runSupervisor(
       await Promise.all(children.map((child) => child.stop()));
     });
     for (const child of children) child.start();
-    const view = new SupervisorView({ config, children, replay, endpoints: endpointsOf(config) });
+    const endpoints = () => endpointsOf(config, frame.telemetryAddress());
+    const view = new SupervisorView({ config, children, replay, endpoints });
     return {
       details: () => view.details(),
       readiness: () => view.readiness(),
@@ -275,20 +276,19 @@ function listenAddresses(config: NodeConfig): Record<string, string> {
   };
 }
 
-function endpointsOf(config: NodeConfig): Endpoint[] {
+function endpointsOf(config: NodeConfig, telemetry: string | null): Endpoint[] {
   const { ingress, ingressTls } = config.mesh.listen;
-  const endpoints = [{ name: "GraphQL", url: `http://${reachable(ingress)}/graphql` }];
-  if (ingressTls !== undefined)
-    endpoints.push({ name: "GraphQL (TLS)", url: `https://${reachable(ingressTls)}/graphql` });
-  if (config.telemetry.listen !== "off") {
-    endpoints.push({ name: "Metrics", url: `http://${config.telemetry.listen}/metrics` });
-  }
-  return endpoints;
+  return [
+    { name: "GraphQL", url: `http://${reachable(ingress)}/graphql` },
+    ...(ingressTls === undefined
+      ? []
+      : [{ name: "GraphQL (TLS)", url: `https://${reachable(ingressTls)}/graphql` }]),
+    ...(telemetry === null ? [] : [{ name: "Metrics", url: `http://${reachable(telemetry)}/metrics` }]),
+  ];
 }
 
 /** An address to connect to for one that is listened on: any address becomes this machine. */
 function reachable(listen: string): string {
   const address = parseAddress(listen);
-  if (isLoopback(address) || (address.host !== "0.0.0.0" && address.host !== "::")) return listen;
-  return `127.0.0.1:${address.port}`;
+  return isAnyAddress(address) ? `127.0.0.1:${address.port}` : listen;
 }

@@ -13,6 +13,7 @@ export {
   gatewayUpdate,
 } from "./gateway.ts";
 export { keepConnected, type LinkOptions } from "./link.ts";
+export { domainPattern, labelPattern } from "./names.ts";
 export {
   type Activation,
   mostServicesInStatus,
@@ -31,6 +32,6 @@ export {
   serviceDeclaration,
   serviceName,
 } from "./service.ts";
-export { runFolder, socketPath } from "./socket-path.ts";
+export { defaultDataDir, runFolder, socketPath } from "./socket-path.ts";
 export { requestSocket, type SocketAnswer, type SocketRequest } from "./socket-request.ts";
 export { type ChildStatus, supervisorContract } from "./supervisor.ts";

@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { labelPattern } from "./names.ts";
 
 /** A DNS label in lower case: what a service is called inside its organisation. */
 export const serviceName = z
   .string()
   .regex(
-    /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    labelPattern,
     "must be a DNS label: lower-case letters, digits and hyphens, at most 63, starting with a letter",
   )
   .refine((name) => name !== "graphql", "is reserved: graphql is the gateway itself");

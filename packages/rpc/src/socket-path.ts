@@ -1,6 +1,16 @@
 import { createHash } from "node:crypto";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { ProcessName } from "./process.ts";
+
+/**
+ * Where a node keeps what it keeps, unless it is told otherwise: `catalyst/<name>` in the user's data folder (XDG Base
+ * Directory Specification: `$XDG_DATA_HOME`, by default and where that is relative `~/.local/share`).
+ */
+export function defaultDataDir(node: string, xdgDataHome: string | undefined): string {
+  const base = xdgDataHome?.startsWith("/") ? xdgDataHome : join(homedir(), ".local", "share");
+  return join(base, "catalyst", node);
+}
 
 /** Longest socket path that every supported system takes (`sun_path` is 104 bytes on macOS, 108 on Linux). */
 const maxSocketPathBytes = 103;

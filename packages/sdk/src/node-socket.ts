@@ -1,6 +1,4 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { socketPath } from "@catalyst/rpc";
+import { defaultDataDir, socketPath } from "@catalyst/rpc";
 
 /** Which node a service belongs to; both left out: the one that the environment names, or the default one. */
 export type NodeLocation = {
@@ -23,11 +21,6 @@ export function findNodeSocket(
   if (location.dataDir !== undefined) return socketPath(location.dataDir, "orchestrator");
   const socket = environment["CATALYST_SOCKET"];
   if (socket) return socket;
-  return socketPath(environment["CATALYST_NODE_DATA_DIR"] || defaultDataDir(environment), "orchestrator");
-}
-
-function defaultDataDir(environment: Readonly<Record<string, string | undefined>>): string {
-  const xdg = environment["XDG_DATA_HOME"];
-  const base = xdg?.startsWith("/") ? xdg : join(homedir(), ".local", "share");
-  return join(base, "catalyst", environment["CATALYST_NODE_NAME"] || "n1");
+  const { CATALYST_NODE_DATA_DIR: named, CATALYST_NODE_NAME: node, XDG_DATA_HOME: xdg } = environment;
+  return socketPath(named || defaultDataDir(node || "n1", xdg), "orchestrator");
 }

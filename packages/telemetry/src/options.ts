@@ -1,5 +1,4 @@
-import { isIP } from "node:net";
-import { option, z } from "@catalyst/config";
+import { option, readAddress, z } from "@catalyst/config";
 import { logLevels } from "./logger.ts";
 
 /** The section `telemetry` of a node's configuration. */
@@ -12,7 +11,7 @@ export const telemetryOptions = z.strictObject({
     {
       description:
         "Where `/healthz`, `/readyz` and `/metrics` are served; `off` for nowhere. They have no access control: keep them on loopback.",
-      range: "an IP address and a port, or off",
+      range: "an IP address and a port (0: any free one, which `status` and the log tell), or off",
     },
   ),
   logLevel: option(z.enum(logLevels).default("info"), {
@@ -22,7 +21,5 @@ export const telemetryOptions = z.strictObject({
 export type TelemetryOptions = z.output<typeof telemetryOptions>;
 
 function isListen(text: string): boolean {
-  if (text === "off") return true;
-  const [, six, four, port] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
-  return (isIP(six ?? "") === 6 || isIP(four ?? "") === 4) && Number(port) <= 65_535;
+  return text === "off" || readAddress(text) !== null;
 }

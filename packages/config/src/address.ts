@@ -1,0 +1,41 @@
+import { isIP } from "node:net";
+
+/** Where something listens, or where it is reached: an IP address and a port. */
+export type Address = { readonly host: string; readonly port: number };
+
+const pattern = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]{1,5})$/;
+
+/** Reads `127.0.0.1:10000` or `[::1]:0`; null when the text is no IP address and port, or the port is over 65535. */
+export function readAddress(text: string): Address | null {
+  const [, six, four, port] = pattern.exec(text) ?? [];
+  const host = six ?? four ?? "";
+  const valid = isIP(host) === (six === undefined ? 4 : 6) && Number(port) <= 65_535;
+  return valid ? { host, port: Number(port) } : null;
+}
+
+/** Whether a text is an IP address and a port that can be reached: from 1. */
+export function isAddress(text: string): boolean {
+  return (readAddress(text)?.port ?? 0) >= 1;
+}
+
+/** Reads an address that a schema has admitted. */
+export function parseAddress(text: string): Address {
+  const address = readAddress(text);
+  if (address === null) throw new Error(`unreachable: the schema admitted the address ${text}`);
+  return address;
+}
+
+/** Writes an address as it is read. */
+export function showAddress({ host, port }: Address): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Whether an address is reached from this machine alone. */
+export function isLoopback({ host }: Address): boolean {
+  return host === "::1" || host.startsWith("127.");
+}
+
+/** Whether what listens there listens on every address of its machine. */
+export function isAnyAddress({ host }: Address): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
