@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPrinter, watchStatus } from "@catalyst/cli";
+import { lastErrorIn } from "@catalyst/node";
 import { connectRpc, orchestratorContract, RpcError, socketPath, supervisorContract } from "@catalyst/rpc";
 import config from "./catalyst.json" with { type: "json" };
 
@@ -14,8 +15,6 @@ const root = join(import.meta.dirname, "..", "..");
 const dataDir = join(root, config.node.dataDir);
 const keepRunning = !process.argv.includes("--once");
 const patienceMs = 60_000;
-/** Lines that are shown of what a process wrote before it ended. */
-const mostWords = 5;
 
 const query = "{ products(first: 2) { name price reviews(first: 1) { rating text } } }";
 
@@ -69,8 +68,8 @@ function start(name: string, program: string, args: readonly string[]): void {
   child.once("exit", (code, signal) => {
     children.delete(name);
     if (ending.signal.aborted) return;
-    const last = code === null ? "" : words.trim().split("\n").slice(-mostWords).join("\n");
-    failures.push(`${name} ended (${signal ?? `exit code ${code}`})${last === "" ? "" : `:\n${last}`}`);
+    const last = code === null ? null : lastErrorIn(words);
+    failures.push(`${name} ended (${signal ?? `exit code ${code}`})${last === null ? "" : `: ${last}`}`);
   });
   children.set(name, child);
 }

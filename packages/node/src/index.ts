@@ -8,6 +8,7 @@ import type { SupervisorParts } from "./supervisor.ts";
 
 export { dataDirOf } from "./data-dir.ts";
 export { NodeError, type NodeErrorCode } from "./errors.ts";
+export { lastErrorIn } from "./last-words.ts";
 export { type NodeConfig, nodeConfig } from "./options.ts";
 export { paths } from "./paths.ts";
 export { release } from "./release.ts";

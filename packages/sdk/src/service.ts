@@ -125,7 +125,10 @@ function closeOnSignals({ close, closed }: Closing): void {
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => {
-      const why = error.code === "EADDRINUSE" ? "the port is in use" : error.message;
+      const why =
+        error.code === "EADDRINUSE"
+          ? "the port is in use; end what listens there, or choose another"
+          : error.message;
       reject(
         new SdkError("listen_failed", `cannot listen on ${host}, port ${port}: ${why}`, { cause: error }),
       );
