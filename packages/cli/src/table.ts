@@ -32,11 +32,12 @@ export function clip(line: string, width: number): string {
 export function wrap(line: string, width = Number.POSITIVE_INFINITY, indent = ""): string[] {
   if (lengthOf(line) <= width) return [line];
   const lines: string[] = [];
-  let current = "";
   const longest = Math.max(1, width - indent.length);
-  for (const word of line.split(" ").flatMap((each) => piecesOf(each, longest))) {
-    const longer = current === "" ? word : `${current} ${word}`;
-    if (current === "" || lengthOf(longer) <= width) {
+  const [first = "", ...words] = line.split(" ").flatMap((each) => piecesOf(each, longest));
+  let current = first;
+  for (const word of words) {
+    const longer = `${current} ${word}`;
+    if (lengthOf(longer) <= width || current.trim() === "") {
       current = longer;
       continue;
     }

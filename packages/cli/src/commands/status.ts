@@ -8,9 +8,11 @@ import {
 import type { CommandContext } from "../context.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
 import { printRows, printValue } from "../output.ts";
+import type { Printer } from "../printer.ts";
 import { secondsToMs } from "../seconds.ts";
 import { readStatus } from "../status-reader.ts";
 import { renderStatus } from "../status-view.ts";
+import { wrap } from "../table.ts";
 
 /**
  * `catalyst status`: exit code 0 when the node works, with faults or without (`catalyst check` tells them apart), 5 when
@@ -36,20 +38,27 @@ export async function runChecks(context: CommandContext, options: CheckOptions):
     ({ results, unknown } = await collectChecks(context, options));
   }
   if (unknown !== null) throw new CommandError(exitCode.usage, unknown);
-  const { colours } = context.printer;
-  const marks = {
-    ok: colours.green("ok      "),
-    warning: colours.yellow("warning "),
-    failed: colours.red("failed  "),
-  };
-  printRows(context.printer, context.format, results, () =>
-    results.flatMap(({ outcome, code, title, detail, hint }) => [
-      `${marks[outcome]} ${code.padEnd(22)} ${title}`,
-      ...(outcome === "ok" ? [] : [`           ${detail}`, `           hint: ${hint ?? "see the logs"}`]),
-    ]),
-  );
+  printRows(context.printer, context.format, results, () => renderChecks(results, context.printer));
   const failed = results.filter(({ outcome }) => outcome === "failed").length;
   if (failed > 0) throw new CommandError(exitCode.failed, `${failed} of ${results.length} checks failed.`);
+}
+
+const marks = {
+  ok: { word: "ok      ", colour: "green" },
+  warning: { word: "warning ", colour: "yellow" },
+  failed: { word: "failed  ", colour: "red" },
+} as const;
+
+/** One line for each check, and below those that did not pass why, and what to do. */
+function renderChecks(results: readonly CheckResult[], { colours, width }: Printer): string[] {
+  const indent = " ".repeat(11);
+  return results.flatMap(({ outcome, code, title, detail, hint }) => {
+    const { word, colour } = marks[outcome];
+    const line = `${colours[colour](word)} ${code.padEnd(22)} ${title}`;
+    if (outcome === "ok") return wrap(line, width(), indent);
+    const below = [detail, `hint: ${hint ?? "see the logs"}`].flatMap((text) => text.split("\n"));
+    return [line, ...below.map((text) => indent + text)].flatMap((each) => wrap(each, width(), indent));
+  });
 }
 
 type Collected = { results: CheckResult[]; unknown: string | null };
@@ -98,9 +107,12 @@ export async function explain(context: CommandContext, subject: string, name: st
   const contract = answerer === "orchestrator" ? orchestratorContract : supervisorContract;
   using connection = await context.connect(answerer, contract);
   const decision = await connection.call.explain({ subject, name });
-  printValue(context.printer, context.format, decision, () => [
-    decision.question,
-    ...decision.steps.map(({ rule, outcome }) => `  ${rule}: ${outcome}`),
-    decision.result,
-  ]);
+  const width = context.printer.width();
+  printValue(context.printer, context.format, decision, () =>
+    [
+      decision.question,
+      ...decision.steps.map(({ rule, outcome }) => `  ${rule}: ${outcome}`),
+      decision.result,
+    ].flatMap((line) => wrap(line, width, "    ")),
+  );
 }
