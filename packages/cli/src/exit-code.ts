@@ -39,6 +39,7 @@ export function explainFailure(error: unknown): { code: number; message: string 
     case "invalid_request":
     case "service_declared":
     case "service_name_taken":
+    case "service_leased":
     case "not_explainable":
       return { code: exitCode.usage, message: error.message };
     case "unreachable":

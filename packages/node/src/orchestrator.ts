@@ -122,9 +122,9 @@ function serviceCalls(
       return { name };
     },
     listServices: () => view.services(),
-    lease: ({ service, ttlMs }: { service: ServiceDeclaration; ttlMs: number }) => {
+    lease: ({ service, holder, ttlMs }: { service: ServiceDeclaration; holder: string; ttlMs: number }) => {
       admit(service);
-      return { leaseId: registry.lease(service, ttlMs), ttlMs, host: hostOf(service.name) };
+      return { leaseId: registry.lease(service, holder, ttlMs), ttlMs, host: hostOf(service.name) };
     },
     renew: (renewal: { leaseId: string; healthy: boolean; detail?: string | undefined }) => {
       const { leaseId, healthy, detail = null } = renewal;

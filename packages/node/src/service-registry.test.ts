@@ -48,10 +48,14 @@ test("what was answered survives a restart: added services, live leases, the ver
     assert.equal(first.registry.add(declare("products")), false);
     first.registry.add(declare("gone"));
     first.registry.remove("gone");
-    first.registry.lease(declare("reviews"), 5_000);
+    first.registry.lease(declare("reviews"), "one", 5_000);
     assert.equal(first.store.next("update"), 1);
   }
   using second = open("a.db");
+  assert.throws(() => second.registry.lease(declare("reviews"), "two", 5_000), {
+    code: "service_leased",
+    message: /reviews is leased to one at http:\/\/127\.0\.0\.1:4001\/ for another 5 s/,
+  });
   const kept = second.registry.entries().map(({ service, origin }) => [service.name, origin]);
   assert.deepEqual(kept, [
     ["products", "runtime"],
@@ -75,8 +79,8 @@ test("the configuration replaces a service of the same name that was added at ru
 
 test("a lease that is not renewed ends by itself, one that is renewed goes on", async () => {
   using opened = open("c.db");
-  opened.registry.lease(declare("idle"), 60);
-  const id = opened.registry.lease(declare("busy"), 60);
+  opened.registry.lease(declare("idle"), "one", 60);
+  const id = opened.registry.lease(declare("busy"), "one", 60);
   for (let round = 0; round < 6; round++) {
     await sleep(25);
     assert.equal(opened.registry.renew(id, { healthy: true, detail: null }), 60);
@@ -90,7 +94,7 @@ test("a lease that is not renewed ends by itself, one that is renewed goes on", 
 
 test("a renewal that changes nothing is not written or passed on, one that reports ill health is", () => {
   using opened = open("d.db");
-  const id = opened.registry.lease(declare("products"), 5_000);
+  const id = opened.registry.lease(declare("products"), "one", 5_000);
   opened.registry.renew(id, { healthy: true, detail: null });
   assert.equal(opened.changes.length, 1);
   opened.registry.renew(id, { healthy: false, detail: "no database" });

@@ -60,7 +60,7 @@ export class ServiceRegistry implements Disposable {
 
   /** Returns whether the name is new. */
   add(service: ServiceDeclaration): boolean {
-    const change = this.#table.planAdd(service, randomUUID());
+    const change = this.#table.planAdd(service, randomUUID(), performance.now());
     this.#apply(change);
     return change.kind === "put" && change.created;
   }
@@ -69,9 +69,10 @@ export class ServiceRegistry implements Disposable {
     this.#apply(this.#table.planRemove(name));
   }
 
-  lease(service: ServiceDeclaration, ttlMs: number): string {
+  /** Returns the id of the lease. */
+  lease(service: ServiceDeclaration, holder: string, ttlMs: number): string {
     const id = randomUUID();
-    this.#apply(this.#table.planLease(service, id, ttlMs, performance.now()));
+    this.#apply(this.#table.planLease(service, { id, holder, ttlMs }, performance.now()));
     return id;
   }
 

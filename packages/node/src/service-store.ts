@@ -13,6 +13,7 @@ export const orchestratorMigrations: readonly string[] = [
      lease_ttl_ms INTEGER
    ) STRICT;
    CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;`,
+  "ALTER TABLE service ADD COLUMN lease_holder TEXT;",
 ];
 
 const storedRow = z.object({
@@ -21,6 +22,7 @@ const storedRow = z.object({
   revision: z.string(),
   lease_id: z.string().nullable(),
   lease_ttl_ms: z.int().nullable(),
+  lease_holder: z.string().nullable(),
 });
 type Row = z.infer<typeof storedRow>;
 
@@ -34,7 +36,8 @@ export class ServiceStore {
   constructor(database: Database) {
     this.#rows = database.prepare("SELECT * FROM service ORDER BY name", (row) => storedRow.parse(row));
     this.#put = database.prepare(
-      "INSERT OR REPLACE INTO service (name, declaration, revision, lease_id, lease_ttl_ms) VALUES (?, ?, ?, ?, ?)",
+      `INSERT OR REPLACE INTO service (name, declaration, revision, lease_id, lease_ttl_ms, lease_holder)
+       VALUES (?, ?, ?, ?, ?, ?)`,
     );
     this.#delete = database.prepare("DELETE FROM service WHERE name = ?");
     this.#count = database.prepare(
@@ -66,7 +69,8 @@ export class ServiceStore {
       return;
     }
     const { service, revision, lease } = change.entry;
-    this.#put.run(service.name, JSON.stringify(service), revision, lease?.id ?? null, lease?.ttlMs ?? null);
+    const held = [lease?.id ?? null, lease?.ttlMs ?? null, lease?.holder ?? null] as const;
+    this.#put.run(service.name, JSON.stringify(service), revision, ...held);
   }
 
   /** Counts up durably, from 1. */
@@ -77,9 +81,17 @@ export class ServiceStore {
 
 function entryOf(row: Row, now: Instant): ServiceEntry {
   const service = serviceDeclaration.parse(JSON.parse(row.declaration));
+  const { lease_id: id, lease_ttl_ms: ttlMs, lease_holder: holder } = row;
   const lease =
-    row.lease_id === null
+    id === null
       ? null
-      : { id: row.lease_id, ttlMs: row.lease_ttl_ms ?? 0, renewedAt: now, healthy: true, detail: null };
+      : {
+          id,
+          holder: holder ?? "an unknown instance",
+          ttlMs: ttlMs ?? 0,
+          renewedAt: now,
+          healthy: true,
+          detail: null,
+        };
   return { service, origin: lease === null ? "runtime" : "lease", revision: row.revision, lease };
 }

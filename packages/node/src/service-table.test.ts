@@ -12,16 +12,19 @@ const declare = (name: string, port = 4001): ServiceDeclaration => ({
 });
 const refusedWith = (code: string) => (error: unknown) => error instanceof RpcError && error.code === code;
 
+const one = (id: string) => ({ id, holder: "one", ttlMs: 1_000 });
+const two = (id: string) => ({ id, holder: "two", ttlMs: 1_000 });
+
 test("a configured service is changed in the configuration only", () => {
   const table = new ServiceTable([declare("products")]);
-  assert.throws(() => table.planAdd(declare("products"), "r1"), refusedWith("service_declared"));
+  assert.throws(() => table.planAdd(declare("products"), "r1", 0), refusedWith("service_declared"));
   assert.throws(() => table.planRemove("products"), refusedWith("service_declared"));
-  assert.throws(() => table.planLease(declare("products"), "l1", 1_000, 0), refusedWith("service_declared"));
+  assert.throws(() => table.planLease(declare("products"), one("l1"), 0), refusedWith("service_declared"));
 });
 
 test("a plan changes nothing before it is committed", () => {
   const table = new ServiceTable([]);
-  const plan = table.planAdd(declare("products"), "r1");
+  const plan = table.planAdd(declare("products"), "r1", 0);
   assert.equal(table.size, 0);
   table.commit(plan);
   assert.equal(table.get("products")?.origin, "runtime");
@@ -29,20 +32,24 @@ test("a plan changes nothing before it is committed", () => {
 
 test("adding an existing service changes it", () => {
   const table = new ServiceTable([]);
-  table.commit(table.planAdd(declare("products", 1), "r1"));
-  const again = table.planAdd(declare("products", 2), "r2");
+  table.commit(table.planAdd(declare("products", 1), "r1", 0));
+  const again = table.planAdd(declare("products", 2), "r2", 0);
   assert.partialDeepStrictEqual(again, { created: false, entry: { revision: "r2" } });
 });
 
-test("a leased name belongs to its lease, but a service that was killed comes back at once", () => {
+test("a leased name belongs to the holder of its lease, who may be given it anew", () => {
   const table = new ServiceTable([]);
-  table.commit(table.planLease(declare("products", 1), "l1", 1_000, 0));
-  assert.throws(
-    () => table.planLease(declare("products", 2), "l2", 1_000, 10),
-    refusedWith("service_name_taken"),
-  );
-  assert.throws(() => table.planAdd(declare("products", 2), "r"), refusedWith("service_name_taken"));
-  table.commit(table.planLease(declare("products", 1), "l2", 1_000, 10));
+  table.commit(table.planLease(declare("products", 1), one("l1"), 0));
+  const message =
+    "products is leased to one at http://127.0.0.1:1/graphql for another 1 s, and for longer when it renews";
+  for (const port of [1, 2]) {
+    assert.throws(() => table.planLease(declare("products", port), two("l2"), 10), {
+      code: "service_leased",
+      message,
+    });
+  }
+  assert.throws(() => table.planAdd(declare("products", 2), "r", 10), refusedWith("service_leased"));
+  table.commit(table.planLease(declare("products", 1), one("l2"), 10));
   assert.throws(
     () => table.planRenew("l1", { healthy: true, detail: null }, 20),
     refusedWith("lease_unknown"),
@@ -51,9 +58,38 @@ test("a leased name belongs to its lease, but a service that was killed comes ba
   assert.deepEqual(table.planRelease("l2"), { kind: "remove", name: "products" });
 });
 
+test("two live instances at one URL do not take a lease from each other", () => {
+  const table = new ServiceTable([]);
+  table.commit(table.planLease(declare("products"), one("l1"), 0));
+  for (let now = 100; now < 10_000; now += 100) {
+    if (now % 300 === 0) table.commit(table.planRenew("l1", { healthy: true, detail: null }, now));
+    assert.throws(() => table.planLease(declare("products"), two("l2"), now), refusedWith("service_leased"));
+  }
+});
+
+test("the successor of a holder that died goes on at the same URL before the lease has ended, elsewhere after it", () => {
+  const table = new ServiceTable([]);
+  table.commit(table.planLease(declare("products", 1), one("l1"), 0));
+  assert.throws(() => table.planLease(declare("products", 1), two("l2"), 499), refusedWith("service_leased"));
+  assert.throws(() => table.planLease(declare("products", 2), two("l2"), 999), refusedWith("service_leased"));
+  assert.equal(table.planExpiry(500).length, 0);
+  table.commit(table.planLease(declare("products", 1), two("l2"), 500));
+  assert.equal(table.get("products")?.lease?.holder, "two");
+  assert.throws(
+    () => table.planRenew("l1", { healthy: true, detail: null }, 600),
+    refusedWith("lease_unknown"),
+  );
+});
+
+test("a name that was added is not leased", () => {
+  const table = new ServiceTable([]);
+  table.commit(table.planAdd(declare("products"), "r", 0));
+  assert.throws(() => table.planLease(declare("products"), one("l1"), 0), refusedWith("service_name_taken"));
+});
+
 test("a lease ends at its time to live after the last renewal", () => {
   const table = new ServiceTable([]);
-  table.commit(table.planLease(declare("products"), "l1", 1_000, 0));
+  table.commit(table.planLease(declare("products"), one("l1"), 0));
   table.commit(table.planRenew("l1", { healthy: false, detail: "no database" }, 700));
   assert.equal(table.nextExpiry(), 1_700);
   assert.deepEqual(table.planExpiry(1_699), []);
@@ -64,7 +100,12 @@ test("a lease ends at its time to live after the last renewal", () => {
 test("whatever happens, every live lease can be renewed and every dead one cannot", () => {
   const names = fc.constantFrom("a", "b", "c");
   const step = fc.oneof(
-    fc.record({ do: fc.constant("lease" as const), name: names, port: fc.constantFrom(1, 2) }),
+    fc.record({
+      do: fc.constant("lease" as const),
+      name: names,
+      port: fc.constantFrom(1, 2),
+      holder: fc.constantFrom("one", "two"),
+    }),
     fc.record({ do: fc.constant("add" as const), name: names }),
     fc.record({ do: fc.constant("remove" as const), name: names }),
     fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: 1, max: 1_500 }) }),
@@ -83,10 +124,12 @@ test("whatever happens, every live lease can be renewed and every dead one canno
           for (const [name, { until }] of live) if (until <= now) live.delete(name);
           if (each.do === "lease") {
             const id = `l${leases++}`;
-            table.commit(table.planLease(declare(each.name, each.port), id, 1_000, now));
+            table.commit(
+              table.planLease(declare(each.name, each.port), { id, holder: each.holder, ttlMs: 1_000 }, now),
+            );
             live.set(each.name, { id, until: now + 1_000 });
           }
-          if (each.do === "add") table.commit(table.planAdd(declare(each.name), "r"));
+          if (each.do === "add") table.commit(table.planAdd(declare(each.name), "r", 0));
           if (each.do === "remove") {
             table.commit(table.planRemove(each.name));
             live.delete(each.name);

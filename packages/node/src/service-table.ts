@@ -7,11 +7,16 @@ export type Instant = number;
 /** A registration that ends by itself when the service stops renewing it. */
 export type Lease = {
   readonly id: string;
+  /** The one instance of the service that renews it, as it calls itself. */
+  readonly holder: string;
   readonly ttlMs: number;
   readonly renewedAt: Instant;
   readonly healthy: boolean;
   readonly detail: string | null;
 };
+
+/** What is asked for: a new lease's id, the instance that asks, and for how long. */
+export type LeaseRequest = Pick<Lease, "id" | "holder" | "ttlMs">;
 
 /** One service as the node serves it. */
 export type ServiceEntry = {
@@ -31,8 +36,9 @@ export type ServiceChange =
  * The services of this node, one per name.
  *
  * Plans are pure and refuse with {@link RpcError}; `commit` puts one in force. A configured service is changed
- * in the configuration only. A leased name belongs to its lease until that ends, except that the same
- * declaration may be registered again: a service that was killed comes back without waiting.
+ * in the configuration only. A leased name belongs to the holder of its lease until that ends, so that two live
+ * instances never take it from each other in turns. Only where the holder has missed its renewals may another one at
+ * the same URL go on in its place: a service that was killed comes back without ever having been gone.
  */
 export class ServiceTable {
   readonly #entries = new Map<string, ServiceEntry>();
@@ -62,10 +68,10 @@ export class ServiceTable {
     return [...this.#entries.values()].sort((a, b) => (a.service.name < b.service.name ? -1 : 1));
   }
 
-  /** Throws `service_declared`, or `service_name_taken` while a lease holds the name. */
-  planAdd(service: ServiceDeclaration, revision: string): ServiceChange {
+  /** Throws `service_declared`, or `service_leased` while a lease holds the name. */
+  planAdd(service: ServiceDeclaration, revision: string, now: Instant): ServiceChange {
     const current = this.#changeable(service.name);
-    if (current?.lease) throw taken(current, "a live service registered it");
+    if (current?.lease) throw leased(current, current.lease, now);
     const entry: ServiceEntry = { service, origin: "runtime", revision, lease: null };
     return { kind: "put", entry, created: current === undefined };
   }
@@ -78,14 +84,20 @@ export class ServiceTable {
     return { kind: "remove", name };
   }
 
-  /** Throws `service_declared`, or `service_name_taken` when somebody else holds the name. */
-  planLease(service: ServiceDeclaration, id: string, ttlMs: number, now: Instant): ServiceChange {
+  /** Throws `service_declared`, `service_name_taken` for one that was added, `service_leased` while another holds it. */
+  planLease(service: ServiceDeclaration, asked: LeaseRequest, now: Instant): ServiceChange {
+    const { id, holder, ttlMs } = asked;
     const current = this.#changeable(service.name);
-    if (current?.origin === "runtime") throw taken(current, "it was added with `catalyst service add`");
-    if (current && current.service.url !== service.url) {
-      throw taken(current, `a live service at ${current.service.url} holds it`);
+    if (current?.origin === "runtime") {
+      throw new RpcError(
+        "service_name_taken",
+        `the name ${service.name} is taken: it was added with \`catalyst service add\``,
+      );
     }
-    const lease: Lease = { id, ttlMs, renewedAt: now, healthy: true, detail: null };
+    if (current?.lease && !mayReplace(current, current.lease, service, holder, now)) {
+      throw leased(current, current.lease, now);
+    }
+    const lease: Lease = { id, holder, ttlMs, renewedAt: now, healthy: true, detail: null };
     const entry: ServiceEntry = { service, origin: "lease", revision: id, lease };
     return { kind: "put", entry, created: current === undefined };
   }
@@ -152,6 +164,22 @@ export function endOf(lease: Lease): Instant {
   return lease.renewedAt + lease.ttlMs;
 }
 
-function taken(current: ServiceEntry, why: string): RpcError {
-  return new RpcError("service_name_taken", `the name ${current.service.name} is taken: ${why}`);
+/** A holder renews after a third of the time: one that has not after half of it is dead, or as good as. */
+function mayReplace(
+  current: ServiceEntry,
+  lease: Lease,
+  service: ServiceDeclaration,
+  holder: string,
+  now: Instant,
+): boolean {
+  if (lease.holder === holder) return true;
+  return current.service.url === service.url && now - lease.renewedAt >= lease.ttlMs / 2;
+}
+
+function leased({ service: { name, url } }: ServiceEntry, lease: Lease, now: Instant): RpcError {
+  const seconds = Math.max(1, Math.ceil((endOf(lease) - now) / 1_000));
+  return new RpcError(
+    "service_leased",
+    `${name} is leased to ${lease.holder} at ${url} for another ${seconds} s, and for longer when it renews`,
+  );
 }

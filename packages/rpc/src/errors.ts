@@ -13,7 +13,8 @@
  * | `internal` | the callee failed: its log has the cause |
  * | `service_not_found` | no service has that name: `catalyst service list` shows those there are |
  * | `service_declared` | the service comes from the node's configuration: change it there |
- * | `service_name_taken` | a live service holds the name: stop it or choose another name |
+ * | `service_name_taken` | the name was given with `catalyst service add`: remove it there, or choose another name |
+ * | `service_leased` | a live service holds the name, the message says which and for how long: stop it, wait, or choose another name |
  * | `lease_unknown` | the lease has ended: register again |
  * | `draining` | the process is shutting down: try again when it is back |
  * | `update_stale` | a newer update has been applied already: send the current one |
@@ -31,6 +32,7 @@ export type RpcErrorCode =
   | "service_not_found"
   | "service_declared"
   | "service_name_taken"
+  | "service_leased"
   | "lease_unknown"
   | "draining"
   | "update_stale"

@@ -86,9 +86,18 @@ export const orchestratorContract = defineContract({
     ),
     removeService: defineMethod(z.object({ name: serviceName }), z.object({ name: z.string() })),
     listServices: defineMethod(z.undefined(), z.array(serviceStatus)),
-    /** Registers a service until the lease ends; renew it before `ttlMs` is over. */
+    /**
+     * Registers a service until the lease ends; renew it before `ttlMs` is over. `holder` names the one instance that
+     * asks, e.g. by host, process and chance: to it the lease is given anew, to another one `service_leased` is
+     * answered while the holder lives. A holder that has not renewed for half the time is taken to be dead by an
+     * instance at the same URL.
+     */
     lease: defineMethod(
-      z.object({ service: serviceDeclaration, ttlMs: z.int().min(1_000).max(600_000).default(15_000) }),
+      z.object({
+        service: serviceDeclaration,
+        ttlMs: z.int().min(1_000).max(600_000).default(15_000),
+        holder: z.string().min(1).max(200),
+      }),
       z.object({ leaseId: z.string(), ttlMs: z.int(), host: z.string() }),
     ),
     renew: defineMethod(

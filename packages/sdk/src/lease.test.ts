@@ -76,16 +76,18 @@ test("a failed renewal is tried again sooner, and told of once", () => {
 });
 
 test("a taken name is asked for until a lease of ours would have ended; then it is a conflict, told once", () => {
-  let [state] = step(initialState, { kind: "connected" }, 0, ttlMs);
-  const told: string[] = [];
-  for (let now = 0; now <= 3 * ttlMs; now += 1_000) {
-    const [refused, effects] = step(state, failed("register", "service_name_taken"), now, ttlMs);
-    for (const effect of effects) if (effect.kind === "tell") told.push(`${effect.event.kind} at ${now}`);
-    [state] = step(refused, { kind: "wake" }, now, ttlMs);
+  for (const code of ["service_name_taken", "service_leased"] as const) {
+    let [state] = step(initialState, { kind: "connected" }, 0, ttlMs);
+    const told: string[] = [];
+    for (let now = 0; now <= 3 * ttlMs; now += 1_000) {
+      const [refused, effects] = step(state, failed("register", code), now, ttlMs);
+      for (const effect of effects) if (effect.kind === "tell") told.push(`${effect.event.kind} at ${now}`);
+      [state] = step(refused, { kind: "wake" }, now, ttlMs);
+    }
+    assert.deepEqual(told, ["waiting at 0", "conflict at 15000"]);
+    const [granted] = step(state, { kind: "granted", lease }, 3 * ttlMs, ttlMs);
+    assert.equal(granted.kind, "held");
   }
-  assert.deepEqual(told, ["waiting at 0", "conflict at 15000"]);
-  const [granted] = step(state, { kind: "granted", lease }, 3 * ttlMs, ttlMs);
-  assert.equal(granted.kind, "held");
 });
 
 test("a node that refuses for now is asked again with growing pauses of at most ten seconds", () => {
@@ -159,6 +161,7 @@ const anyEvent: fc.Arbitrary<LeaseEvent> = fc.oneof(
       "timeout",
       "disconnected",
       "service_name_taken",
+      "service_leased",
       "lease_unknown",
       "draining",
       "internal",

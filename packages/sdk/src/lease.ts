@@ -173,7 +173,9 @@ function fail(state: LeaseState, failure: Failure, now: Instant, ttlMs: number):
   if (code === "service_declared") return refuse("service_declared", message);
   if (code === "invalid_request") return refuse("declaration_refused", message);
   const refusals = state.quest.refusals + 1;
-  if (code === "service_name_taken") return failTaken({ ...state.quest, refusals }, message, now, ttlMs);
+  if (code === "service_name_taken" || code === "service_leased") {
+    return failTaken({ ...state.quest, refusals }, code, message, now, ttlMs);
+  }
   const latestMs = Math.min(maxRetryMs, minRetryMs * 2 ** Math.min(refusals - 1, 10));
   return retryIn(latestMs, { ...state.quest, refusals, taken: null }, code, message);
 }
@@ -191,13 +193,13 @@ function failRenewal(
   return [{ kind: "held", lease, confirmed: false }, confirmed ? [tell, again] : [again]];
 }
 
-function failTaken(quest: Quest, message: string, now: Instant, ttlMs: number): Step {
+function failTaken(quest: Quest, code: RpcErrorCode, message: string, now: Instant, ttlMs: number): Step {
   const taken = quest.taken ?? { since: now, told: false };
   const conflict = !taken.told && now - taken.since >= ttlMs;
   const [state, effects] = retryIn(
     takenRetryMs,
     { ...quest, taken: { ...taken, told: taken.told || conflict } },
-    "service_name_taken",
+    code,
     message,
   );
   return [state, conflict ? [{ kind: "tell", event: { kind: "conflict", message } }, ...effects] : effects];

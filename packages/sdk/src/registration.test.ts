@@ -41,7 +41,28 @@ test("a service is registered with its declaration in full, and knows its Host",
   await registration.ready;
   assert.equal(registration.state, "registered");
   assert.equal(registration.host, "products.acme.catalyst.internal");
-  assert.deepEqual(node.calls, [{ kind: "lease", service: { ...service, timeoutMs: 15_000 }, ttlMs: 1_000 }]);
+  const [call, ...others] = node.calls;
+  assert.partialDeepStrictEqual(call, {
+    kind: "lease",
+    service: { ...service, timeoutMs: 15_000 },
+    ttlMs: 1_000,
+  });
+  assert.deepEqual(others, []);
+});
+
+test("an instance asks under one name of its own each time, and another instance under another one", async () => {
+  await using one = await setUp();
+  await using other = await setUp();
+  const holders = () =>
+    [one, other].map(({ node }) =>
+      node.calls.flatMap((call) => (call.kind === "lease" ? [call.holder] : [])),
+    );
+  await Promise.all([one.registration.ready, other.registration.ready]);
+  one.node.leases.clear();
+  await until(() => holders()[0]?.length === 2);
+  const [[first, again] = [], [second] = []] = holders();
+  assert.equal(first, again);
+  assert.notEqual(first, second);
 });
 
 test("the lease is renewed before it ends, each time with the service's health", async () => {

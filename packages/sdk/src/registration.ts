@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import {
   type Connection,
   keepConnected,
@@ -76,6 +78,12 @@ const systemClock: Clock = {
  * Registers a service with its node, and keeps it registered until it is released: renews the lease, reports
  * health, and registers again after the node was away or has forgotten. A node that is down is waited for.
  *
+ * One instance holds a name at a time. Another one that registers the same name, from a second replica or after a
+ * mistake, waits, is told so by the event `waiting` with the code `service_leased`, and by `conflict` when the wait is
+ * longer than its own `ttlMs`; it follows when the holder releases the lease or dies. The successor of an instance that
+ * was killed waits for half of that one's `ttlMs` at the same URL, and for all of it at another. Replicas that are to
+ * serve together stand behind one URL, such as a load balancer's, and one of them registers it.
+ *
  * Throws {@link SdkError} `declaration_invalid`.
  *
  * @example
@@ -106,6 +114,8 @@ type OrchestratorConnection = Connection<typeof orchestratorContract>;
 class LeasedRegistration implements Registration {
   readonly #service: ServiceDeclaration;
   readonly #ttlMs: number;
+  /** This instance of the service, told apart from all others, also from the one that it follows. */
+  readonly #holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   readonly #options: RegisterOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -214,7 +224,11 @@ class LeasedRegistration implements Registration {
     effect: LeaseEffect & { readonly kind: LeaseCall },
   ): Promise<LeaseEvent> {
     if (effect.kind === "register") {
-      const { leaseId, ttlMs, host } = await call.lease({ service: this.#service, ttlMs: this.#ttlMs });
+      const { leaseId, ttlMs, host } = await call.lease({
+        service: this.#service,
+        ttlMs: this.#ttlMs,
+        holder: this.#holder,
+      });
       return { kind: "granted", lease: { id: leaseId, ttlMs, host } };
     }
     const { leaseId } = effect;

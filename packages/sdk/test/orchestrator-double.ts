@@ -14,7 +14,12 @@ import type { RegistrationEvent } from "../src/events.ts";
 export const silent = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Logger;
 
 export type Call =
-  | { readonly kind: "lease"; readonly service: ServiceDeclaration; readonly ttlMs: number }
+  | {
+      readonly kind: "lease";
+      readonly service: ServiceDeclaration;
+      readonly ttlMs: number;
+      readonly holder: string;
+    }
   | {
       readonly kind: "renew";
       readonly leaseId: string;
@@ -53,8 +58,8 @@ export class OrchestratorDouble implements AsyncDisposable {
         addService: unused,
         removeService: unused,
         listServices: unused,
-        lease: ({ service, ttlMs }) => {
-          calls.push({ kind: "lease", service, ttlMs });
+        lease: ({ service, ttlMs, holder }) => {
+          calls.push({ kind: "lease", service, ttlMs, holder });
           if (this.refusal !== null) throw new RpcError(this.refusal.code, this.refusal.message);
           const leaseId = `lease-${++this.#granted}`;
           leases.set(leaseId, service.name);
