@@ -117,3 +117,24 @@ test("a service is checked before the node is asked", async () => {
   assert.match(stderr, /DNS label/);
   assert.match(stderr, /not an http/);
 });
+
+test("the bootstrap is data, and the command that starts Envoy with it is told beside it, or alone", async () => {
+  const node = ["--node-data-dir", join(folder, "data"), "--mesh-envoy-concurrency", "2"];
+  const { code, stdout, stderr } = await catalyst(["bootstrap", ...node]);
+  assert.equal(code, 0);
+  assert.equal(JSON.parse(stdout).node.id, "n1.local.catalyst.internal");
+  const told = /: (envoy --config-path envoy\.json .*--disable-hot-restart.* --concurrency 2)\n$/.exec(
+    stderr,
+  )?.[1];
+  assert.ok(told, stderr);
+  assert.equal((await catalyst(["bootstrap", ...node, "--command"])).stdout, `${told}\n`);
+  const elsewhere = await catalyst([
+    "bootstrap",
+    ...node,
+    "--mesh-envoy-path",
+    "/opt/my envoy",
+    "--command",
+    "/e.json",
+  ]);
+  assert.match(elsewhere.stdout, /^'\/opt\/my envoy' --config-path \/e\.json /);
+});

@@ -1,13 +1,7 @@
 import { addFlags, type ParsedFlags, readFlags } from "@catalyst/config";
-import {
-  envoyBootstrap,
-  type NodeConfig,
-  nodeConfig,
-  release,
-  runGateway,
-  runOrchestrator,
-} from "@catalyst/node";
+import { type NodeConfig, nodeConfig, release, runGateway, runOrchestrator } from "@catalyst/node";
 import { Command, CommanderError, Option } from "commander";
+import { type BootstrapOptions, printBootstrap } from "./commands/bootstrap.ts";
 import { printSchema, showConfiguration, validateConfiguration } from "./commands/config.ts";
 import { showLogs } from "./commands/logs.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
@@ -57,9 +51,15 @@ function buildProgram(entry: string, printer: Printer): Command {
 
 /** Commands that run a node or one of its processes take the whole configuration. */
 function addRunning(program: Command, printer: Printer, entry: string): void {
-  const run = (name: string, description: string, start: (loaded: Loaded) => Promise<void>) => {
-    const command = configured(program.command(name).description(description), (loaded) => start(loaded));
-    command.option("-q, --quiet", "print nothing but errors");
+  const run = <Options>(
+    name: string,
+    description: string,
+    start: (loaded: Loaded, options: Options) => Promise<void>,
+  ) => {
+    const command = configured(program.command(name).description(description), (loaded, options) =>
+      start(loaded, options as Options),
+    );
+    return command.option("-q, --quiet", "print nothing but errors");
   };
   run("up", "run a whole node: Envoy, orchestrator and gateway", ({ config, dataDir }) =>
     up(printer, config, dataDir, entry),
@@ -68,8 +68,11 @@ function addRunning(program: Command, printer: Printer, entry: string): void {
     runProcess(loaded.config, loaded.dataDir);
   run("orchestrator", "run the orchestrator alone", alone(runOrchestrator));
   run("gateway", "run the GraphQL gateway alone", alone(runGateway));
-  run("bootstrap", "print what an Envoy of this node is started with", async ({ config, dataDir }) =>
-    printer.data(JSON.stringify(await envoyBootstrap(config, dataDir), null, 2)),
+  run("bootstrap", "print what an Envoy of this node is started with", (loaded, options: BootstrapOptions) =>
+    printBootstrap(printer, loaded, options),
+  ).option(
+    "--command [file]",
+    "print the command that starts Envoy with the bootstrap in a file (envoy.json)",
   );
 }
 

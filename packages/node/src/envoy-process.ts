@@ -45,6 +45,15 @@ export async function prepareEnvoy(
   };
 }
 
+/** How the supervisor starts an Envoy with a bootstrap, beginning with the program. */
+export function envoyCommand(
+  binary: string,
+  bootstrapPath: string,
+  concurrency: number | undefined,
+): [string, ...string[]] {
+  return [binary, ...envoyArguments({ bootstrapPath, concurrency })];
+}
+
 /** Envoy as a child of the supervisor. */
 export function envoyChild(
   launch: EnvoyLaunch,
@@ -54,10 +63,7 @@ export function envoyChild(
   const { binary, bootstrapPath, adminSocket, concurrency } = launch;
   return {
     name: "envoy",
-    command: [
-      binary,
-      ...envoyArguments({ bootstrapPath, ...(concurrency === undefined ? {} : { concurrency }) }),
-    ],
+    command: envoyCommand(binary, bootstrapPath, concurrency),
     env,
     logFile,
     probe: socketProbe(adminSocket, "/ready"),

@@ -28,6 +28,13 @@ export async function envoyBootstrap(config: NodeConfig, dataDir: string): Promi
   return (await import("./envoy-process.ts")).envoyBootstrap(config, dataDir);
 }
 
+/** The command by which the supervisor would start that Envoy, with the bootstrap in a file. */
+export async function envoyCommand(config: NodeConfig, bootstrapPath: string): Promise<string[]> {
+  const binary = config.mesh.envoy.path ?? "envoy";
+  const { envoyCommand: command } = await import("./envoy-process.ts");
+  return command(binary, bootstrapPath, config.mesh.envoy.concurrency);
+}
+
 /** Runs the orchestrator until it is asked to end. Throws {@link NodeError}. */
 export async function runOrchestrator(config: NodeConfig, dataDir: string): Promise<void> {
   await (await import("./orchestrator.ts")).runOrchestrator(config, dataDir);
