@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { defineConfig, type Fault, loadConfig, MAX_FILE_BYTES, option, readConfigFile, z } from "./index.ts";
+import { MAX_FILE_BYTES } from "./file.ts";
+import { defineConfig, type Fault, loadConfig, option, readConfigFile, z } from "./index.ts";
 
 const definition = defineConfig(
   z.strictObject({

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Command } from "commander";
 import fc from "fast-check";
-import { addFlags, configToFlags, defineConfig, loadConfig, type ParsedFlags, readFlags } from "./index.ts";
+import { addFlags, defineConfig, loadConfig, type ParsedFlags, readFlags } from "./index.ts";
 import { sampleSchema } from "./testing/sample-schema.ts";
 import { configValue } from "./testing.ts";
+import { configToFlags } from "./written.ts";
 
 const definition = defineConfig(sampleSchema);
 

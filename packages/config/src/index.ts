@@ -16,11 +16,10 @@ export {
 export type { Environment } from "./environment.ts";
 export { ConfigError, type ConfigErrorCode } from "./errors.ts";
 export { type Fault, type FileSource, renderFaults, renderSource, type Source } from "./fault.ts";
-export { type ConfigFile, MAX_FILE_BYTES, readConfigFile } from "./file.ts";
+export { type ConfigFile, readConfigFile } from "./file.ts";
 export { addFlags, type GivenFlag, type ParsedFlags, readFlags } from "./flags.ts";
 export { jsonSchema } from "./json-schema.ts";
 export { type ConfigInput, type LoadedConfig, type LoadResult, loadConfig } from "./load.ts";
 export { keyedList, type OptionMeta, option } from "./option.ts";
 export { referencePage } from "./reference.ts";
 export { type ShownConfig, type ShownOption, showConfig } from "./show.ts";
-export { type ConfigValue, configToEnvironment, configToFlags } from "./written.ts";

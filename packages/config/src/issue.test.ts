@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { configToFlags, defineConfig, type Fault, loadConfig, option, z } from "./index.ts";
+import { defineConfig, type Fault, loadConfig, option, z } from "./index.ts";
 import { layeredConfig, loadLayered } from "./testing.ts";
+import { configToFlags } from "./written.ts";
 
 const rule = z.strictObject({ path: z.string(), hosts: z.array(z.string()).default([]) });
 const free = z

@@ -8,14 +8,26 @@ export type BootstrapOptions = {
   readonly xdsSocket: string;
   /** Where the last good configuration is served while the orchestrator is away. */
   readonly replaySocket: string;
-  /** Connections from clients that are taken at once, on all listeners. Default 50,000. */
-  readonly maxConnections?: number | undefined;
 };
 
 /** Name of the static cluster that Envoy takes its configuration from. */
 export const xdsCluster = "xds";
 
-const defaultMaxConnections = 50_000;
+const connectionMonitor =
+  "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
+
+/** How many connections from clients are taken at once, on all listeners. */
+const overload = {
+  resource_monitors: [
+    {
+      name: "envoy.resource_monitors.global_downstream_max_connections",
+      typed_config: {
+        "@type": `type.googleapis.com/${connectionMonitor}`,
+        max_active_downstream_connections: 50_000,
+      },
+    },
+  ],
+};
 
 /**
  * Envoy's bootstrap, as JSON. It holds no listener and no service: all of these come over one aggregated stream,
@@ -36,7 +48,7 @@ export function bootstrap(options: BootstrapOptions): Record<string, unknown> {
     deferred_stat_options: { enable_deferred_creation_stats: true },
     stats_flush_on_admin: true,
     stats_config: { stats_matcher: { exclusion_list: { patterns: [{ safe_regex: { regex: idleStats } }] } } },
-    overload_manager: overload(options.maxConnections ?? defaultMaxConnections),
+    overload_manager: overload,
   };
 }
 
@@ -111,21 +123,6 @@ function controlPlane({ xdsSocket, replaySocket }: BootstrapOptions) {
       cluster_name: xdsCluster,
       endpoints: [endpoint(xdsSocket, 0), endpoint(replaySocket, 1)],
     },
-  };
-}
-
-function overload(maxConnections: number) {
-  const type = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
-  return {
-    resource_monitors: [
-      {
-        name: "envoy.resource_monitors.global_downstream_max_connections",
-        typed_config: {
-          "@type": `type.googleapis.com/${type}`,
-          max_active_downstream_connections: maxConnections,
-        },
-      },
-    ],
   };
 }
 

@@ -6,17 +6,17 @@ export type EnvoyProcessOptions = {
   readonly bootstrapPath: string;
   /** Worker threads. Default: one per core. */
   readonly concurrency?: number | undefined;
-  /** For how long clients are told to leave before a draining listener closes, in s. Default 10. */
-  readonly drainSeconds?: number | undefined;
   /** How long access log lines may wait to be written, in ms. Default 1,000. */
   readonly flushMs?: number | undefined;
 };
+
+/** For how long clients are told to leave before a draining listener closes. */
+const drainSeconds = 10;
 
 /** Envoy's arguments. Its log goes to standard error, its access log to standard output, both as JSON. */
 export function envoyArguments({
   bootstrapPath,
   concurrency,
-  drainSeconds = 10,
   flushMs = 1_000,
 }: EnvoyProcessOptions): string[] {
   return [

@@ -10,7 +10,6 @@ export {
   type GatewayServiceReport,
   type GatewayUpdate,
   gatewayContract,
-  gatewayUpdate,
 } from "./gateway.ts";
 export { keepConnected, type LinkOptions } from "./link.ts";
 export { domainPattern, labelPattern } from "./names.ts";
@@ -30,7 +29,6 @@ export {
   type ServiceDeclarationInput,
   type ServiceProtocol,
   serviceDeclaration,
-  serviceName,
 } from "./service.ts";
 export { defaultDataDir, runFolder, socketPath } from "./socket-path.ts";
 export { requestSocket, type SocketAnswer, type SocketRequest } from "./socket-request.ts";

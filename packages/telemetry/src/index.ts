@@ -9,4 +9,4 @@ export {
 } from "./metrics.ts";
 export { createOps, type Liveness, type OpsHandler, type OpsParts, type Readiness } from "./ops.ts";
 export { type TelemetryOptions, telemetryOptions } from "./options.ts";
-export { newRequestId, REQUEST_ID_HEADER, type RequestHeaders, requestIdOf } from "./request-id.ts";
+export { REQUEST_ID_HEADER, type RequestHeaders, requestIdOf } from "./request-id.ts";
