@@ -1,14 +1,19 @@
 import { once } from "node:events";
-import { Agent, type RequestOptions, request } from "node:http";
+import { connect as connectPlain, type Socket, type TcpNetConnectOpts } from "node:net";
 import { connect } from "node:tls";
 
 /** Where Envoy listens: a socket's path, or a port of loopback. */
-export type Listener = { readonly socketPath: string } | { readonly host: string; readonly port: number };
+export type Listener = { readonly path: string } | { readonly host: string; readonly port: number };
 
-/** A client with one kept connection. */
+/**
+ * A client with one connection, one request at a time, and nothing else: what it costs is part of every figure.
+ * Answers must say their length.
+ */
 export class Client implements Disposable {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #to: Listener;
+  #socket: Socket | null = null;
+  #received = "";
+  #answered: (body: string) => void = () => {};
 
   constructor(to: Listener) {
     this.#to = to;
@@ -17,20 +22,39 @@ export class Client implements Disposable {
   /** The body of the answer at a Host; empty when there is none. */
   ask(host: string): Promise<string> {
     return new Promise((resolve) => {
-      const options: RequestOptions = { ...this.#to, path: "/", headers: { host }, agent: this.#agent };
-      const sent = request(options, (response) => {
-        let body = "";
-        response.on("data", (text) => {
-          body += text;
-        });
-        response.on("end", () => resolve(body));
-      });
-      sent.on("error", () => resolve("")).end();
+      this.#answered = resolve;
+      this.#socket ??= this.#connect();
+      this.#socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
     });
   }
 
   [Symbol.dispose](): void {
-    this.#agent.destroy();
+    this.#socket?.destroy();
+  }
+
+  #connect(): Socket {
+    const socket = connectPlain({ ...this.#to, noDelay: true } as TcpNetConnectOpts);
+    socket.setEncoding("latin1");
+    socket.on("data", (text: string) => this.#take(text));
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.#socket = null;
+      this.#received = "";
+      this.#answered("");
+    });
+    return socket;
+  }
+
+  #take(text: string): void {
+    this.#received += text;
+    const head = this.#received.indexOf("\r\n\r\n");
+    const length = /^content-length: (\d+)/im.exec(this.#received)?.[1];
+    if (head < 0 || length === undefined) return;
+    const end = head + 4 + Number(length);
+    if (this.#received.length < end) return;
+    const body = this.#received.slice(head + 4, end);
+    this.#received = "";
+    this.#answered(body);
   }
 }
 

@@ -26,7 +26,7 @@ export async function startServer(launch: Launch): Promise<Subject> {
   const system = started.use(await startSystem(launch, socketOf("xds")));
   await load(system, socketOf);
   const envoy = started.use(await startEnvoy(folder, "bench", "delta"));
-  const client = started.use(new Client({ socketPath: socketOf("in") }));
+  const client = started.use(new Client({ path: socketOf("in") }));
   await until(async () => (await client.ask("last.test")) === "a", 120_000, 50);
   const owned = started.move();
 
