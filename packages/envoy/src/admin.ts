@@ -12,9 +12,6 @@ export type EnvoyInfo = {
   readonly concurrency: number;
 };
 
-/** What is wrong with a cluster: Envoy cannot connect, or requests get no answer or 502, 503, 504. */
-export type Trouble = "unreachable" | "failing";
-
 /** What an Envoy has for one Host. */
 export type EnvoyView = {
   /** Version of its cluster's resource; null when there is none. */
@@ -30,10 +27,10 @@ export type EnvoyAdmin = {
   /** Metrics in the text format of Prometheus, of what was used at least once. */
   readonly metrics: () => Promise<string>;
   /**
-   * The clusters of which no endpoint is well, by the names under which they are counted. Envoy looks through all
-   * its clusters for it: 60 ms with 10,000 of them, in which it takes no new configuration.
+   * The clusters that leave an endpoint alone because requests to it failed, by the names under which they are
+   * counted. Envoy looks through all its clusters for it: 60 ms with 10,000, in which it takes no configuration.
    */
-  readonly unhealthy: () => Promise<ReadonlyMap<string, Trouble>>;
+  readonly ejecting: () => Promise<ReadonlySet<string>>;
   /** What the Envoy has in force for a Host, for explanations. */
   readonly view: (host: string) => Promise<EnvoyView>;
   /**
@@ -64,7 +61,7 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
         await sleep(drainPollMs);
       }
     },
-    unhealthy: async () => toTroubles((await readJson(endpointGauges, gauges)).stats),
+    ejecting: async () => toEjecting((await readJson(ejections, gauges)).stats),
     view: async (host) => {
       const [clusters, scopes, endpoints] = await Promise.all([
         readJson(dumpPath("dynamic_active_clusters", host), clusterDump),
@@ -91,27 +88,20 @@ const activeRequests = `/stats?${new URLSearchParams({
   filter: "^http[.]ingress(-tls)?[.]downstream_rq_active$",
 })}`;
 const drainPollMs = 25;
-const endpointGauges = `/stats?${new URLSearchParams({
+const ejections = `/stats?${new URLSearchParams({
   format: "json",
   type: "Gauges",
-  filter: "[.](membership_healthy|outlier_detection[.]ejections_active)$",
+  filter: "[.]outlier_detection[.]ejections_active$",
 })}`;
 const gauges = z.object({
   stats: z.array(z.object({ name: z.string().default(""), value: z.number().optional() })),
 });
 
-const gaugeName = /^cluster\.(.*)\.(membership_healthy|outlier_detection\.ejections_active)$/;
+const ejectionsOf = /^cluster\.(.*)\.outlier_detection\.ejections_active$/;
 
-function toTroubles(stats: z.output<typeof gauges>["stats"]): Map<string, Trouble> {
-  const troubles = new Map<string, Trouble>();
-  const ejecting = new Set<string>();
-  for (const { name, value = 0 } of stats) {
-    const [, cluster = "", gauge] = gaugeName.exec(name) ?? [];
-    if (gauge === "membership_healthy" && value === 0) troubles.set(cluster, "unreachable");
-    else if (gauge !== "membership_healthy" && value > 0) ejecting.add(cluster);
-  }
-  for (const cluster of ejecting) if (troubles.has(cluster)) troubles.set(cluster, "failing");
-  return troubles;
+function toEjecting(stats: z.output<typeof gauges>["stats"]): Set<string> {
+  const active = stats.filter(({ value = 0 }) => value > 0);
+  return new Set(active.map(({ name }) => ejectionsOf.exec(name)?.[1] ?? name));
 }
 
 const serverInfo = z.object({

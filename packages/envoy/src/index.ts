@@ -1,6 +1,6 @@
 /** From services to Envoy's configuration, purely and by differences; Envoy's bootstrap; and its administration. */
 
-export { type EnvoyAdmin, type EnvoyInfo, type EnvoyView, readAdmin, type Trouble } from "./admin.ts";
+export { type EnvoyAdmin, type EnvoyInfo, type EnvoyView, readAdmin } from "./admin.ts";
 export { type BootstrapOptions, bootstrap, xdsCluster } from "./bootstrap.ts";
 export { compileNode, compileService } from "./compile.ts";
 export { EnvoyError, type EnvoyErrorCode } from "./errors.ts";

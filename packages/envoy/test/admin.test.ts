@@ -19,13 +19,16 @@ test("Envoy's administration tells its state and what it has for a Host", {
   const seen = await admin.view(`seen.${domain}`);
   assert.equal(seen.routed, true);
   assert.notEqual(seen.clusterVersion, null);
-  assert.deepEqual(seen.endpoints, [{ address: "127.0.0.1:1", healthy: false }]);
-  assert.deepEqual([...(await admin.unhealthy())], [["seen", "unreachable"]]);
+  assert.deepEqual(seen.endpoints, [{ address: "127.0.0.1:1", healthy: true }]);
   assert.deepEqual(await admin.view(`seenXacme.catalyst.internal`), {
     clusterVersion: null,
     routed: false,
     endpoints: [],
   });
+  assert.deepEqual([...(await admin.ejecting())], []);
+  const port = envoy.mesh.listen.ingress.port;
+  for (let count = 0; count < 3; count++) await ask(port, { host: `seen.${domain}` });
+  await until(async () => (await admin.ejecting()).has("seen"), 5_000);
   assert.match(await admin.metrics(), /^envoy_server_uptime/m);
   await assert.rejects(readAdmin(join(envoy.folder, "none.sock")).info(), { code: "admin_unreachable" });
 });

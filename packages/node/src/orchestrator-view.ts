@@ -186,7 +186,7 @@ export class OrchestratorView {
         { rule: `Envoy acknowledged its route at ${status.host}`, outcome: envoy },
         { rule: "Envoy holds endpoints for it", outcome: endpointsOf(held) },
         {
-          rule: "Envoy finds it well: connections are accepted, requests answered",
+          rule: "it accepts connections, and requests to it are answered",
           outcome: this.#parts.health.troubleOf(entry.service) ?? "yes",
         },
         { rule: "the gateway composes its schema", outcome: compositionOf(activation, composed) },

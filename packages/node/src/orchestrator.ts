@@ -61,12 +61,15 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       }),
     );
     activator.load(registry.entries());
-    const health = new EndpointHealth({
-      adminSocket: paths.adminSocket(dataDir),
-      events,
-      stopping: frame.stopping,
-      known: (name) => registry.get(name) !== undefined,
-    });
+    const health = resources.use(
+      new EndpointHealth({
+        adminSocket: paths.adminSocket(dataDir),
+        events,
+        stopping: frame.stopping,
+        services: () => Iterator.from(registry).map(({ service }) => service),
+        find: (name) => registry.get(name)?.service,
+      }),
+    );
     const view = new OrchestratorView({
       config,
       registry,
