@@ -10,6 +10,8 @@ const below: Readonly<Record<string, readonly string[]>> = {
   durable: [],
   rpc: ["telemetry"],
   wire: [],
+  identity: ["config", "durable", "wire"],
+  evidence: ["identity", "wire"],
   xds: ["durable"],
   gateway: ["config", "durable", "rpc", "telemetry"],
   envoy: ["rpc", "xds"],

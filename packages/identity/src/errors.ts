@@ -1,0 +1,56 @@
+/**
+ * Why a key could not be read, kept or used.
+ *
+ * | code | what to do |
+ * |---|---|
+ * | `key_malformed` | the bytes or text are no key in its one form: correct it where it came from |
+ * | `key_weak` | a point of small order, under which anybody signs anything: refuse whoever sent it |
+ * | `key_algorithm` | the key is of another kind than its use asks for: statements are signed with Ed25519 |
+ * | `key_name` | a key's name is a DNS label: lower-case letters, digits and hyphens, at most 63 |
+ * | `key_exists` | a key of that name is there: choose another name; a key is never overwritten |
+ * | `key_not_found` | no key of that name is in the folder: `holo keys list` shows those that are |
+ * | `key_damaged` | the file is no key, or its private and public parts differ: restore it from a copy |
+ * | `keys_in_use` | another process is adding a key to the folder: try again when it has ended |
+ * | `keys_unreadable` | the message has the system's reason: check the path and its owner |
+ * | `permissions_open` | others may read or change the file or folder: `chmod go-rwx` it, and consider the key known |
+ * | `passphrase_missing` | the key is encrypted: give its passphrase |
+ * | `passphrase_wrong` | the passphrase does not open the key |
+ * | `trust_root_invalid` | correct the root in the configuration: the message says which, and what is wrong |
+ */
+export type IdentityErrorCode =
+  | "key_malformed"
+  | "key_weak"
+  | "key_algorithm"
+  | "key_name"
+  | "key_exists"
+  | "key_not_found"
+  | "key_damaged"
+  | "keys_in_use"
+  | "keys_unreadable"
+  | "permissions_open"
+  | "passphrase_missing"
+  | "passphrase_wrong"
+  | "trust_root_invalid";
+
+/** What an error is about, as far as it is known. Never a secret. */
+export type IdentityEvidence = {
+  readonly path?: string;
+  readonly name?: string;
+};
+
+/** The one error of this package. */
+export class IdentityError extends Error {
+  override readonly name = "IdentityError";
+  readonly code: IdentityErrorCode;
+  readonly evidence: IdentityEvidence;
+
+  constructor(
+    code: IdentityErrorCode,
+    message: string,
+    options: ErrorOptions & { evidence?: IdentityEvidence } = {},
+  ) {
+    super(message, options);
+    this.code = code;
+    this.evidence = options.evidence ?? {};
+  }
+}

@@ -1,0 +1,59 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { fromBase64Url } from "./base64url.ts";
+import { IdentityError } from "./errors.ts";
+import { statementKid, tokenKid } from "./kid.ts";
+import { type Kid, type PublicKey, type StatementKey, statementKey } from "./public-key.ts";
+
+export type KeyAlgorithm = PublicKey["algorithm"];
+
+/** A private key in the memory of this process. Node's `KeyObject` keeps its bytes out of logs and dumps. */
+export type PrivateKey = {
+  readonly publicKey: PublicKey;
+  /** RFC 9679 for an Ed25519 key, RFC 7638 for a P-256 key. */
+  readonly kid: Kid;
+  readonly secret: KeyObject;
+};
+
+/** What signs statements. An interface, so that the key may be elsewhere than here. */
+export type Signer = {
+  readonly publicKey: StatementKey;
+  readonly kid: Kid;
+  /** The Ed25519 signature of the bytes: 64 bytes, RFC 8032 §5.1.6. */
+  sign(bytes: Uint8Array): Uint8Array;
+};
+
+/** A new key from the system's random source. */
+export function generateKey(algorithm: KeyAlgorithm): PrivateKey {
+  const { privateKey } =
+    algorithm === "Ed25519"
+      ? generateKeyPairSync("ed25519")
+      : generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return privateKeyOf(privateKey);
+}
+
+/** The key that Node holds. Throws {@link IdentityError} `key_algorithm` when it is neither Ed25519 nor P-256. */
+export function privateKeyOf(secret: KeyObject): PrivateKey {
+  const publicKey = publicKeyOf(secret);
+  const kid = publicKey.algorithm === "Ed25519" ? statementKid(publicKey) : tokenKid(publicKey);
+  return { publicKey, kid, secret };
+}
+
+/** The public half of a key that Node holds. Throws `key_algorithm`. */
+export function publicKeyOf(key: KeyObject): PublicKey {
+  const { crv, x, y } = (key.type === "public" ? key : createPublicKey(key)).export({ format: "jwk" });
+  if (crv === "Ed25519") return statementKey(member(x));
+  if (crv === "P-256") return { algorithm: "P-256", x: member(x), y: member(y) };
+  throw new IdentityError("key_algorithm", "keys are Ed25519 or P-256");
+}
+
+/** Signs statements with a key of this process. Throws {@link IdentityError} `key_algorithm` for a P-256 key. */
+export function createSigner({ publicKey, kid, secret }: PrivateKey): Signer {
+  if (publicKey.algorithm !== "Ed25519") {
+    throw new IdentityError("key_algorithm", "statements are signed with Ed25519");
+  }
+  return { publicKey, kid, sign: (bytes) => sign(null, bytes, secret) };
+}
+
+function member(value: string | undefined): Uint8Array {
+  return fromBase64Url(value ?? "") ?? new Uint8Array();
+}
