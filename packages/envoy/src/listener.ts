@@ -108,7 +108,7 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
     httpFilters: [lowerCaseHost(mesh.domain, outside), router],
     upgradeConfigs: [{ upgradeType: "websocket" }],
     accessLog: accessLog(name, mesh.accessLog ?? "all"),
-    localReplyConfig: localReplies(edge ? "edge" : "egress"),
+    localReplyConfig: localReplies(edge ? "clients" : "inside"),
   };
 }
 

@@ -1,94 +1,37 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { AccessLogFilterSchema } from "@catalyst/xds/api/config/accesslog/v3/accesslog_pb";
 import type { SubstitutionFormatStringSchema } from "@catalyst/xds/api/config/core/v3/substitution_format_string_pb";
-import type {
-  LocalReplyConfigSchema,
-  ResponseMapperSchema,
-} from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import type { LocalReplyConfigSchema } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { gatewayName } from "./mesh.ts";
 import { type Init, packedStruct } from "./message.ts";
 
 type FilterInit = Init<typeof AccessLogFilterSchema>;
-type MapperInit = Init<typeof ResponseMapperSchema>;
 
-/** The code in `extensions.code` of an answer that Envoy gives by itself. */
+/** What failed: the gateway, or a service. */
+type Subject = "GATEWAY" | "SERVICE";
+
+/**
+ * The code in `extensions.code` of an answer that Envoy gives by itself. With status 503 that may be over in a moment
+ * goes `retry-after: 1`.
+ *
+ * | code | status | what to do |
+ * |---|---|---|
+ * | `…_UNAVAILABLE` | 503 | try again shortly; where the message says that the request may have been carried out, look first |
+ * | `…_TIMEOUT` | 504 | ask for less at a time, or raise the service's `timeoutMs` |
+ * | `…_OVERLOADED` | 503 | send fewer requests at a time; `retry-after` says when to send this one again |
+ * | `…_BAD_RESPONSE` | 502 | what answers is no HTTP/1.1 server: correct the service's URL |
+ * | `HOST_NOT_FOUND` | 404 | correct the Host, or register the service: `catalyst service list` shows those there are |
+ * | `PATH_NOT_FOUND` | 404 | the message says what the node serves where |
+ * | `REQUEST_REFUSED` | as the message says | correct the request: it is malformed, too large, too slow, or of a kind that is not taken |
+ */
 export type LocalReplyCode =
-  | "GATEWAY_UNAVAILABLE"
-  | "GATEWAY_TIMEOUT"
-  | "GATEWAY_OVERLOADED"
-  | "SERVICE_UNAVAILABLE"
-  | "SERVICE_TIMEOUT"
-  | "SERVICE_OVERLOADED"
+  | `${Subject}_${"UNAVAILABLE" | "TIMEOUT" | "OVERLOADED" | "BAD_RESPONSE"}`
   | "HOST_NOT_FOUND"
   | "PATH_NOT_FOUND"
   | "REQUEST_REFUSED";
 
-const unavailableFlags = ["UF", "UH", "UC", "URX", "LR", "UR", "NC", "DF"];
-const service = { service: "%UPSTREAM_CLUSTER%" };
-/** An upload that outgrew the buffer of a request that was to be tried again, which Envoy answers with 507. */
-const uploadFailed = "request_payload_exceeded_retry_buffer_limit";
-
-/**
- * Envoy's own answers as the errors of GraphQL: what failed, why, and the request's id. They name the service by
- * its cluster, so that no service needs an entry here. On `egress` they carry Envoy's own details, for the
- * gateway and its operator; clients are told the kind of failure, and no address.
- */
-export function localReplies(listener: "edge" | "egress"): Init<typeof LocalReplyConfigSchema> {
-  const why = listener === "edge" ? "%RESPONSE_FLAGS_LONG%" : "%RESPONSE_CODE_DETAILS%";
-  const unreachable = {
-    code: "SERVICE_UNAVAILABLE",
-    message: `The service %UPSTREAM_CLUSTER% cannot be reached: ${why}.`,
-    more: service,
-  } as const;
-  return {
-    mappers: [
-      mapper(all(toGateway(), flags(["UT"])), {
-        code: "GATEWAY_TIMEOUT",
-        message: "The GraphQL gateway did not answer in time.",
-      }),
-      mapper(all(toGateway(), flags(["UO"])), {
-        code: "GATEWAY_OVERLOADED",
-        message: "The GraphQL gateway has more requests than it takes. Try again shortly.",
-        retryAfter: true,
-      }),
-      mapper(all(toGateway(), flags(unavailableFlags)), {
-        code: "GATEWAY_UNAVAILABLE",
-        message:
-          "The GraphQL gateway is not available right now: it is restarting or not yet configured. Try again shortly.",
-        retryAfter: true,
-      }),
-      mapper(flags(["UT"]), {
-        code: "SERVICE_TIMEOUT",
-        message: "The service %UPSTREAM_CLUSTER% did not answer in time.",
-        more: service,
-      }),
-      mapper(flags(["UO"]), {
-        code: "SERVICE_OVERLOADED",
-        message: "The service %UPSTREAM_CLUSTER% has more requests than it takes. Try again shortly.",
-        more: service,
-        retryAfter: true,
-      }),
-      mapper(expression(`response.code_details == '${uploadFailed}'`), { ...unreachable, status: 503 }),
-      mapper(flags(unavailableFlags), unreachable),
-      mapper(flags(["NR"]), {
-        code: "HOST_NOT_FOUND",
-        message: "No service answers at the Host %REQ(:AUTHORITY)%.",
-        more: { host: "%REQ(:AUTHORITY)%" },
-      }),
-      mapper(expression("response.code_details == 'direct_response'"), {
-        code: "PATH_NOT_FOUND",
-        message: "%LOCAL_REPLY_BODY%",
-      }),
-      mapper(expression("response.code >= 500"), {
-        code: "REQUEST_REFUSED",
-        message: `The request could not be answered: ${why}.`,
-      }),
-    ],
-    bodyFormat: body("REQUEST_REFUSED", "The request was refused: %RESPONSE_CODE_DETAILS%."),
-  };
-}
-
 type Reply = {
+  readonly when: FilterInit;
   readonly code: LocalReplyCode;
   readonly message: string;
   /** What `extensions` has besides the code and the request's id. */
@@ -99,26 +42,113 @@ type Reply = {
   readonly retryAfter?: boolean;
 };
 
-function mapper(filter: FilterInit, { code, message, more, status, retryAfter = false }: Reply): MapperInit {
+/**
+ * Envoy's own answers as the errors of GraphQL: what failed, what to do, and the request's id, under which the access
+ * log has the rest. They name the service by its cluster, so that no service needs an entry here. Who stands inside,
+ * the gateway and services on this machine, is told Envoy's own details besides, which hold addresses.
+ */
+export function localReplies(audience: "clients" | "inside"): Init<typeof LocalReplyConfigSchema> {
+  const details: JsonObject = audience === "inside" ? { details: "%RESPONSE_CODE_DETAILS%" } : {};
   return {
-    filter,
-    bodyFormatOverride: body(code, message, more),
-    ...(status === undefined ? {} : { statusCode: status }),
-    ...(retryAfter ? { headersToAdd: [{ header: { key: "retry-after", value: "1" } }] } : {}),
+    mappers: [...failures("GATEWAY"), ...failures("SERVICE"), ...notServed, ...refusals].map((reply) => ({
+      filter: reply.when,
+      bodyFormatOverride: body(reply, details),
+      ...(reply.status === undefined ? {} : { statusCode: reply.status }),
+      ...(reply.retryAfter === true
+        ? { headersToAdd: [{ header: { key: "retry-after", value: "1" } }] }
+        : {}),
+    })),
+    bodyFormat: body(otherRefusal, details),
   };
 }
 
+/** The request did not come through to the gateway or to a service, or its answer did not come back. */
+function failures(subject: Subject): Reply[] {
+  const toService = subject === "SERVICE";
+  const name = toService ? "The service %UPSTREAM_CLUSTER%" : "The GraphQL gateway";
+  const about = (filter: FilterInit) => (toService ? filter : all(toGateway(), filter));
+  const more = toService ? { service: "%UPSTREAM_CLUSTER%" } : {};
+  const away = {
+    code: `${subject}_UNAVAILABLE`,
+    message: `${name} is not available right now: it is down, restarting or not yet configured. Try again shortly.`,
+    more,
+    status: 503,
+    retryAfter: true,
+  } as const;
+  return [
+    {
+      when: about(flags(["UT"])),
+      code: `${subject}_TIMEOUT`,
+      message: `${name} did not answer in time.`,
+      more,
+    },
+    {
+      when: about(flags(["UO"])),
+      code: `${subject}_OVERLOADED`,
+      message: `${name} has more requests than it takes. Try again shortly.`,
+      more,
+      retryAfter: true,
+    },
+    {
+      when: about(flags(["UPE"])),
+      code: `${subject}_BAD_RESPONSE`,
+      message: `${name} answered with something that is not HTTP.`,
+      more,
+    },
+    {
+      when: about(flags(["UC", "UR"])),
+      code: `${subject}_UNAVAILABLE`,
+      message: `${name} broke the connection before it answered: the request may have been carried out.`,
+      more,
+    },
+    { when: about(flags(["UF", "UH", "URX", "LR", "NC", "DF"])), ...away },
+    // An upload that outgrew what is kept of a request until it is tried again: Envoy says 507.
+    { when: about(detailed("request_payload_exceeded_retry_buffer_limit")), ...away },
+  ];
+}
+
+const notServed: readonly Reply[] = [
+  {
+    when: flags(["NR"]),
+    code: "HOST_NOT_FOUND",
+    message: "No service answers at the Host %REQ(:AUTHORITY):256%.",
+    more: { host: "%REQ(:AUTHORITY):256%" },
+  },
+  { when: detailed("direct_response"), code: "PATH_NOT_FOUND", message: "%LOCAL_REPLY_BODY%" },
+];
+
+const refusals: readonly Reply[] = [
+  refusal(400, "it is malformed, or its path holds an escaped slash"),
+  refusal(408, "it was not complete in time"),
+  refusal(431, "its headers are too many or too large"),
+];
+
+const otherRefusal = {
+  code: "REQUEST_REFUSED",
+  message:
+    "The request was refused with status %RESPONSE_CODE%: this node does not take requests of its kind.",
+} as const;
+
+function refusal(status: number, why: string): Reply {
+  const when = expression(`response.code == ${status}`);
+  return { when, code: "REQUEST_REFUSED", message: `The request was refused: ${why}.` };
+}
+
 function body(
-  code: LocalReplyCode,
-  message: string,
-  more: JsonObject = {},
+  { code, message, more }: Omit<Reply, "when">,
+  details: JsonObject,
 ): Init<typeof SubstitutionFormatStringSchema> {
-  const extensions = { code, ...more, requestId: "%REQ(X-REQUEST-ID)%" };
+  const extensions = { code, ...more, requestId: "%REQ(X-REQUEST-ID)%", ...details };
   return {
     format: { case: "jsonFormat", value: { errors: [{ message, extensions }] } },
     omitEmptyValues: true,
     contentType: "application/json",
   };
+}
+
+/** Envoy's word for how it came to answer by itself. */
+function detailed(details: string): FilterInit {
+  return expression(`response.code_details == '${details}'`);
 }
 
 function toGateway(): FilterInit {

@@ -22,6 +22,7 @@ describe("A node's Envoy", { skip: envoyMissing }, () => {
         service("files", "http", `${origin}/base`),
         service("named", "http", origin.replace("127.0.0.1", "localhost")),
         service("dead", "http", "http://127.0.0.1:1/"),
+        { ...service("hasty", "http", origin), timeoutMs: 100 },
       ],
     });
   });
@@ -111,16 +112,52 @@ describe("A node's Envoy", { skip: envoyMissing }, () => {
     assert.equal((await ingress({ host: "localhost", path: "/graphql/x" })).status, 404);
   });
 
-  test("names a service that is down, and why, in a 503", async () => {
+  test("tells clients which service is away and what to do, and nothing of where it is", async () => {
     const answer = await ingress({ host: `dead.${domain}` });
     assert.equal(answer.status, 503);
-    assert.equal(errorOf(answer).extensions["code"], "SERVICE_UNAVAILABLE");
-    assert.equal(errorOf(answer).extensions["service"], "dead");
-    assert.match(errorOf(answer).message, /dead cannot be reached: .*UpstreamConnectionFailure/);
-    assert.doesNotMatch(answer.body, /127\.0\.0\.1/, "a client is told no address");
-    assert.equal(errorOf(answer).extensions["requestId"], answer.headers["x-request-id"]);
-    const inside = errorOf(await egress({ host: `dead.${domain}` }));
-    assert.match(inside.message, /dead.*Connection_refused/);
+    assert.equal(answer.headers["retry-after"], "1");
+    assert.deepEqual(errorOf(answer), {
+      message:
+        "The service dead is not available right now: it is down, restarting or not yet configured. Try again shortly.",
+      extensions: {
+        code: "SERVICE_UNAVAILABLE",
+        service: "dead",
+        requestId: answer.headers["x-request-id"],
+      },
+    });
+  });
+
+  test("tells those inside Envoy's own details besides", async () => {
+    const { extensions } = errorOf(await egress({ host: `dead.${domain}` }));
+    assert.equal(extensions["code"], "SERVICE_UNAVAILABLE");
+    assert.match(extensions["details"] ?? "", /Connection_refused/);
+  });
+
+  test("tells no client how Envoy came to answer by itself, whatever it was", async () => {
+    const asked: readonly (readonly [number, string, Ask])[] = [
+      [503, "SERVICE_UNAVAILABLE", { host: `reviews.${domain}`, path: "/abort" }],
+      [502, "SERVICE_BAD_RESPONSE", { host: `reviews.${domain}`, path: "/garbage" }],
+      [504, "SERVICE_TIMEOUT", { host: `hasty.${domain}`, path: "/late" }],
+      [400, "REQUEST_REFUSED", { host: `files.${domain}`, path: "/a%2fb" }],
+      [431, "REQUEST_REFUSED", { host: `files.${domain}`, headers: { a: "x".repeat(70_000) } }],
+      [
+        403,
+        "REQUEST_REFUSED",
+        { host: `files.${domain}`, headers: { upgrade: "other", connection: "upgrade" } },
+      ],
+    ];
+    for (const [status, code, what] of asked) {
+      const answer = await ingress(what);
+      assert.equal(answer.status, status, answer.body);
+      const { message, extensions } = errorOf(answer);
+      assert.equal(extensions["code"], code);
+      assert.match(message, /^[A-Z][^{}_|]*\.$/);
+      assert.doesNotMatch(answer.body, /127\.0\.0\.1|upstream|%|details/);
+      assert.deepEqual(
+        Object.keys(extensions).filter((key) => !["code", "service", "requestId"].includes(key)),
+        [],
+      );
+    }
   });
 
   test("answers 503 to an upload that a service is not there for, whatever its size", async () => {
@@ -129,6 +166,9 @@ describe("A node's Envoy", { skip: envoyMissing }, () => {
       const answer = await ingress({ host: `dead.${domain}`, method: "POST", body });
       assert.equal(answer.status, 503, `${size} bytes`);
       assert.equal(errorOf(answer).extensions["code"], "SERVICE_UNAVAILABLE");
+      const gateway = await ingress({ host: "localhost", path: "/graphql", method: "POST", body });
+      assert.equal(gateway.status, 503, `${size} bytes`);
+      assert.equal(errorOf(gateway).extensions["code"], "GATEWAY_UNAVAILABLE");
     }
   });
 

@@ -81,6 +81,9 @@ const behaviours: Record<string, Behaviour> = {
     for await (const chunk of incoming as AsyncIterable<Buffer>) bytes += chunk.length;
     response.end(String(bytes));
   },
+  "/garbage": (incoming) => {
+    incoming.socket.end("220 mail.example ready\r\n");
+  },
   "/abort": (incoming) => {
     incoming.socket.destroy();
   },

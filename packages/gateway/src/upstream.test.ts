@@ -33,8 +33,9 @@ async function withService(
 const request = { query: "{ a }" };
 
 function envoyReply(code: string): string {
-  const message = "upstream_reset{remote_address:10.0.0.7:77|delayed_connect_error:_Connection_refused}";
-  return JSON.stringify({ errors: [{ message, extensions: { code, service: "reviews" } }] });
+  const details = "upstream_reset{remote_address:10.0.0.7:77|delayed_connect_error:_Connection_refused}";
+  const message = "The service reviews is not available right now.";
+  return JSON.stringify({ errors: [{ message, extensions: { code, service: "reviews", details } }] });
 }
 
 async function failureOf(
@@ -97,6 +98,18 @@ describe("a request to a service", () => {
       (r: ServerResponse) => r.writeHead(504).end(envoyReply("SERVICE_TIMEOUT")),
       "service_timeout",
       "did not answer the request in time",
+    ],
+    [
+      "Envoy's 502",
+      (r: ServerResponse) => r.writeHead(502).end(envoyReply("SERVICE_BAD_RESPONSE")),
+      "service_bad_response",
+      "answered the request with what is not HTTP",
+    ],
+    [
+      "Envoy's 503 for too many requests",
+      (r: ServerResponse) => r.writeHead(503).end(envoyReply("SERVICE_OVERLOADED")),
+      "service_unavailable",
+      "has too many requests to take the request",
     ],
   ] as const) {
     it(`fails with ${code} for ${what}`, () =>

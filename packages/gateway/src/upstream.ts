@@ -182,12 +182,12 @@ function parseAnswer(
   const { statusCode } = answer;
   const result = executionResult.safeParse(withFewErrors(target, parseJson(text)));
   if (result.success && ("data" in result.data || "errors" in result.data)) {
-    const [error] = result.data.errors ?? [];
-    if (!isProxyReply(statusCode, error?.extensions)) return result.data as unknown as ExecutionResult;
-    const timely = statusCode !== 504;
-    const message = timely ? `could not be reached for the ${label}` : `did not answer the ${label} in time`;
-    const options = { service: target.name, ...(error === undefined ? {} : { detail: error.message }) };
-    throw new GatewayError(timely ? "service_unavailable" : "service_timeout", message, options);
+    const reply = envoyReply(statusCode, result.data.errors?.[0]?.extensions);
+    if (reply === null) return result.data as unknown as ExecutionResult;
+    const { code, details } = reply;
+    const [failed, told] = envoyFailures[code];
+    const options = { service: target.name, ...(details === undefined ? {} : { detail: details }) };
+    throw new GatewayError(failed, told(label), options);
   }
   const status = `answered ${statusCode} to the ${label}`;
   if (statusCode === 504) throw failure("service_timeout", target, status);
@@ -196,20 +196,34 @@ function parseAnswer(
   throw failure("service_bad_response", target, statusCode === 200 ? garbage : status);
 }
 
-const replyCode = z.object({
-  code: z.enum([
-    "SERVICE_UNAVAILABLE",
-    "SERVICE_TIMEOUT",
-    "SERVICE_OVERLOADED",
-    "HOST_NOT_FOUND",
-    "REQUEST_REFUSED",
-  ]),
+/** What Envoy's own answers mean: what failed, and how it is told of a request by its label. */
+const envoyFailures: Record<EnvoyReplyCode, readonly [GatewayErrorCode, (label: string) => string]> = {
+  SERVICE_UNAVAILABLE: ["service_unavailable", (label) => `could not be reached for the ${label}`],
+  SERVICE_OVERLOADED: ["service_unavailable", (label) => `has too many requests to take the ${label}`],
+  SERVICE_TIMEOUT: ["service_timeout", (label) => `did not answer the ${label} in time`],
+  SERVICE_BAD_RESPONSE: ["service_bad_response", (label) => `answered the ${label} with what is not HTTP`],
+  HOST_NOT_FOUND: ["service_unavailable", (label) => `has no route yet that takes the ${label}`],
+  REQUEST_REFUSED: ["service_unavailable", (label) => `could not be reached: Envoy refused the ${label}`],
+};
+const envoyReplyCode = z.enum([
+  "SERVICE_UNAVAILABLE",
+  "SERVICE_OVERLOADED",
+  "SERVICE_TIMEOUT",
+  "SERVICE_BAD_RESPONSE",
+  "HOST_NOT_FOUND",
+  "REQUEST_REFUSED",
+]);
+type EnvoyReplyCode = z.output<typeof envoyReplyCode>;
+const envoyExtensions = z.object({
+  code: envoyReplyCode,
+  details: z.string().optional(),
 });
 
-/** Whether Envoy answered in place of the service. */
-function isProxyReply(statusCode: number, extensions: unknown): boolean {
-  const reply = replyCode.safeParse(extensions);
-  return reply.success && (reply.data.code === "HOST_NOT_FOUND" ? statusCode === 404 : statusCode >= 502);
+/** The extensions of an answer that Envoy gave in place of the service; null where the service did. */
+function envoyReply(statusCode: number, extensions: unknown): z.output<typeof envoyExtensions> | null {
+  const reply = envoyExtensions.safeParse(extensions);
+  if (!reply.success) return null;
+  return (reply.data.code === "HOST_NOT_FOUND" ? statusCode === 404 : statusCode >= 502) ? reply.data : null;
 }
 
 /** The answer with as many errors as are passed on, and one more that counts the rest. */
