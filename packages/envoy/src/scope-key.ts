@@ -26,9 +26,10 @@ export const lowerCaseFilter = "catalyst.lower-case-host";
 export type Untrusted = { readonly case: "exact" | "prefix"; readonly value: string };
 
 /**
- * The first look at a request: removes what callers must not set, and computes the key: the Host when it is one
- * label and the domain, with a port or without, else a key of the node's own. The domain was checked, so it cannot
- * end the expression's string.
+ * The first look at a request: removes what callers must not set, and computes the key: the Host when it is a name
+ * below the domain, with a port or without, else a key of the node's own. A name without colons that ends with the
+ * domain is never one of those. One regular expression for most requests, and none that holds the domain: Envoy
+ * takes short ones alone. The domain was checked, so it cannot end the expression's string.
  */
 export function earlyHeaders(
   domain: string,
@@ -36,8 +37,10 @@ export function earlyHeaders(
   untrusted: readonly Untrusted[],
 ): Init<typeof TypedExtensionConfigSchema> {
   const fallback = outside === "node" ? nodeScope : noScope;
-  const inside = `^[a-z0-9-]+[.]${domain.replaceAll(".", "[.]")}(:[0-9]+)?$`;
-  const key = `request.host.matches('[A-Z]') ? '${mixedCaseScope}' : request.host.matches('${inside}') ? request.host : '${fallback}'`;
+  const lowerCase = "request.host.matches('^[^:A-Z]+(:[0-9]+)?$')";
+  const inside = `request.host.endsWith('.${domain}') || request.host.contains('.${domain}:')`;
+  const mixed = `request.host.matches('[A-Z]') ? '${mixedCaseScope}' : '${fallback}'`;
+  const key = `${lowerCase} ? (${inside} ? request.host : '${fallback}') : (${mixed})`;
   const mutations: Init<typeof MutationSchema>[] = untrusted.map((matchPattern) => ({
     action: { case: "removeOnMatch", value: { keyMatcher: { matchPattern } } },
   }));
@@ -79,9 +82,9 @@ function envoy_on_request(handle)
   local headers = handle:headers()
   local host = string.lower(headers:get(":authority"))
   local name = string.match(host, "^[^:]*$") or string.match(host, "^([^:]*):%d+$") or ""
-  local label = string.match(name, "^[a-z0-9-]+%.")
+  local suffix = ".${domain}"
   headers:replace(":authority", host)
-  headers:replace("${scopeHeader}", label and string.sub(name, #label + 1) == "${domain}" and name or "${outside === "node" ? nodeScope : noScope}")
+  headers:replace("${scopeHeader}", string.sub(name, -#suffix) == suffix and name or "${outside === "node" ? nodeScope : noScope}")
   handle:clearRouteCache()
 end`;
   return {
