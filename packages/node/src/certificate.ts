@@ -153,7 +153,7 @@ function read(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw invalid(file, "cannot be read", error);
+    throw invalid(file, `cannot be read: ${(error as Error).message}`, error);
   }
 }
 

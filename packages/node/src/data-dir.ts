@@ -1,5 +1,5 @@
-import { lstatSync, mkdirSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, lstatSync, mkdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { defaultDataDir, runFolder } from "@catalyst/rpc";
 import { NodeError } from "./errors.ts";
 import type { NodeConfig } from "./options.ts";
@@ -15,7 +15,7 @@ export function dataDirOf(config: NodeConfig, xdgDataHome: string | undefined): 
 export function prepareDataDir(dataDir: string): void {
   for (const folder of [dataDir, paths.logs(dataDir), runFolder(dataDir)]) {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder);
     } catch (error) {
       throw unusable(folder, (error as Error).message, error);
     }
@@ -24,6 +24,13 @@ export function prepareDataDir(dataDir: string): void {
     if (own !== undefined && uid !== own) throw unusable(folder, `it belongs to user ${uid}`);
     if (folder === runFolder(dataDir) && (mode & 0o077) !== 0) throw unusable(folder, "others may open it");
   }
+}
+
+/** Node's own recursion never ends below `/proc`. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  if (dirname(folder) !== folder) makeFolder(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 function unusable(folder: string, why: string, cause?: unknown): NodeError {

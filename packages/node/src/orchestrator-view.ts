@@ -153,7 +153,7 @@ export class OrchestratorView {
           ? null
           : {
               detail: named.join("; "),
-              hint: "mend the services named, or remove them with `catalyst service remove`",
+              hint: "mend the services named, or take them out: `catalyst service list` says where each comes from",
             },
       ),
     ];
@@ -187,7 +187,7 @@ export class OrchestratorView {
         { rule: "Envoy holds endpoints for it", outcome: endpointsOf(held) },
         {
           rule: "it accepts connections, and requests to it are answered",
-          outcome: this.#parts.health.troubleOf(entry.service) ?? "yes",
+          outcome: noOr(this.#parts.health.troubleOf(entry.service)),
         },
         { rule: "the gateway composes its schema", outcome: compositionOf(activation, composed) },
         { rule: "it reports to be well", outcome: entry.lease?.healthy === false ? "no" : "yes" },
@@ -238,6 +238,10 @@ function endpointsOf(held: EnvoyView | null): string {
   return held.endpoints
     .map(({ address, healthy }) => `${address}${healthy ? "" : " (unhealthy)"}`)
     .join(", ");
+}
+
+function noOr(trouble: string | null): string {
+  return trouble === null ? "yes, as far as is known" : `no: ${trouble}`;
 }
 
 function compositionOf({ gateway }: Activation, composed: GatewayServiceReport | null): string {

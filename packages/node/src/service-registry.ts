@@ -66,7 +66,7 @@ export class ServiceRegistry implements Disposable {
   }
 
   remove(name: string): void {
-    this.#apply(this.#table.planRemove(name));
+    this.#apply(this.#table.planRemove(name, performance.now()));
   }
 
   /** Returns the id of the lease. */

@@ -18,7 +18,7 @@ const two = (id: string) => ({ id, holder: "two", ttlMs: 1_000 });
 test("a configured service is changed in the configuration only", () => {
   const table = new ServiceTable([declare("products")]);
   assert.throws(() => table.planAdd(declare("products"), "r1", 0), refusedWith("service_declared"));
-  assert.throws(() => table.planRemove("products"), refusedWith("service_declared"));
+  assert.throws(() => table.planRemove("products", 0), refusedWith("service_declared"));
   assert.throws(() => table.planLease(declare("products"), one("l1"), 0), refusedWith("service_declared"));
 });
 
@@ -131,8 +131,7 @@ test("whatever happens, every live lease can be renewed and every dead one canno
           }
           if (each.do === "add") table.commit(table.planAdd(declare(each.name), "r", 0));
           if (each.do === "remove") {
-            table.commit(table.planRemove(each.name));
-            live.delete(each.name);
+            table.commit(table.planRemove(each.name, now));
           }
           if (each.do === "renew") {
             const held = [...live.values()].find(({ id }) => id === `l${each.lease}`);

@@ -76,11 +76,11 @@ export class ServiceTable {
     return { kind: "put", entry, created: current === undefined };
   }
 
-  /** Throws `service_not_found`, `service_declared`. Removing a leased service ends its lease. */
-  planRemove(name: string): ServiceChange {
-    if (this.#changeable(name) === undefined) {
-      throw new RpcError("service_not_found", `no service is called ${name}`);
-    }
+  /** Throws `service_not_found`, `service_declared`, or `service_leased`: a live service would register again. */
+  planRemove(name: string, now: Instant): ServiceChange {
+    const current = this.#changeable(name);
+    if (current === undefined) throw new RpcError("service_not_found", `no service is called ${name}`);
+    if (current.lease) throw leased(current, current.lease, now);
     return { kind: "remove", name };
   }
 
