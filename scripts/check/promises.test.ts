@@ -29,6 +29,7 @@ import { test } from "node:test";
 declare const api: { run(): Promise<number>; close?: () => Promise<void> };
 async function local(): Promise<void> {}
 let kept: Promise<void> | undefined;
+declare const emitter: import("node:events").EventEmitter;
 `;
 
 /** Those of the statements, each in an async function of its own, that are faults. */
@@ -70,6 +71,35 @@ test("A promise that is awaited, kept, handled or given up in so many words is n
     'test("name", async () => {});',
     "console.log(local());",
     "return local();",
+  ];
+  assert.deepEqual(faultsAmong(fine), []);
+});
+
+test("A promise that is returned to a timer, an emitter or another caller who expects nothing is found", () => {
+  const faults = [
+    "setTimeout(async () => { await local(); }, 1);",
+    "setInterval(() => local(), 1);",
+    "setTimeout(local, 1);",
+    "setTimeout(api.run, 1);",
+    'process.on("SIGTERM", async () => { await local(); });',
+    'emitter.once("end", async function () {});',
+    'new AbortController().signal.addEventListener("abort", async () => {});',
+    "[1].forEach(async () => {});",
+    "const watch: { onChange: () => void } = { onChange: async () => {} }; watch.onChange();",
+    "await new Promise<void>(async (resolve) => resolve());",
+  ];
+  assert.deepEqual(faultsAmong(faults), faults);
+});
+
+test("A function that gives its promise up, handles it, or is expected to return one is fine", () => {
+  const fine = [
+    "setTimeout(() => void local(), 1);",
+    "setInterval(() => local().catch(() => {}), 1);",
+    "setTimeout(() => { local().catch(() => {}); }, 1);",
+    "await Promise.all([1].map(async () => {}));",
+    "await local().then(async () => {}, local);",
+    "const later: () => unknown = async () => {}; later();",
+    "const either: () => void | Promise<void> = async () => {}; await either();",
   ];
   assert.deepEqual(faultsAmong(fine), []);
 });

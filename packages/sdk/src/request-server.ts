@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { type Logger, REQUEST_ID_HEADER } from "@catalyst/telemetry";
 import { logHandlerFailure, logRequest } from "./events.ts";
 import { answerWithFetch, type FetchHandler } from "./fetch-listener.ts";
@@ -13,8 +13,11 @@ export type Answering =
       readonly listener?: undefined;
     }
   | {
-      /** In the terms of `node:http`: a function of request and response, GraphQL Yoga, or an Express app. */
-      readonly listener: RequestListener;
+      /**
+       * In the terms of `node:http`: a function of request and response, GraphQL Yoga, or an Express app. Where it returns
+       * a promise, a rejection is answered with 500.
+       */
+      readonly listener: (request: IncomingMessage, response: ServerResponse) => unknown;
       readonly handler?: undefined;
     };
 

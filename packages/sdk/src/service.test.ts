@@ -23,7 +23,7 @@ const nowhere = "/nonexistent/catalyst.sock";
 
 type Given = Partial<Omit<ServeOptions, "handler" | "listener">> & {
   readonly handler?: FetchHandler;
-  readonly listener?: RequestListener;
+  readonly listener?: (request: IncomingMessage, response: ServerResponse) => unknown;
 };
 
 const answerHere: RequestListener = (_, response) => void response.end("here");
@@ -58,13 +58,12 @@ test("a service listens, is registered with its URL, and is gone from the node b
   await service.registration.ready;
   const { port } = service;
   assert.equal(service.url, `http://127.0.0.1:${port}/graphql`);
-  assert.deepEqual(node.calls, [
-    {
-      kind: "lease",
-      service: { name: "products", protocol: "graphql", url: service.url, timeoutMs: 3_000 },
-      ttlMs: 15_000,
-    },
-  ]);
+  assert.equal(node.calls.length, 1);
+  assert.partialDeepStrictEqual(node.calls[0], {
+    kind: "lease",
+    service: { name: "products", protocol: "graphql", url: service.url, timeoutMs: 3_000 },
+    ttlMs: 15_000,
+  });
   const closing = service.close();
   while (node.leases.size > 0) await sleep(5);
   const late = await get(port, "/");
@@ -77,7 +76,7 @@ test("a service listens, is registered with its URL, and is gone from the node b
 
 test("a request in flight is finished, an event stream is ended, and then the service is closed", async () => {
   const answering = Promise.withResolvers<void>();
-  const listener: RequestListener = async (incoming, response) => {
+  const listener = async (incoming: IncomingMessage, response: ServerResponse) => {
     if (incoming.url === "/events") {
       response.setHeader("content-type", "text/event-stream");
       response.write("data: 1\n\n");
@@ -184,7 +183,7 @@ test("one line is logged per request, with the id that Envoy gave it and without
 test("a handler that fails answers 500 with the request id, and the next request is served", async () => {
   const lines = new LogLines();
   const logger = createLogger({ process: "products", destination: lines });
-  const listener: RequestListener = async (incoming, response) => {
+  const listener = async (incoming: IncomingMessage, response: ServerResponse) => {
     if (incoming.url === "/bad") throw new TypeError("a defect");
     response.end("good");
   };
