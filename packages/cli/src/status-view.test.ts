@@ -37,10 +37,10 @@ test("the status shows processes, services, what each Envoy holds and rejected, 
     reviews   failed   graphql   configuration  http://127.0.0.1:4001/reviews/graphql
 
     Envoy n1.acme.catalyst.internal  1 on their way  delta, connected for 3 h
-    RESOURCES              SUBSCRIBED  SENT  ACKNOWLEDGED  ON THEIR WAY
-    Cluster                all         3     3             1
-    ClusterLoadAssignment  2           3     2             0
-    Listener               all         3     2             0
+    RESOURCES              SUBSCRIBED  RESPONSES  HOLDS  ON THEIR WAY
+    Cluster                all         3          3      1
+    ClusterLoadAssignment  2           3          2      0
+    Listener               all         3          2      0
     rejected a Cluster 30 s ago: Proto constraint validation failed
 
     ! orchestrator is unready: not yet configured
@@ -69,10 +69,10 @@ test("on a narrow terminal tables are cut at its edge, and what is wrong is wrap
 
     Envoy n1.acme.catalyst.internal  1 on their way  delta,
       connected for 3 h
-    RESOURCES              SUBSCRIBED  SENT  ACKNOWLEDGED  ON T…
-    Cluster                all         3     3             1
-    ClusterLoadAssignment  2           3     2             0
-    Listener               all         3     2             0
+    RESOURCES              SUBSCRIBED  RESPONSES  HOLDS  ON THE…
+    Cluster                all         3          3      1
+    ClusterLoadAssignment  2           3          2      0
+    Listener               all         3          2      0
     rejected a Cluster 30 s ago: Proto constraint validation
       failed
 
@@ -113,6 +113,16 @@ test("an orchestrator that is away is told, and that traffic flows on", () => {
     renderStatus({ node: sampleNode, mesh: null }, plain).join("\n"),
     /orchestrator is away: traffic flows on/,
   );
+});
+
+test("on the very first start nothing is said to be away", () => {
+  const children = sampleNode.details.children.map((child) =>
+    child.name === "orchestrator"
+      ? { ...child, state: "starting" as const, restarts: 0, lastExit: null }
+      : child,
+  );
+  const node = { ...sampleNode, details: { ...sampleNode.details, children } };
+  assert.match(renderStatus({ node, mesh: null }, plain).join("\n"), /The orchestrator is starting\./);
 });
 
 test("where each process runs by itself, the orchestrator's word is the status", () => {

@@ -43,17 +43,23 @@ export function renderStatus({ node, mesh }: StatusAnswers, view: StatusView): s
     const { details } = mesh;
     lines.push(`${colours.bold(`${details.node}.${details.domain}`)}  without a supervisor`);
   }
-  lines.push("", ...meshLines(mesh, view));
+  lines.push("", ...(mesh === null ? [colours.yellow(away(node))] : meshLines(mesh, view)));
   const reasons = [...new Set([...(node?.reasons ?? []), ...(mesh?.reasons ?? [])])];
   if (reasons.length > 0) lines.push("", ...reasonLines(reasons, view));
   return lines;
 }
 
-function meshLines(mesh: MeshStatus | null, view: StatusView): string[] {
+/** Why nothing is known of services. */
+function away(node: StatusAnswers["node"]): string {
+  const orchestrator = node?.details.children.find(({ name }) => name === "orchestrator");
+  const first = orchestrator !== undefined && orchestrator.restarts === 0 && orchestrator.lastExit === null;
+  return first && orchestrator.state === "starting"
+    ? "The orchestrator is starting."
+    : "The orchestrator is away: traffic flows on, changes wait until it is back.";
+}
+
+function meshLines(mesh: MeshStatus, view: StatusView): string[] {
   const { colours, width } = view;
-  if (mesh === null) {
-    return [colours.yellow("The orchestrator is away: traffic flows on, changes wait until it is back.")];
-  }
   const { services, proxies } = mesh.details;
   const listed =
     services.length === 0
@@ -133,7 +139,7 @@ function proxyTable({ types }: ProxyStatus, { colours, now, width }: StatusView)
     const lines = wrap(`rejected a ${type} ${ago(rejected.at, now)} ago: ${message}`, width, "  ");
     return lines.map((line) => colours.red(line));
   });
-  const head = ["RESOURCES", "SUBSCRIBED", "SENT", "ACKNOWLEDGED", "ON THEIR WAY"];
+  const head = ["RESOURCES", "SUBSCRIBED", "RESPONSES", "HOLDS", "ON THEIR WAY"];
   return [...renderTable(head, rows, width), ...rejections];
 }
 
