@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
-import { arrowFaults } from "./arrows.ts";
+import { arrowFaults, shownTableFaults } from "./arrows.ts";
 
 const root = mkdtempSync(join(tmpdir(), "catalyst-arrows-"));
 after(() => rmSync(root, { recursive: true }));
@@ -79,4 +79,25 @@ test("A package that is not in the table is a fault", () => {
   assert.deepEqual(messages({ "packages/new/package.json": "{}" }), [
     "packages/new:0 is not in the table of scripts/check/arrows.ts",
   ]);
+});
+
+test("The table that people read is the one that is checked", () => {
+  const checkout = mkdtempSync(join(root, "t-"));
+  const written = (rows: readonly string[]) => {
+    writeFileSync(
+      join(checkout, "ARCHITECTURE.md"),
+      ["# A", "", "| row | package |", ...rows, ""].join("\n"),
+    );
+    return shownTableFaults(checkout, table).map(({ message }) => message);
+  };
+  const low = "| 0 | `low` | what is below | |";
+  assert.deepEqual(written([low, "| dev | `high` | what is above | `low` |"]), []);
+  assert.deepEqual(
+    written([low, "| 1 | `high` | what is above | |", "| 2 | `higher` | more | `high`, `low` |"]),
+    [
+      'for high says "", and scripts/check/arrows.ts allows "low"',
+      'for higher says "high, low", and scripts/check/arrows.ts does not know it',
+    ],
+  );
+  assert.deepEqual(written([low]), ['for high has no row, and scripts/check/arrows.ts allows "low"']);
 });

@@ -1,5 +1,6 @@
 // Checks who imports whom: a package's sources may import only the packages listed for it here, and everything
-// that they import from outside is declared in its package.json. Changing the table takes a page in docs/adr.
+// that they import from outside is declared in its package.json. ARCHITECTURE.md shows the same table to people.
+// Changing it takes a page in docs/adr.
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { type Fault, report } from "./fault.ts";
@@ -11,7 +12,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   rpc: ["telemetry"],
   wire: [],
   identity: ["config", "durable", "wire"],
-  evidence: ["identity", "wire"],
+  evidence: ["durable", "identity", "wire"],
   xds: ["durable"],
   gateway: ["config", "durable", "rpc", "telemetry"],
   envoy: ["rpc", "xds"],
@@ -73,6 +74,25 @@ function packageFaults(
   return [...faults, ...inVain.map((message) => ({ path: `${folder}/package.json`, message }))];
 }
 
+/** Where the table that people read says something else than the one that is checked. */
+export function shownTableFaults(root: string, table = below): Fault[] {
+  const path = "ARCHITECTURE.md";
+  const shown = new Map(
+    Array.from(
+      readFileSync(join(root, path), "utf8").matchAll(/^\| (?:\d|dev) \| `(\w+)` \|[^|]*\| ?([^|]*?) ?\|$/gm),
+      ([, name = "", imports = ""]) => [name, imports.replaceAll("`", "")],
+    ),
+  );
+  const names = new Set([...Object.keys(table), ...shown.keys()]);
+  return [...names].flatMap((name) => {
+    const allowed = table[name]?.toSorted().join(", ");
+    if (shown.get(name) === allowed) return [];
+    const said = shown.has(name) ? `says "${shown.get(name)}"` : "has no row";
+    const held = allowed === undefined ? "does not know it" : `allows "${allowed}"`;
+    return [{ path, message: `for ${name} ${said}, and scripts/check/arrows.ts ${held}` }];
+  });
+}
+
 type Rules = { folder: string; allowed: readonly string[]; declared: readonly string[]; inTest: boolean };
 
 /** What is wrong with one import; null when nothing is. */
@@ -119,4 +139,7 @@ function manifestOf(folder: string): Manifest {
   return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Manifest) : {};
 }
 
-if (import.meta.main) report(arrowFaults(join(import.meta.dirname, "..", "..")));
+if (import.meta.main) {
+  const root = join(import.meta.dirname, "..", "..");
+  report([...arrowFaults(root), ...shownTableFaults(root)]);
+}

@@ -31,6 +31,19 @@ test("the configured Envoy goes before the variable's, and that before PATH", ()
   assert.equal(findEnvoy({ ...sources, configured: undefined, variable: undefined }, "0.0.0"), onPath);
 });
 
+test("a folder called envoy is no program", () => {
+  const [earlier, later] = ["first", "second"].map((name) => join(folder, name));
+  mkdirSync(join(earlier ?? "", "envoy"), { recursive: true });
+  mkdirSync(later ?? "");
+  const real = program("second/envoy", "true");
+  assert.equal(findEnvoy({ ...nothing, path: `${earlier}:${later}` }, "0.0.0"), real);
+  const named = { ...nothing, variable: join(earlier ?? "", "envoy") };
+  assert.throws(
+    () => findEnvoy(named, "0.0.0"),
+    failsWith("envoy_missing", /CATALYST_ENVOY names .* no program/),
+  );
+});
+
 test("an Envoy that is named and not there, or found nowhere, is an error that says what to do", () => {
   const absent = join(folder, "absent");
   assert.throws(

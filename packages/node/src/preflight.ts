@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { createServer } from "node:net";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { parseAddress } from "@catalyst/config";
 import { parseEnvoyVersion } from "@catalyst/envoy";
@@ -92,7 +92,7 @@ function describe(error: NodeJS.ErrnoException): string {
 function executable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
-    return existsSync(path) && dirname(path) !== path;
+    return statSync(path).isFile(); // a folder can be entered, which counts as executable too
   } catch {
     return false;
   }
