@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { ServiceDeclaration } from "@catalyst/rpc";
+import { type ServiceDeclaration, serviceDeclaration } from "@catalyst/rpc";
 import { at, type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
 import { type Ask, ask, echoOf, errorOf, startUpstream, type Upstream } from "./upstream.ts";
 
@@ -284,6 +284,24 @@ describe("A node's Envoy", { skip: envoyMissing }, () => {
       [id, "GET", `products.${domain}`, "/graphql", 200, "ingress", "products"],
     );
     assert(!envoy.output().includes("hidden-word"));
+  });
+
+  test("takes every URL that a service may be declared with", async () => {
+    const label = "a".repeat(63);
+    const urls = [
+      ...[
+        "http://my_service:80/",
+        "http://host.example./x",
+        "http://bücher.example/",
+        "http://0x7f.1:1/a%20b",
+      ],
+      ...["http://[::ffff:10.0.0.1]/", "https://[::1]", "HTTPS://Host.example:8443", "http://h/a//b/../{c}"],
+      `https://${label}.${label}.${label}.${"a".repeat(61)}/`,
+    ];
+    const services = urls.map((url, i) => service(`odd${i}`, i % 2 === 0 ? "http" : "graphql", url));
+    for (const each of services) serviceDeclaration.parse(each);
+    await envoy.apply({ put: services });
+    await envoy.apply({ remove: services.map(({ name }) => name) });
   });
 
   test("follows a service that moves, changes its kind of address, and goes", async () => {

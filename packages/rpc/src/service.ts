@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { labelPattern } from "./names.ts";
+import { serviceUrl } from "./service-url.ts";
 
 /** A DNS label in lower case: what a service is called inside its organisation. */
 export const serviceName = z
@@ -12,11 +13,6 @@ export const serviceName = z
 
 export const serviceProtocol = z.enum(["graphql", "http"]);
 export type ServiceProtocol = z.infer<typeof serviceProtocol>;
-
-const serviceUrl = z.string().refine(isHttpUrl, {
-  error: (issue) =>
-    `is not an http:// or https:// URL without credentials, query or fragment: ${JSON.stringify(issue.input)}`,
-});
 
 /** A service as its owner declares it: in configuration, by `catalyst service add`, or through the SDK. */
 export const serviceDeclaration = z.strictObject({
@@ -36,10 +32,3 @@ export const serviceDeclaration = z.strictObject({
 export type ServiceDeclaration = z.output<typeof serviceDeclaration>;
 /** A declaration as it is written, defaults left out. */
 export type ServiceDeclarationInput = z.input<typeof serviceDeclaration>;
-
-function isHttpUrl(text: string): boolean {
-  if (text.length > 2048 || !URL.canParse(text)) return false;
-  const url = new URL(text);
-  const web = url.protocol === "http:" || url.protocol === "https:";
-  return web && url.username === "" && url.password === "" && url.search === "" && url.hash === "";
-}
