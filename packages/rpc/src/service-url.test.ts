@@ -31,7 +31,7 @@ test("a URL that a service can be reached at is taken as it is written", () => {
 });
 
 for (const [what, urls, because] of [
-  ["is no URL", ["", "x", "ftp://h/", "unix:/x", "http:h", "//h/"], /begin with http:\/\//],
+  ["is no URL", ["", "x", "ftp://h/", "unix:/x", "http:h", "//h/"], /not an http:\/\//],
   [
     "cannot be read",
     ["http://", "http://h:65536", "http://h:x", "http://[::1", "http://1.2.3.256/"],
@@ -51,7 +51,7 @@ for (const [what, urls, because] of [
   [
     "has spaces or signs that are none",
     [" http://h", "http://h/a b", "http://h/\t", "http://h\n", "http://h\\x", "http://h/\u0000"],
-    /space|begin/,
+    /space|not an http/,
   ],
   [
     "has a host that is no name",
