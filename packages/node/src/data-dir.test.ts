@@ -40,5 +40,8 @@ test("a folder of sockets that others may open is refused, and so is what is no 
   });
   const file = join(folder, "file");
   writeFileSync(file, "");
-  assert.throws(() => prepareDataDir(file), { code: "data_dir_unusable", message: /file cannot be used/ });
+  assert.throws(() => prepareDataDir(file), {
+    code: "data_dir_unusable",
+    message: /file\/logs cannot be used: ENOTDIR/,
+  });
 });

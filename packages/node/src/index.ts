@@ -10,6 +10,7 @@ export { dataDirOf } from "./data-dir.ts";
 export { NodeError, type NodeErrorCode } from "./errors.ts";
 export { lastErrorIn } from "./last-words.ts";
 export { type NodeConfig, nodeConfig } from "./options.ts";
+export { endingWithParent } from "./parent.ts";
 export { paths } from "./paths.ts";
 export { release } from "./release.ts";
 export type { SupervisorParts } from "./supervisor.ts";

@@ -1,7 +1,8 @@
 import { isLoopback, parseAddress } from "@catalyst/config";
 import { type CheckResult, type Decision, RpcError } from "@catalyst/rpc";
-import { endsWithParent, type SupervisedChild } from "./child-process.ts";
+import type { SupervisedChild } from "./child-process.ts";
 import type { NodeConfig } from "./options.ts";
+import { endsWithParent } from "./parent.ts";
 import { checked, notExplainable } from "./process.ts";
 import type { Replay } from "./replay.ts";
 
