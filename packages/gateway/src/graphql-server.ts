@@ -9,6 +9,7 @@ import {
 } from "graphql";
 import { createYoga, type Plugin } from "graphql-yoga";
 import { startDeadline } from "./deadline.ts";
+import { DocumentCache } from "./document-cache.ts";
 import type { Operation, ResultStream } from "./engine.ts";
 import { type AnswerCode, GatewayError, toGraphQLError } from "./errors.ts";
 import type { GatewayEvents, RequestOutcome } from "./events.ts";
@@ -48,6 +49,9 @@ export type GraphQLServerParts = {
   readonly draining: AbortSignal;
 };
 
+/** Memory for parsed documents: about a thousand ordinary ones. */
+const documentCacheBytes = 64 * 1024 * 1024;
+
 /** GraphQL over HTTP and over server-sent events, by Yoga, executed by the generation that a request pinned. */
 export function createGraphQLServer(parts: GraphQLServerParts): GraphQLServer {
   const { options, path } = parts;
@@ -58,8 +62,11 @@ export function createGraphQLServer(parts: GraphQLServerParts): GraphQLServer {
     graphiql: options.graphiql ? { title: "Catalyst", subscriptionsProtocol: "SSE" } : false,
     renderGraphiQL,
     maskedErrors: { maskError: (error) => maskError(error) },
-    // Documents that are refused are as long as a body may be: a thousand of them would fill the memory.
-    parserAndValidationCache: { errorCache: { get: () => undefined, set: () => undefined } },
+    // What cannot be parsed costs little to refuse again.
+    parserAndValidationCache: {
+      documentCache: new DocumentCache(documentCacheBytes),
+      errorCache: { get: () => undefined, set: () => undefined },
+    },
     maxRequestBodySize: false,
     batching: false,
     multipart: false,
