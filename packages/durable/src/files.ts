@@ -140,7 +140,8 @@ export function createIfMissingSync(path: string): void {
   attemptSync("create", path, () => closeSync(openSync(path, "ax", 0o600)));
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+/** Writes all of the bytes, however little the system takes at once. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let written = 0;
   while (written < bytes.length) {
     const result = await handle.write(bytes, written, bytes.length - written, position + written);

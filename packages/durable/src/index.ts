@@ -8,8 +8,10 @@ export {
   type SqlValue,
   type Statement,
 } from "./database.ts";
+export { diskFileSystem } from "./disk-file-system.ts";
 export { DurableError, type DurableErrorCode, type DurableEvidence } from "./errors.ts";
 export { armFailpoints, failpoint, failpointSync } from "./failpoint.ts";
+export type { DurableFile, FileStat, FileSystem } from "./file-system.ts";
 export {
   type Journal,
   type JournalContent,
