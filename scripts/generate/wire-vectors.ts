@@ -28,7 +28,7 @@ export function generateWireVectors(): readonly Generated[] {
 }
 
 /** JSON as the formatter of the checkout wants it. */
-function format(path: string, text: string): string {
+export function format(path: string, text: string): string {
   const biome = join(root, "node_modules/.bin/biome");
   const { status, stdout, stderr } = spawnSync(biome, ["format", `--stdin-file-path=${path}`], {
     cwd: root,

@@ -1,5 +1,15 @@
 // Reading and verifying, wherever JavaScript runs: nothing here, or below it, imports a module of Node or a signer.
+export { type Bundle, decodeBundle, defaultMaxBundleBytes, encodeBundle } from "./bundle/bundle.ts";
+export { type VerifiedBundle, type VerifyBundleOptions, verifyBundle } from "./bundle/verify.ts";
 export type { VerifyCrypto } from "./crypto.ts";
+export {
+  type Decision,
+  type DecisionStep,
+  decisionLimits,
+  decodeDecision,
+  encodeDecision,
+} from "./decision/decision.ts";
+export { renderDecision } from "./decision/render.ts";
 export { type Delegation, maxDelegationSeconds, readDelegation } from "./envelope/delegation.ts";
 export { cidOfEnvelope, type Envelope, readEnvelope, readPayload } from "./envelope/envelope.ts";
 export type { Claims, Header, Timestamp } from "./envelope/header.ts";

@@ -147,6 +147,9 @@ export const blockCid: Field<Cid> = {
   write: cidToBytes,
 };
 
+/** Any value of CBOR, as it is. */
+export const anything: Field<CborValue> = plain((_value): _value is CborValue => true, "a value");
+
 function plain<Value extends CborValue>(
   accepts: (value: CborValue) => value is Value,
   expected: string,

@@ -53,6 +53,8 @@ export type DelegationRequest = {
   readonly issuedAt: Timestamp;
   /** At most 24 h, less the 120 s that it begins before its issue for clocks that are behind. */
   readonly lifetimeSeconds: number;
+  /** 16 bytes; default: random ones. */
+  readonly nonce?: Uint8Array;
 };
 
 /** Seconds that a delegation begins before its issue. */
@@ -60,13 +62,14 @@ const leadSeconds = 120;
 
 /** Lends a key the right to sign in a name for at most a day. Throws {@link EvidenceError} `schema_mismatch`. */
 export function signDelegation(signer: Signer, request: DelegationRequest): Uint8Array {
-  const { issuer, subject, key, types, issuedAt, lifetimeSeconds } = request;
+  const { issuer, subject, key, types, issuedAt, lifetimeSeconds, nonce } = request;
   const claims = {
     issuer,
     subject,
     issuedAt,
     notBefore: issuedAt - leadSeconds,
     expiresAt: issuedAt + lifetimeSeconds,
+    ...(nonce === undefined ? {} : { nonce }),
   };
   const payload = encodeCanonical(delegationFields.write({ key, types }), envelopeLimits);
   const bytes = signStatement(signer, statementType.delegation, claims, payload);

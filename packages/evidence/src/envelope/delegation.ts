@@ -10,7 +10,8 @@ import type { Timestamp } from "./header.ts";
 /** A key is lent for 24 h at most. */
 export const maxDelegationSeconds = 86_400;
 
-const keyField: Field<StatementKey> = {
+/** A statement key as a COSE_Key. */
+export const keyField: Field<StatementKey> = {
   read: (value, place) => {
     try {
       return fromCoseKey(value);

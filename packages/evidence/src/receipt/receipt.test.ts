@@ -1,15 +1,30 @@
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Sign1 } from "@auth0/cose";
+import { createTrust, nodeCrypto } from "@catalyst/evidence";
 import { formatStatementKey, type Signer } from "@catalyst/identity";
 import { decodeCbor } from "@catalyst/wire";
+import { fromHex, toHex } from "../../../wire/test/hex.ts";
+import { type Notation, toNotation } from "../../../wire/test/notation.ts";
+import { readCases } from "../../../wire/test/vectors.ts";
 import { alpha, beta, now, optionsFor, rootOf } from "../../test/parties.ts";
 import { receipts } from "../../test/receipts.ts";
 import { refusal } from "../../test/refusal.ts";
+import { fromRootNotation, type VerifiedNotation } from "../../test/vectors.ts";
+import { receiptKinds } from "./kinds.ts";
 import { encodeReceipt, readReceipt } from "./receipt.ts";
 import { signReceipt } from "./sign.ts";
 import { verifyReceipt } from "./verify.ts";
+
+type Good = VerifiedNotation & {
+  readonly value: Notation;
+  readonly payload: string;
+  readonly envelopes: readonly string[];
+};
+type Bad = VerifiedNotation & { readonly envelopes: readonly string[]; readonly code: string };
 
 const all = Object.values(receipts);
 const options = await optionsFor(rootOf(alpha.name, alpha.signer), rootOf(beta.name, beta.signer));
@@ -52,6 +67,57 @@ test("any changed byte of an envelope is refused with a code", async () => {
       const code = await refusal(() => verifyReceipt([changed], options));
       assert.notEqual(code, null, `byte ${at}, bit ${bit}`);
     }
+  }
+});
+
+describe("the vectors of spec/evidence.md §4", () => {
+  for (const { name, roots, asOf, value, payload, envelopes } of readCases<Good>(
+    "evidence-receipt/good.json",
+  )) {
+    test(`${name}: accepted from one and from two`, async () => {
+      const trust = await createTrust({ roots: roots.map(fromRootNotation) }, nodeCrypto);
+      const bytes = envelopes.map(fromHex);
+      for (const signed of [bytes, bytes.slice(0, 1)]) {
+        const { statements } = await verifyReceipt(signed, { crypto: nodeCrypto, trust, asOf });
+        assert.equal(toHex(statements[0]?.payloadBytes ?? new Uint8Array()), payload);
+        assert.deepEqual(toNotation(statements[0]?.payload ?? null), value);
+      }
+    });
+  }
+  for (const { name, roots, asOf, envelopes, code } of readCases<Bad>("evidence-receipt/bad.json")) {
+    test(`${name}: refused as ${code}`, async () => {
+      const trust = await createTrust({ roots: roots.map(fromRootNotation) }, nodeCrypto);
+      const verify = () => verifyReceipt(envelopes.map(fromHex), { crypto: nodeCrypto, trust, asOf });
+      assert.equal(await refusal(verify), code);
+    });
+  }
+});
+
+test("the scope fed is read as federation, and never written", () => {
+  const [older] = readCases<Good>("evidence-receipt/good.json").filter(({ name }) => name.includes("fed,"));
+  const receipt = readReceipt(decodeCbor(fromHex(older?.payload ?? "")));
+  assert.equal(receipt.scope, "federation");
+  assert.notEqual(toHex(encodeReceipt(receipt)), older?.payload);
+});
+
+test("a receipt that no reader would accept is not signed", async () => {
+  const wrong = { ...receipts.transfer, ranges: [{ start: 5, end: 5 }] };
+  const sign = () => signReceipt(alpha.signer, wrong, { issuer: alpha.name, issuedAt: now });
+  assert.equal(await refusal(sign), "schema_mismatch");
+  const large = { ...receipts.storage, namespace: "x".repeat(5_000) };
+  assert.equal(await refusal(() => encodeReceipt(large)), "too_large");
+});
+
+test("spec/evidence.md names the members of each kind, and no others", () => {
+  const spec = readFileSync(join(import.meta.dirname, "../../../../spec/evidence.md"), "utf8");
+  for (const [kind, members] of Object.entries(receiptKinds)) {
+    const rule = new RegExp(`^${kind}-receipt = \\{([\\s\\S]*?)^\\}`, "m").exec(spec)?.[1] ?? "";
+    const named = [...rule.matchAll(/^ {2}(\? )?(\w+): /gm)].map(([, mark, name]) => `${name}${mark ?? ""}`);
+    const ours = Object.entries(members)
+      .filter(([name]) => !["scope", "policyRef", "capabilityRef"].includes(name) || kind === "resolve")
+      .filter(([name]) => !["scope", "capabilityRef"].includes(name))
+      .map(([name, field]) => `${name}${"optional" in field ? "? " : ""}`);
+    assert.deepEqual(named.filter((name) => name !== "kind").sort(), ours.sort(), kind);
   }
 });
 

@@ -22,13 +22,13 @@ export async function verifyReceipt(
   envelopes: readonly Uint8Array[],
   options: VerifyOptions,
 ): Promise<VerifiedReceipt> {
+  if (envelopes.length > 2) throw new EvidenceError("schema_mismatch", "a receipt is signed once or twice");
   const statements: Statement[] = [];
-  for (const bytes of envelopes)
+  for (const bytes of envelopes) {
     statements.push(await verifyStatement(bytes, statementType.receipt, options));
-  const [first, second] = statements;
-  if (first === undefined || statements.length > 2) {
-    throw new EvidenceError("schema_mismatch", "a receipt is signed once or twice");
   }
+  const [first, second] = statements;
+  if (first === undefined) throw new EvidenceError("schema_mismatch", "a receipt is signed once or twice");
   if (second !== undefined) checkPair(first, second);
   const receipt = readReceipt(first.payload);
   checkParties(receipt, statements);

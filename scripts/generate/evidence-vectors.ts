@@ -1,0 +1,27 @@
+// The vectors of spec/evidence.md, good and bad, from what is written down in scripts/generate/evidence. The keys are
+// made of names, so that the files come out the same each time.
+import type { Generated } from "../generate.ts";
+import { auditVectors } from "./evidence/audit.ts";
+import { bundleVectors } from "./evidence/bundle.ts";
+import { decisionVectors } from "./evidence/decision.ts";
+import { envelopeVectors } from "./evidence/envelope.ts";
+import { receiptVectors } from "./evidence/receipt.ts";
+import { format, type VectorFile } from "./wire-vectors.ts";
+
+type Pair = Readonly<Record<"good" | "bad", VectorFile>>;
+
+export function generateEvidenceVectors(): readonly Generated[] {
+  const folders: Readonly<Record<string, Pair>> = {
+    envelope: envelopeVectors(),
+    receipt: receiptVectors(),
+    bundle: bundleVectors(),
+    decision: decisionVectors(),
+    audit: auditVectors(),
+  };
+  return Object.entries(folders).flatMap(([name, pair]) =>
+    Object.entries(pair).map(([verdict, file]) => {
+      const path = `spec/vectors/evidence-${name}/${verdict}.json`;
+      return { path, content: format(path, JSON.stringify(file)) };
+    }),
+  );
+}
