@@ -18,7 +18,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   envoy: ["rpc", "xds"],
   sdk: ["rpc", "telemetry"],
   node: ["config", "durable", "envoy", "gateway", "rpc", "telemetry", "xds"],
-  cli: ["config", "node", "rpc"],
+  cli: ["config", "evidence", "identity", "node", "rpc"],
   harness: ["rpc"],
 };
 

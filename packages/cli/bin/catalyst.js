@@ -1,37 +1,4 @@
 #!/usr/bin/env node
-// Runs the command line under a Node that understands TypeScript: this one, or the one that the set-up brought.
-// Plain JavaScript, because an older Node has to read it.
-import { spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
-import { constants } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { launch } from "./launch.js";
 
-const packageDir = dirname(dirname(fileURLToPath(import.meta.url)));
-const main = join(packageDir, "src", "main.ts");
-const tools = join(packageDir, "..", "..", ".tools");
-
-if (Number(process.versions.node.split(".")[0]) >= 24) {
-  await import(main);
-} else {
-  const node = broughtNode();
-  if (node === undefined) {
-    process.stderr.write(
-      `catalyst needs Node 24 or later, and this is ${process.version}: run \`npm run setup\` in the checkout once, which brings one.\n`,
-    );
-    process.exit(1);
-  }
-  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: "inherit" });
-  process.on("SIGINT", () => {}); // the terminal tells the child as well
-  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  child.on("exit", (code, signal) => {
-    process.exit(signal === null ? (code ?? 1) : 128 + (constants.signals[signal] ?? 0));
-  });
-}
-
-function broughtNode() {
-  if (process.env.CATALYST_NODE !== undefined) return process.env.CATALYST_NODE;
-  if (!existsSync(tools)) return undefined;
-  const folder = readdirSync(tools).find((name) => name.startsWith("node-"));
-  return folder === undefined ? undefined : join(tools, folder, "bin", "node");
-}
+await launch("main.ts");

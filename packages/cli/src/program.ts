@@ -1,6 +1,7 @@
 import { addFlags, type ParsedFlags, readFlags } from "@catalyst/config";
 import { type NodeConfig, nodeConfig, release, runGateway, runOrchestrator } from "@catalyst/node";
-import { Command, CommanderError, Option } from "commander";
+import { Command, Option } from "commander";
+import { addAudit } from "./commands/audit.ts";
 import { type BootstrapOptions, printBootstrap } from "./commands/bootstrap.ts";
 import { printSchema, showConfiguration, validateConfiguration } from "./commands/config.ts";
 import { showLogs } from "./commands/logs.ts";
@@ -8,27 +9,15 @@ import { addService, listServices, removeService, type ServiceAddOptions } from 
 import { type CheckOptions, explain, runChecks, showStatus } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
 import { type CommandContext, connector } from "./context.ts";
-import { exitCode, explainFailure } from "./exit-code.ts";
 import { type Loaded, loadNode } from "./load.ts";
 import { type OutputFormat, outputFormats } from "./output.ts";
-import { createPrinter, type Printer } from "./printer.ts";
+import type { Printer } from "./printer.ts";
+import { runProgram } from "./run-program.ts";
 import { secondsToMs } from "./seconds.ts";
 
 /** Runs one command line and returns its exit code. `entry` is the program that child processes are started with. */
 export function createProgram(entry: string): (argv: readonly string[]) => Promise<number> {
-  return async (argv) => {
-    const printer = createPrinter({ quiet: argv.includes("-q") || argv.includes("--quiet") });
-    try {
-      await buildProgram(entry, printer).parseAsync([...argv], { from: "user" });
-      return exitCode.done;
-    } catch (error) {
-      if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
-      const failure = explainFailure(error);
-      if (failure === null) throw error;
-      process.stderr.write(`${printer.colours.red("error")} ${failure.message}\n`);
-      return failure.code;
-    }
-  };
+  return (argv) => runProgram(argv, (printer) => buildProgram(entry, printer));
 }
 
 function buildProgram(entry: string, printer: Printer): Command {
@@ -46,6 +35,7 @@ function buildProgram(entry: string, printer: Printer): Command {
   addConfig(program, printer);
   addAsking(program, printer);
   addServices(program, printer);
+  addAudit(program, printer);
   return program;
 }
 

@@ -23,6 +23,7 @@ export {
 } from "./envelope/trust.ts";
 export { type Statement, type VerifyOptions, verifyStatement } from "./envelope/verify.ts";
 export { type EvidenceDetail, EvidenceError, type EvidenceErrorCode } from "./errors.ts";
+export { decodeReceiptFile, encodeReceiptFile } from "./receipt/file.ts";
 export type { Receipt, ReceiptKind, ReceiptOf, Scope } from "./receipt/kinds.ts";
 export { encodeReceipt, readReceipt } from "./receipt/receipt.ts";
 export { type VerifiedReceipt, verifyReceipt } from "./receipt/verify.ts";

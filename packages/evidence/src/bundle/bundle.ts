@@ -2,6 +2,7 @@ import type { StatementKey } from "@catalyst/identity/portable";
 import { decodeCanonical, encodeCanonical } from "../canonical.ts";
 import { keyField } from "../envelope/delegation.ts";
 import { maxEnvelopeBytes } from "../envelope/sign1.ts";
+import { envelopesOfReceipt } from "../receipt/file.ts";
 import { bytesOf, listOf, optional, record } from "../record.ts";
 
 /** Receipts with all that it takes to verify them with the network off: spec/evidence.md §5. */
@@ -24,7 +25,7 @@ const maxBlockBytes = 262_144;
 const envelope = bytesOf(1, maxEnvelopeBytes);
 
 const fields = record({
-  receipts: listOf(listOf(envelope, 1, 2), 1, maxReceipts),
+  receipts: listOf(envelopesOfReceipt, 1, maxReceipts),
   keys: optional(listOf(keyField, 1, maxOthers)),
   delegations: optional(listOf(envelope, 1, maxOthers)),
   blocks: optional(listOf(bytesOf(1, maxBlockBytes), 1, maxOthers)),

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { encodeBundle, encodeReceiptFile, openAuditLog, type Receipt, signReceipt } from "@catalyst/evidence";
+import { createSigner, formatStatementKey, generateKey, openKeyStore } from "@catalyst/identity";
+import { cidOfBlock } from "@catalyst/wire";
+
+const folder = mkdtempSync(join(tmpdir(), "catalyst-holo-"));
+after(() => rmSync(folder, { recursive: true }));
+
+type Result = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** Runs a command line as a person would, without a terminal, in an empty folder. */
+function run(bin: string, args: readonly string[]): Promise<Result> {
+  const program = join(import.meta.dirname, "../../bin", `${bin}.js`);
+  const options = { cwd: folder, env: { PATH: process.env["PATH"], HOME: folder } };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+const holo = (...args: readonly string[]) => run("holo", args);
+const issuedAt = Math.floor(Date.now() / 1_000);
+const receipt: Receipt = {
+  kind: "storage",
+  scope: "local",
+  cid: cidOfBlock(new Uint8Array()),
+  size: 0,
+  added: 0,
+};
+const parties = ["n1.acme.internal", "n1.umbrella.internal"].map((issuer) => ({
+  issuer,
+  signer: createSigner(generateKey("Ed25519")),
+}));
+const envelopes = parties.map(({ issuer, signer }) => signReceipt(signer, receipt, { issuer, issuedAt }));
+const roots = parties.flatMap(({ issuer, signer }) => [
+  "--root",
+  `${issuer}=${formatStatementKey(signer.publicKey)}`,
+]);
+
+function file(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+test("a key that is made is listed and shown, and no secret of it", async () => {
+  const made = await holo("keys", "create", "statements", "--folder", "keys", "-o", "json");
+  assert.equal(made.code, 0, made.stderr);
+  const view = JSON.parse(made.stdout) as Record<string, unknown>;
+  const shown = await holo("keys", "show", "statements", "--folder", "keys", "-o", "json");
+  assert.deepEqual(JSON.parse(shown.stdout), view);
+  const listed = await holo("keys", "list", "--folder", "keys");
+  assert.match(listed.stdout, new RegExp(`^statements +Ed25519 +no +${String(view["kid"])}$`, "m"));
+  const again = await holo("keys", "create", "statements", "--folder", "keys");
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /key_exists/);
+  const opened = await (await openKeyStore(join(folder, "keys"))).open("statements");
+  const secret = opened.secret.export({ format: "jwk" }).d ?? "?";
+  for (const { stdout } of [made, shown, listed]) assert.ok(!stdout.includes(secret));
+});
+
+test("a key is encrypted with the first line of a file", async () => {
+  const passphrase = file("passphrase", Buffer.from("correct horse\nsecond line\n"));
+  const made = await holo("keys", "create", "secret", "--folder", "keys", "--passphrase-file", passphrase);
+  assert.equal(made.code, 0, made.stderr);
+  const store = await openKeyStore(join(folder, "keys"));
+  assert.equal((await store.open("secret", { passphrase: "correct horse" })).publicKey.algorithm, "Ed25519");
+});
+
+test("receipts verify under the roots that are given, signed by one and by two", async () => {
+  mkdirSync(join(folder, "receipts"));
+  file("receipts/one.receipt", encodeReceiptFile(envelopes.slice(0, 1)));
+  file("receipts/two.receipt", encodeReceiptFile(envelopes));
+  const { code, stdout } = await holo("receipts", "verify", "receipts", ...roots, "-o", "json");
+  assert.equal(code, 0);
+  assert.deepEqual(
+    (JSON.parse(stdout) as { kind: string; signers: string[] }[]).map(({ kind, signers }) => [
+      kind,
+      signers.length,
+    ]),
+    [
+      ["storage", 1],
+      ["storage", 2],
+    ],
+  );
+});
+
+test("a receipt of somebody who is not trusted, a changed one, and one from tomorrow fail with their codes", async () => {
+  const path = file("one.receipt", encodeReceiptFile(envelopes.slice(0, 1)));
+  const nobody = await holo("receipts", "verify", path);
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.stdout, /no .*issuer_untrusted/);
+  const changed = Uint8Array.from(envelopes[0] ?? new Uint8Array());
+  changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+  const spoiled = await holo("receipts", "verify", file("changed.receipt", changed), ...roots);
+  assert.equal(spoiled.code, 1);
+  assert.match(spoiled.stdout, /signature_invalid/);
+  const early = await holo("receipts", "verify", path, ...roots, "--as-of", "2020-01-01T00:00:00Z");
+  assert.match(early.stdout, /issued_in_future/);
+});
+
+test("a bundle verifies with the key that it carries, under a root of its kid alone", async () => {
+  const [first] = parties;
+  assert.ok(first !== undefined);
+  const keys = [first.signer.publicKey];
+  const path = file("all.bundle", encodeBundle({ receipts: [envelopes.slice(0, 1)], keys }));
+  const root = `*.acme.internal=kid:${first.signer.kid}`;
+  const { code, stdout } = await holo("receipts", "bundle-verify", path, "--root", root);
+  assert.equal(code, 0);
+  assert.match(stdout, /all\.bundle +yes +storage +n1\.acme\.internal/);
+});
+
+test("a root that is none, a time that is none and a file that is not there are told apart by exit codes", async () => {
+  const path = file("one.receipt", encodeReceiptFile(envelopes.slice(0, 1)));
+  assert.equal((await holo("receipts", "verify", path, "--root", "acme")).code, 2);
+  assert.equal((await holo("receipts", "verify", path, "--as-of", "soon")).code, 2);
+  assert.equal((await holo("receipts", "verify", join(folder, "nothing.receipt"))).code, 3);
+});
+
+test("catalyst audit verify prints the head, and misses what is gone since", async () => {
+  const audit = join(folder, "audit");
+  mkdirSync(audit);
+  {
+    await using log = await openAuditLog(audit);
+    await log.append({ action: { actor: "alice", action: "up", target: "n1", outcome: "done" } });
+    await log.append({ receipt: envelopes[0] ?? new Uint8Array() });
+  }
+  const verified = await run("catalyst", ["audit", "verify", "--folder", audit]);
+  assert.equal(verified.code, 0, verified.stderr);
+  const head = /^head (2:[0-9a-f]{64})$/m.exec(verified.stdout)?.[1] ?? "";
+  assert.equal((await run("catalyst", ["audit", "verify", "--folder", audit, "--head", head])).code, 0);
+  const later = await run("catalyst", [
+    "audit",
+    "verify",
+    "--folder",
+    audit,
+    "--head",
+    head.replace("2:", "3:"),
+  ]);
+  assert.equal(later.code, 1);
+  assert.match(later.stderr, /audit_truncated/);
+});
