@@ -75,7 +75,8 @@ class FolderKeyStore implements KeyStore {
       });
     }
     using _ = claimed.claim;
-    if ((await readdir(this.#folder)).includes(basename(path))) {
+    const files = await reading(this.#folder, () => readdir(this.#folder));
+    if (files.includes(basename(path))) {
       throw new IdentityError("key_exists", `there is a key ${name}`, { evidence: { name, path } });
     }
     await replaceFile(path, text, { mode: 0o600 });
