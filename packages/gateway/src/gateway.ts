@@ -15,6 +15,7 @@ import { SchemaCache } from "./schema-cache.ts";
 import { SchemaFeed } from "./schema-feed.ts";
 import { createSchemaFetch, type FetchSchema } from "./schema-source.ts";
 import { digestOf, type SchemaInput, type ServiceSchema, type UnavailableService } from "./service.ts";
+import { ServiceFailures } from "./service-failures.ts";
 import { StateClock } from "./state-clock.ts";
 import { createStitchingEngine } from "./stitching-engine.ts";
 import { createUpstream, type Upstream } from "./upstream.ts";
@@ -80,6 +81,7 @@ class RunningGateway implements Gateway {
   readonly #generations: Generations;
   readonly #states: StateClock;
   readonly #feeds = new Map<string, SchemaFeed>();
+  readonly #failures = new ServiceFailures();
   readonly #draining = new AbortController();
   readonly fetch: Gateway["fetch"];
   readonly handle: Gateway["handle"];
@@ -94,6 +96,7 @@ class RunningGateway implements Gateway {
     this.#upstream = createUpstream(this.#events, {
       maxConnections: options.upstreamConnections,
       maxResponseBytes: options.upstreamMaxBytes,
+      onAnswer: (service, failure) => this.#failures.note(service, failure),
     });
     this.#engine = (parts.engine ?? createStitchingEngine)(this.#upstream);
     this.#fetchSchema =
@@ -179,6 +182,7 @@ class RunningGateway implements Gateway {
       if (wanted.has(name)) continue;
       this.#feeds.delete(name);
       this.#states.forget(name);
+      this.#failures.forget(name);
       await Promise.all([feed[Symbol.asyncDispose](), this.#cache.remove(name)]);
     }
     const changed: SchemaFeed[] = [];
@@ -268,7 +272,9 @@ class RunningGateway implements Gateway {
       const pending = "has not answered the schema request yet";
       return { ...common, state: "excluded", schemaDigest: null, reason: reason ?? pending };
     }
-    return { ...common, state: reason === null ? "serving" : "stale", schemaDigest: served.digest, reason };
+    const failing = this.#failures.reasonOf(name);
+    const state = reason === null ? "serving" : "stale";
+    return { ...common, state, schemaDigest: served.digest, reason: reason ?? failing };
   }
 
   /** The reason without what is inside the node: addresses, and Envoy's own words. */

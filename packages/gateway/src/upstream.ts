@@ -23,6 +23,8 @@ export type UpstreamOptions = {
   readonly maxConnections: number;
   /** Bytes of one answer, or of one event of a subscription. */
   readonly maxResponseBytes: number;
+  /** Told how every request of a client to a service ended, those that the client gave up aside. */
+  readonly onAnswer?: (service: string, failure: GatewayError | null) => void;
 };
 
 /** How the gateway reaches services: through Envoy's egress listener, by Host. */
@@ -116,13 +118,16 @@ class PooledUpstream implements Upstream {
   ): Promise<T> {
     using limit = startDeadline(target.timeoutMs);
     let outcome: SubRequestOutcome = "ok";
+    let failed: GatewayError | null = null;
     try {
       return await call(AbortSignal.any([scope.signal, limit.signal]));
     } catch (error) {
-      const failed = toFailure(target, request, error, scope.signal, limit.signal);
+      failed = toFailure(target, request, error, scope.signal, limit.signal);
       outcome = scope.signal.aborted ? "cancelled" : outcomeOf(failed);
       throw failed;
     } finally {
+      const ofClient = request.label === undefined && outcome !== "cancelled";
+      if (ofClient) this.#options.onAnswer?.(target.name, failed);
       this.#events.subRequest(target.name, outcome);
     }
   }
