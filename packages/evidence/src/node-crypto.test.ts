@@ -12,6 +12,7 @@ import {
   type StatementKey,
   statementKey,
 } from "@catalyst/identity";
+import fc from "fast-check";
 
 const hex = (text: string) => new Uint8Array(Buffer.from(text, "hex"));
 const read = <Content>(path: string) =>
@@ -48,6 +49,16 @@ for (const [platform, crypto] of Object.entries({ Node: nodeCrypto, "Web Cryptog
         }
       }
       assert.equal(count, 151);
+    });
+    test("32 bytes that are no point of the curve verify nothing, and throw nothing", async () => {
+      const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+      await fc.assert(
+        fc.asyncProperty(bytes(32), bytes(64), async (key, signature) => {
+          assert.equal(await judge(crypto, key, hex("00"), signature), false);
+          signature[63] = 0;
+          assert.equal(await judge(crypto, key, hex("00"), signature), false);
+        }),
+      );
     });
     test("SHA-256 of the empty message is the published one", async () => {
       const digest = Buffer.from(await crypto.sha256(new Uint8Array())).toString("hex");

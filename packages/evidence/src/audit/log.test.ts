@@ -75,6 +75,28 @@ test("entries that are appended at the same time are kept in the order of the ca
   assert.equal(formatAuditHead((await verifyAudit(folder)).head), formatAuditHead(log.head));
 });
 
+test("a log is verified while it is written, also from one file to the next", async () => {
+  const folder = newFolder();
+  await using log = await openAuditLog(folder, { maxSegmentBytes: 20_000 });
+  let writing = true;
+  const writer = (async () => {
+    for (let at = 0; at < 150; at++) {
+      await Promise.all(Array.from({ length: 20 }, (_, many) => log.append(event(`actor ${at}/${many}`))));
+    }
+    writing = false;
+  })();
+  let before = 0;
+  let rounds = 0;
+  for (; writing; rounds++) {
+    const { head } = await verifyAudit(folder);
+    assert.ok(head.seq >= before);
+    before = head.seq;
+  }
+  await writer;
+  assert.ok(rounds > 2 && filesOf(folder).length > 3);
+  assert.equal((await verifyAudit(folder)).head.seq, 3_000);
+});
+
 test("there is one writer", async () => {
   const folder = newFolder();
   await using _ = await openAuditLog(folder);

@@ -57,13 +57,16 @@ function checkStart({ path, firstSeq }: Segment, head: AuditHead): void {
   throw new EvidenceError("audit_gap", message, { evidence: { index: head.seq + 1, path } });
 }
 
-/** Reads a file again where its end looks torn, since a writer may be in the middle of it. */
+/**
+ * Reads a file again where its end looks torn, since a writer may be in the middle of it: entries come to stand where
+ * one writes, and never behind damage.
+ */
 async function readSettled(segment: Segment, settleMs: number): Promise<readonly Uint8Array[]> {
   const first = await readSegment(segment);
   if (first.droppedBytes === 0) return first.records;
   await sleep(settleMs);
   const { records, droppedBytes } = await readSegment(segment);
-  if (droppedBytes === 0) return records;
+  if (droppedBytes === 0 || records.length > first.records.length) return records;
   const message = `${droppedBytes} bytes at the end of ${segment.path} are torn or damaged`;
   throw new EvidenceError("audit_damaged", message, { evidence: { path: segment.path } });
 }
