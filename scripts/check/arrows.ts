@@ -13,6 +13,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   identity: ["config", "durable", "wire"],
   evidence: ["durable", "identity", "wire"],
+  store: ["durable", "wire"],
   xds: ["durable"],
   gateway: ["config", "durable", "rpc", "telemetry"],
   envoy: ["rpc", "xds"],

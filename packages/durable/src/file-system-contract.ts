@@ -20,11 +20,15 @@ async function make(files: FileSystem, path: string, text: string): Promise<void
   await file.close();
 }
 
+type Start = () => Promise<{ files: FileSystem; folder: string }>;
+
 /** What every file system does, whatever is behind it. `start` gives one with an empty folder. */
-export function fileSystemContract(
-  name: string,
-  start: () => Promise<{ files: FileSystem; folder: string }>,
-): void {
+export function fileSystemContract(name: string, start: Start): void {
+  contentContract(name, start);
+  nameContract(name, start);
+}
+
+function contentContract(name: string, start: Start): void {
   test(`${name}: what is written is read back at any position, and zeros fill a gap`, async () => {
     const { files, folder } = await start();
     const file = await files.open(`${folder}/a`, "create");
@@ -37,6 +41,17 @@ export function fileSystemContract(
     assert.equal(await file.read(target, 100), 0);
     await file.close();
     assert.equal(await contentOf(files, `${folder}/a`), "head\0\0tail");
+  });
+
+  test(`${name}: bytes that were written are the caller's again`, async () => {
+    const { files, folder } = await start();
+    const written = Buffer.from("mine");
+    const file = await files.open(`${folder}/a`, "create");
+    await file.write(written, 0);
+    written.fill(0);
+    await file.sync();
+    await file.close();
+    assert.equal(await contentOf(files, `${folder}/a`), "mine");
   });
 
   test(`${name}: truncating cuts off, and fills up with zeros`, async () => {
@@ -57,7 +72,9 @@ export function fileSystemContract(
     await assert.rejects(files.open(`${folder}/b`, "update"), { code: "io_failed" });
     await assert.rejects(files.open(`${folder}/none/b`, "create"), { code: "io_failed" });
   });
+}
 
+function nameContract(name: string, start: Start): void {
   test(`${name}: a rename takes the place of what had the name`, async () => {
     const { files, folder } = await start();
     await make(files, `${folder}/a`, "new");

@@ -153,7 +153,7 @@ class Disk implements SimulatedDisk {
       write: async (bytes, position) => {
         await this.#step();
         this.#reserve(path, position + bytes.length - inode.content.length);
-        inode.apply({ kind: "write", position, bytes: bytes.slice() });
+        inode.apply({ kind: "write", position, bytes: new Uint8Array(bytes) });
       },
       truncate: async (size) => {
         await this.#step();

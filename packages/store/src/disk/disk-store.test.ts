@@ -1,0 +1,267 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { type Database, openDatabase } from "@catalyst/durable";
+import { createSimulatedDisk, type SimulatedDisk } from "@catalyst/durable/testing";
+import { type Cid, hashTree } from "@catalyst/wire";
+import type { Damage, StoreEvent } from "../events.ts";
+import type { LeafSource, Store } from "../store.ts";
+import { feed, makeBytes, putBytes, readAll } from "../test-objects.ts";
+import { openDiskStore, storeMigrations } from "./disk-store.ts";
+
+const root = mkdtempSync(join(tmpdir(), "catalyst-disk-store-"));
+after(() => rmSync(root, { recursive: true }));
+
+type Opened = { store: Store; files: SimulatedDisk; database: Database; events: StoreEvent[]; path: string };
+
+async function start(files: SimulatedDisk = createSimulatedDisk()): Promise<Opened> {
+  return reopen(files, join(mkdtempSync(join(root, "t-")), "store.db"));
+}
+
+async function reopen(files: SimulatedDisk, path: string): Promise<Opened> {
+  const events: StoreEvent[] = [];
+  const database = openDatabase(path, { migrations: storeMigrations });
+  const store = await openDiskStore("", { files, database, onEvent: (event) => events.push(event) });
+  return { store, files, database, events, path };
+}
+
+const leafSize = 16_384;
+const bytes = makeBytes(300_000);
+const fast = { maxBytesPerSecond: 1e12 };
+const never: LeafSource = async () => null;
+const honest: LeafSource = async ({ offset, length }) => bytes.subarray(offset, offset + length);
+
+async function damagedAt(store: Store, cid: Cid): Promise<readonly Damage[]> {
+  const outcome = await store.verify(cid);
+  return outcome.kind === "damaged" ? outcome.damage : [];
+}
+
+test("A flipped bit in the data is named to its leaf, never served, and repaired with the exact bytes", async () => {
+  const { store, files, events } = await start();
+  const cid = await putBytes(store, bytes);
+  files.flipBit("/objects/01/1.data", (5 * leafSize + 77) * 8 + 3);
+  const before = await readAll(await store.get(cid, { start: 0, end: 5 * leafSize }));
+  assert.deepEqual(before, Buffer.from(bytes.subarray(0, 5 * leafSize)));
+  await assert.rejects(readAll(await store.get(cid)), {
+    name: "StoreError",
+    code: "object_damaged",
+    evidence: { cid, firstLeaf: 5, leaves: 1 },
+  });
+  await assert.rejects(readAll(await store.slice(cid)), { code: "object_damaged" });
+  const damage = [{ cid, part: "data", firstLeaf: 5, leaves: 1 }];
+  assert.deepEqual((await store.scrub(fast)).damage, damage);
+  assert.deepEqual((await store.stat(cid))?.damage, damage);
+  assert.deepEqual(
+    events.filter(({ kind }) => kind === "damaged"),
+    [{ kind: "damaged", damage: damage[0] }],
+  );
+  assert.deepEqual(await store.repair(cid, never), { kind: "damaged", damage });
+  const hostile: LeafSource = async ({ length }) => new Uint8Array(length);
+  assert.deepEqual(await store.repair(cid, hostile), { kind: "damaged", damage });
+  assert.deepEqual(await store.repair(cid, honest), { kind: "repaired", leaves: 1 });
+  assert.deepEqual(await readAll(await store.get(cid)), Buffer.from(bytes));
+  assert.deepEqual((await store.stat(cid))?.damage, []);
+  await store[Symbol.asyncDispose]();
+});
+
+test("Every bit of the tree that is flipped is found, and the tree is made anew from the leaves", async () => {
+  const { store, files } = await start();
+  const cid = await putBytes(store, bytes);
+  const length = (await files.stat("/objects/01/1.outboard"))?.sizeBytes ?? 0;
+  assert.equal(length, 37 * 32);
+  for (let at = 0; at < length - 32; at += 32) {
+    files.flipBit("/objects/01/1.outboard", at * 8 + (at % 256));
+    const damage = await damagedAt(store, cid);
+    assert.equal(damage.length, 1, `byte ${at}`);
+    assert.equal(damage[0]?.part, "outboard");
+    await assert.rejects(readAll(await store.get(cid)), { code: "object_damaged" });
+    assert.equal((await store.repair(cid, never)).kind, "repaired");
+  }
+  assert.deepEqual(await readAll(await store.get(cid)), Buffer.from(bytes));
+  await store[Symbol.asyncDispose]();
+});
+
+test("Damage of leaves and of the tree above them at once is repaired from somewhere else", async () => {
+  const { store, files } = await start();
+  const cid = await putBytes(store, bytes);
+  files.flipBit("/objects/01/1.outboard", 0);
+  files.flipBit("/objects/01/1.data", 0);
+  files.flipBit("/objects/01/1.data", 8 * leafSize);
+  assert.equal((await store.repair(cid, never)).kind, "damaged");
+  assert.deepEqual(await store.repair(cid, honest), { kind: "repaired", leaves: 2 });
+  assert.deepEqual(await readAll(await store.get(cid)), Buffer.from(bytes));
+  await store[Symbol.asyncDispose]();
+});
+
+test("Files that are missing or cut short are damage of all their leaves, and come back", async () => {
+  const { store, files } = await start();
+  const cid = await putBytes(store, bytes);
+  await files.remove("/objects/01/1.data");
+  assert.deepEqual(await damagedAt(store, cid), [{ cid, part: "data", firstLeaf: 0, leaves: 19 }]);
+  await files.remove("/objects/01/1.outboard");
+  assert.deepEqual(await damagedAt(store, cid), [{ cid, part: "outboard", firstLeaf: 0, leaves: 19 }]);
+  assert.deepEqual(await store.repair(cid, honest), { kind: "repaired", leaves: 19 });
+  const file = await files.open("/objects/01/1.data", "update");
+  await file.truncate(299_999);
+  assert.deepEqual(await damagedAt(store, cid), [{ cid, part: "data", firstLeaf: 18, leaves: 1 }]);
+  assert.deepEqual(await store.repair(cid, honest), { kind: "repaired", leaves: 1 });
+  await store[Symbol.asyncDispose]();
+});
+
+test("A small object that was changed in the database is damaged, and repaired", async () => {
+  const { store, database } = await start();
+  const small = makeBytes(1_000);
+  const cid = await putBytes(store, small);
+  database.prepare("UPDATE object SET bytes = zeroblob(1000)").run();
+  await assert.rejects(readAll(await store.get(cid)), { code: "object_damaged" });
+  assert.deepEqual((await store.scrub(fast)).damage, [{ cid, part: "data", firstLeaf: 0, leaves: 1 }]);
+  assert.equal((await store.repair(cid, async () => makeBytes(1_000, 2))).kind, "damaged");
+  assert.equal((await store.repair(cid, async () => small)).kind, "repaired");
+  assert.deepEqual(await readAll(await store.get(cid)), Buffer.from(small));
+  await store[Symbol.asyncDispose]();
+});
+
+test("A record, a link or a pin that was changed is never followed, and scrub names it", async () => {
+  const changes = [
+    "UPDATE object SET sha256 = zeroblob(32) WHERE id = 1",
+    "UPDATE object SET size = size + 1 WHERE id = 1",
+    "UPDATE object SET top = zeroblob(32) WHERE id = 1",
+  ];
+  for (const change of changes) {
+    const { store, database } = await start();
+    const cid = await putBytes(store, bytes);
+    await putBytes(store, makeBytes(10));
+    database.prepare(change).run();
+    await assert.rejects(store.get(cid), { name: "StoreError", code: "record_damaged", evidence: { cid } });
+    const report = await store.scrub(fast);
+    assert.deepEqual(report.damage, [{ cid, part: "record", firstLeaf: 0, leaves: 0 }]);
+    assert.equal(report.objects, 2);
+    await store[Symbol.asyncDispose]();
+  }
+  const { store, database } = await start();
+  const [one, two] = [await putBytes(store, makeBytes(10, 1)), await putBytes(store, makeBytes(10, 2))];
+  await store.link("a", "x", one);
+  await store.pin("a", one);
+  database.prepare("UPDATE link SET cid = ?").run(two);
+  await assert.rejects(store.resolve("a", "x"), { code: "record_damaged" });
+  await assert.rejects(store.gc({ roots: [] }), { code: "record_damaged" });
+  database.prepare("DELETE FROM link").run();
+  database.prepare("UPDATE pin SET until = 1").run();
+  await assert.rejects(store.gc({ roots: [] }), { code: "record_damaged" });
+  await assert.rejects(store.scrub(fast), { code: "record_damaged" });
+  assert.equal(await store.has(one), true);
+  await store[Symbol.asyncDispose]();
+});
+
+test("Flipped bits anywhere in the database file never make the store serve wrong bytes", async () => {
+  const { store, files, path } = await start();
+  const contents = new Map<Cid, Uint8Array>();
+  for (let seed = 0; seed < 40; seed++) {
+    const each = makeBytes(100 + seed * 700, seed);
+    contents.set(await putBytes(store, each), each);
+  }
+  await store[Symbol.asyncDispose]();
+  const whole = readFileSync(path);
+  let refused = 0;
+  for (let round = 0; round < 60; round++) {
+    const changed = Buffer.from(whole);
+    const at = Math.floor((changed.length / 60) * (round + 0.5));
+    changed[at] = (changed[at] ?? 0) ^ (1 << (round % 8));
+    writeFileSync(path, changed);
+    try {
+      const again = await reopen(files, path);
+      for (const [cid, expected] of contents) {
+        try {
+          const found = await again.store.get(cid);
+          if (found.kind === "found") assert.deepEqual(await readAll(found), Buffer.from(expected));
+        } catch (error) {
+          if ((error as Error).name !== "StoreError") throw error;
+          refused += 1;
+        }
+      }
+      await again.store[Symbol.asyncDispose]();
+    } catch (error) {
+      if (!/^(Store|Durable)Error$/.test((error as Error).name)) throw error;
+      refused += 1;
+    }
+    rmSync(`${path}-wal`, { force: true });
+  }
+  assert.ok(refused > 0);
+});
+
+test("A full disk fails a put with a code, harms nothing, and takes it once there is room", async () => {
+  const { store, files } = await start(createSimulatedDisk({ capacityBytes: 500_000 }));
+  const cid = await putBytes(store, bytes);
+  const other = makeBytes(250_000, 2);
+  await assert.rejects(store.put([other], { namespace: "a" }), { name: "StoreError", code: "disk_full" });
+  assert.deepEqual(files.files(), ["/objects/01/1.data", "/objects/01/1.outboard"]);
+  assert.deepEqual(await readAll(await store.get(cid)), Buffer.from(bytes));
+  assert.equal((await store.stats()).objects, 1);
+  assert.equal((await store.put([makeBytes(100_000, 3)], { namespace: "a" })).kind, "stored");
+  await store[Symbol.asyncDispose]();
+});
+
+test("A scrub that is ended goes on where it was, and keeps to its rate", async () => {
+  const { store } = await start();
+  for (let seed = 0; seed < 6; seed++) await putBytes(store, makeBytes(100_000, seed));
+  const stop = new AbortController();
+  const begin = performance.now();
+  setTimeout(() => stop.abort(), 150);
+  const first = await store.scrub({ maxBytesPerSecond: 1_000_000, signal: stop.signal });
+  assert.equal(first.finished, false);
+  assert.ok(first.bytes / (performance.now() - begin) < 1_300);
+  assert.ok(first.objects >= 1 && first.objects < 6, `${first.objects} objects`);
+  await assert.rejects(store.scrub({ sampleRate: 0 }), { code: "option_invalid" });
+  await assert.rejects(store.scrub({ maxBytesPerSecond: 0 }), { code: "option_invalid" });
+  const sampled = await store.scrub({ sampleRate: 0.5, ...fast });
+  assert.equal(sampled.finished, true);
+  assert.ok(sampled.bytes < 600_000);
+  assert.deepEqual(await store.scrub(fast), { objects: 6, bytes: 600_000, damage: [], finished: true });
+  await store[Symbol.asyncDispose]();
+});
+
+test("What a crash left of a put is removed when the store is opened again", async () => {
+  const { store, files, path } = await start();
+  const stuck = (async function* () {
+    yield bytes;
+    await new Promise(() => {});
+  })();
+  void store.put(stuck, { namespace: "a" });
+  while (files.files().length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  await store[Symbol.asyncDispose]();
+  const again = await reopen(files, path);
+  assert.deepEqual(files.files(), []);
+  assert.equal((await again.store.stats()).objects, 0);
+  await again.store[Symbol.asyncDispose]();
+});
+
+test("A part of an object survives from its checkpoint on, and the rest is asked for again", async () => {
+  const { store, files, path } = await start();
+  const tree = hashTree(bytes, { leafSize });
+  const { cid } = (await store.put([bytes], { namespace: "b", leafSize })) as { cid: Cid };
+  await store[Symbol.asyncDispose]();
+  rmSync(path);
+  const begun = await reopen(createSimulatedDisk(), path);
+  const outcome = await begun.store.receive(cid, tree, { namespace: "a" });
+  assert.ok(outcome.kind === "receiving");
+  await feed(outcome.receiver, bytes, [{ start: 0, end: 40_000 }]);
+  await outcome.receiver.checkpoint();
+  await feed(outcome.receiver, bytes, [{ start: 100_000, end: 140_000 }]);
+  await begun.store[Symbol.asyncDispose]();
+  const again = await reopen(
+    begun.files.afterPowerCut(() => 0.1),
+    path,
+  );
+  const resumed = await again.store.receive(cid, tree, { namespace: "a" });
+  assert.ok(resumed.kind === "receiving");
+  assert.deepEqual(resumed.receiver.missing(), [{ start: 3 * leafSize, end: 300_000 }]);
+  assert.equal((await again.store.verify(cid)).kind, "intact");
+  await feed(resumed.receiver, bytes, resumed.receiver.missing());
+  assert.equal(await resumed.receiver.finish(), true);
+  assert.deepEqual(await readAll(await again.store.get(cid)), Buffer.from(bytes));
+  await resumed.receiver[Symbol.asyncDispose]();
+  await again.store[Symbol.asyncDispose]();
+  assert.equal(files.files().length, 2);
+});

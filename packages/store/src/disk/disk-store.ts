@@ -1,0 +1,311 @@
+import { type Database, diskFileSystem, type FileSystem, openDatabase } from "@catalyst/durable";
+import type { ByteRange, Cid } from "@catalyst/wire";
+import { inStoreTerms, StoreError } from "../errors.ts";
+import { checkNames } from "../names.ts";
+import type {
+  ByteSource,
+  GcOptions,
+  LeafSource,
+  LinkOutcome,
+  ObjectStat,
+  PinOptions,
+  PinOutcome,
+  PutOptions,
+  ReceiveOptions,
+  ScrubOptions,
+  Store,
+  StoreOptions,
+  TreeClaim,
+  Usage,
+} from "../store.ts";
+import { Collector } from "./collect.ts";
+import { Commits } from "./commits.ts";
+import { Garbage } from "./garbage.ts";
+import { openKeeping } from "./keeping.ts";
+import { ObjectFiles } from "./object-files.ts";
+import { type ObjectRow, openObjects } from "./objects.ts";
+import type { DiskParts } from "./parts.ts";
+import { putObject } from "./put.ts";
+import { getObject, sliceObject } from "./read.ts";
+import { receiveObject } from "./receive.ts";
+import { repairObject } from "./repair.ts";
+import { migrations } from "./schema.ts";
+import { scrubObjects, verifyObject } from "./scrub.ts";
+
+export type DiskStoreOptions = StoreOptions & {
+  /** Opens the database; for tests. Default: `store.db` in the folder. */
+  readonly database?: Database;
+  /** Where files are; for tests. Default: the file system of this machine. */
+  readonly files?: FileSystem;
+};
+
+/**
+ * Opens the store in a folder, which is there and which no other process has open; makes it where there is none.
+ * What a crash left of puts that were never acknowledged is removed. Throws StoreError, and DurableError
+ * `database_in_use` or `database_newer`.
+ *
+ * @example
+ * await using store = await openDiskStore("/var/lib/catalyst/content");
+ * const stored = await store.put(createReadStream(path), { namespace: "acme" });
+ */
+export async function openDiskStore(folder: string, options: DiskStoreOptions = {}): Promise<Store> {
+  const database = options.database ?? openDatabase(`${folder}/store.db`, { migrations });
+  const { now = Date.now, random = Math.random, onEvent = () => {} } = options;
+  try {
+    const files = new ObjectFiles(options.files ?? diskFileSystem, folder);
+    const parts: DiskParts = {
+      database,
+      commits: new Commits(database),
+      objects: openObjects(database),
+      keeping: openKeeping(database),
+      files,
+      garbage: new Garbage(database, files),
+      receiving: new Set(),
+      now,
+      random,
+      emit: onEvent,
+    };
+    await inStoreTerms(() => tidyUp(parts));
+    return new DiskStore(parts);
+  } catch (error) {
+    database[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The steps of the schema, for who opens the database itself. */
+export { migrations as storeMigrations };
+
+async function tidyUp({ commits, objects, garbage }: DiskParts): Promise<void> {
+  await commits.run(() => {
+    for (const id of objects.unfinished()) {
+      garbage.note(id);
+      objects.remove(id);
+    }
+  });
+  await garbage.remove();
+}
+
+class DiskStore implements Store {
+  readonly #parts: DiskParts;
+  readonly #collector: Collector;
+  readonly #statements;
+  #closed = false;
+
+  constructor(parts: DiskParts) {
+    this.#parts = parts;
+    this.#collector = new Collector(parts);
+    this.#statements = {
+      idOf: parts.database.prepare("SELECT id FROM object WHERE cid = ?", ({ id }) => Number(id)),
+      stats: parts.database.prepare(`
+        SELECT count(*) AS objects, coalesce(sum(size), 0) AS bytes, count(*) FILTER (WHERE state = 'partial') AS partial,
+          (SELECT count(DISTINCT object) FROM damage) AS damaged, (SELECT finished_at FROM scrub) AS scrubbed_at
+        FROM object WHERE state <> 'incoming'`),
+    };
+  }
+
+  put(source: ByteSource, options: PutOptions) {
+    return this.#attempt(() => {
+      checkNames(options.namespace);
+      return putObject(this.#parts, source, options);
+    });
+  }
+
+  receive(cid: Cid, claim: TreeClaim, options: ReceiveOptions) {
+    return this.#attempt(() => {
+      checkNames(options.namespace);
+      return receiveObject(this.#parts, cid, claim, options);
+    });
+  }
+
+  get(cid: Cid, range?: ByteRange) {
+    return this.#attempt(() => getObject(this.#parts, cid, range));
+  }
+
+  slice(cid: Cid, ranges?: readonly ByteRange[]) {
+    return this.#attempt(() => sliceObject(this.#parts, cid, ranges));
+  }
+
+  stat(cid: Cid) {
+    return this.#attempt(() => {
+      const row = this.#parts.objects.find(cid);
+      return row === null ? null : this.#statOf(row);
+    });
+  }
+
+  has(cid: Cid) {
+    return this.#attempt(() => this.#parts.objects.find(cid)?.state === "whole");
+  }
+
+  findBySha256(sha256: Uint8Array) {
+    return this.#attempt(() => this.#parts.objects.findBySha256(sha256)?.cid ?? null);
+  }
+
+  list({ after, limit = 1_000 }: { after?: Cid; limit?: number } = {}) {
+    return this.#attempt(() => {
+      const from = after === undefined ? 0 : (this.#statements.idOf.get(after) ?? 0);
+      return this.#parts.objects.page(from, limit).map((row) => this.#statOf(row));
+    });
+  }
+
+  link(namespace: string, name: string, cid: Cid): Promise<LinkOutcome> {
+    return this.#attempt(async () => {
+      checkNames(namespace, name);
+      const { keeping, commits, emit } = this.#parts;
+      const outcome = await commits.run((): LinkOutcome => {
+        const refused = this.#hold(namespace, cid);
+        if (refused !== null) return refused;
+        const previous = keeping.resolve(namespace, name);
+        keeping.link(namespace, name, cid);
+        return { kind: "linked", previous };
+      });
+      if (outcome.kind === "linked") {
+        emit({ kind: "linked", namespace, name, cid, previous: outcome.previous });
+      }
+      return outcome;
+    });
+  }
+
+  unlink(namespace: string, name: string) {
+    return this.#attempt(async () => {
+      const { keeping, commits, objects, emit, now } = this.#parts;
+      const cid = await commits.run(() => {
+        const linked = keeping.resolve(namespace, name);
+        keeping.unlink(namespace, name);
+        if (linked !== null) objects.touch(linked, now());
+        return linked;
+      });
+      if (cid !== null) emit({ kind: "unlinked", namespace, name, cid });
+      return cid;
+    });
+  }
+
+  resolve(namespace: string, name: string) {
+    return this.#attempt(() => this.#parts.keeping.resolve(namespace, name));
+  }
+
+  links(namespace: string) {
+    return this.#attempt(() => this.#parts.keeping.links(namespace));
+  }
+
+  pin(namespace: string, cid: Cid, options: PinOptions = {}): Promise<PinOutcome> {
+    return this.#attempt(async () => {
+      const { class: kind = "warm", scope = "default", ttlMs } = options;
+      checkNames(namespace, scope);
+      const { keeping, commits, emit, now } = this.#parts;
+      const until = ttlMs === undefined ? null : now() + ttlMs;
+      const outcome = await commits.run((): PinOutcome => {
+        const refused = this.#hold(namespace, cid);
+        if (refused !== null) return refused;
+        keeping.pin(cid, { namespace, scope, class: kind, until });
+        return { kind: "pinned", until };
+      });
+      if (outcome.kind === "pinned") emit({ kind: "pinned", namespace, cid, class: kind, scope, until });
+      return outcome;
+    });
+  }
+
+  unpin(namespace: string, cid: Cid, scope = "default") {
+    return this.#attempt(async () => {
+      const { keeping, commits, objects, emit, now } = this.#parts;
+      const removed = await commits.run(() => {
+        objects.touch(cid, now());
+        return keeping.unpin(cid, namespace, scope);
+      });
+      if (removed) emit({ kind: "unpinned", namespace, cid, scope });
+      return removed;
+    });
+  }
+
+  pins(cid: Cid) {
+    return this.#attempt(() => {
+      const now = this.#parts.now();
+      const pins = this.#parts.keeping.pins(cid).filter(({ until }) => until === null || until > now);
+      return pins.map(({ namespace, scope, class: kind, until }) => ({
+        namespace,
+        scope,
+        class: kind,
+        until,
+      }));
+    });
+  }
+
+  setQuota(namespace: string, maxBytes: number | null) {
+    return this.#attempt(() => {
+      checkNames(namespace);
+      return this.#parts.commits.run(() => this.#parts.keeping.setQuota(namespace, maxBytes));
+    });
+  }
+
+  usage(namespace: string): Promise<Usage> {
+    return this.#attempt(() => this.#parts.keeping.usage(namespace));
+  }
+
+  gc(options: GcOptions) {
+    return this.#attempt(() => this.#collector.run(options));
+  }
+
+  verify(cid: Cid) {
+    return this.#attempt(() => verifyObject(this.#parts, cid));
+  }
+
+  scrub(options: ScrubOptions = {}) {
+    return this.#attempt(() => scrubObjects(this.#parts, options));
+  }
+
+  repair(cid: Cid, source: LeafSource) {
+    return this.#attempt(() => repairObject(this.#parts, cid, source));
+  }
+
+  stats() {
+    return this.#attempt(() => {
+      const row = this.#statements.stats.get() ?? {};
+      const scrubbedAt = row["scrubbed_at"] ?? null;
+      return {
+        objects: Number(row["objects"]),
+        bytes: Number(row["bytes"]),
+        partial: Number(row["partial"]),
+        damaged: Number(row["damaged"]),
+        scrubbedAt: scrubbedAt === null ? null : Number(scrubbedAt),
+      };
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#parts.database[Symbol.dispose]();
+  }
+
+  /** Counts a whole object against a namespace and keeps it from being collected; or says why not. */
+  #hold(namespace: string, cid: Cid): { kind: "not_found" } | ({ kind: "quota_exceeded" } & Usage) | null {
+    const { keeping, objects, now } = this.#parts;
+    const row = objects.find(cid);
+    if (row?.state !== "whole") return { kind: "not_found" };
+    const exceeded = keeping.exceeded(namespace, row.id, row.tree.size);
+    if (exceeded !== null) return { kind: "quota_exceeded", ...exceeded };
+    keeping.hold(namespace, row.id, row.tree.size);
+    objects.touch(cid, now());
+    return null;
+  }
+
+  #statOf(row: ObjectRow): ObjectStat {
+    const { cid, tree, sha256, state, storedAt, verifiedAt } = row;
+    const damage = this.#parts.objects.damage(row);
+    return {
+      cid,
+      sizeBytes: tree.size,
+      leafSize: tree.leafSize,
+      sha256,
+      state,
+      storedAt,
+      verifiedAt,
+      damage,
+    };
+  }
+
+  async #attempt<T>(run: () => T | Promise<T>): Promise<T> {
+    if (this.#closed) throw new StoreError("closed", "the store was closed");
+    return inStoreTerms(run);
+  }
+}

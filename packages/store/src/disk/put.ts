@@ -1,0 +1,171 @@
+import { type Cid, cidOfTree, createTreeHasher, defaultLeafSize, type HashedObject } from "@catalyst/wire";
+import type { ByteSource, PutOptions, PutOutcome, Usage } from "../store.ts";
+import { Appender } from "./appender.ts";
+import type { DiskParts } from "./parts.ts";
+
+/** Objects up to this size lie in the database. */
+export const maxInlineBytes = 16 * 1024;
+/** What is hashed at once: between two pieces others have their turn. */
+const pieceBytes = 1024 * 1024;
+
+/** {@link Store.put} on disk. */
+export async function putObject(
+  parts: DiskParts,
+  source: ByteSource,
+  options: PutOptions,
+): Promise<PutOutcome> {
+  const pieces = piecesOf(source);
+  const head: Uint8Array[] = [];
+  let length = 0;
+  for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+    head.push(new Uint8Array(next.value));
+    length += next.value.length;
+    if (length > maxInlineBytes) return putFile(parts, head, pieces, options);
+  }
+  return putInline(parts, Buffer.concat(head), options);
+}
+
+async function putInline(parts: DiskParts, bytes: Uint8Array, options: PutOptions): Promise<PutOutcome> {
+  const hasher = createTreeHasher({ leafSize: options.leafSize ?? defaultLeafSize, sha256: true });
+  hasher.update(bytes);
+  const hashed = hasher.finish();
+  const cid = cidOfTree(hashed, options.content);
+  if (isUnexpected(cid, options)) return { kind: "other_content", cid };
+  const outcome = await parts.commits.run(() => commit(parts, null, cid, hashed, bytes, options));
+  return told(parts, outcome, options);
+}
+
+async function putFile(
+  parts: DiskParts,
+  head: readonly Uint8Array[],
+  pieces: AsyncGenerator<Uint8Array>,
+  options: PutOptions,
+): Promise<PutOutcome> {
+  const id = await parts.commits.run(() => parts.objects.begin(parts.now()));
+  try {
+    const outcome = await writeAndCommit(parts, id, head, pieces, options);
+    if (outcome.kind !== "stored" || !outcome.isNew) await discard(parts, id);
+    return told(parts, outcome, options);
+  } catch (error) {
+    await discard(parts, id).catch(() => {}); // the first failure is the one to tell; opening tidies up
+    throw error;
+  } finally {
+    await pieces.return(undefined);
+  }
+}
+
+async function writeAndCommit(
+  parts: DiskParts,
+  id: number,
+  head: readonly Uint8Array[],
+  pieces: AsyncGenerator<Uint8Array>,
+  options: PutOptions,
+): Promise<PutOutcome> {
+  const hashed = await writeFiles(parts, id, head, pieces, options);
+  if (!("root" in hashed)) return { kind: "quota_exceeded", ...hashed };
+  const cid = cidOfTree(hashed, options.content);
+  if (isUnexpected(cid, options)) return { kind: "other_content", cid };
+  return parts.commits.run(() => commit(parts, id, cid, hashed, null, options));
+}
+
+async function writeFiles(
+  { files, keeping }: DiskParts,
+  id: number,
+  head: readonly Uint8Array[],
+  pieces: AsyncGenerator<Uint8Array>,
+  { namespace, leafSize = defaultLeafSize }: PutOptions,
+): Promise<HashedObject | Usage> {
+  const usage = keeping.usage(namespace);
+  const mostBytes = usage.maxBytes ?? Number.POSITIVE_INFINITY;
+  const file = await files.create(id);
+  const data = new Appender(file.data);
+  const outboard = new Appender(file.outboard);
+  let nodes: Buffer[] = [];
+  let length = 0;
+  const hasher = createTreeHasher({
+    leafSize,
+    sha256: true,
+    onNode: (digest) => nodes.push(Buffer.from(digest)),
+  });
+  const write = async (piece: Uint8Array) => {
+    length += piece.length;
+    await data.append(piece);
+    hasher.update(piece);
+    if (nodes.length > 0) await outboard.append(Buffer.concat(nodes));
+    nodes = [];
+  };
+  try {
+    for (const piece of head) await write(piece);
+    for await (const piece of pieces) {
+      await write(piece);
+      if (length > mostBytes) return usage;
+    }
+    const hashed = hasher.finish();
+    await outboard.append(Buffer.concat(nodes));
+    await Promise.all([data.finish(), outboard.finish()]);
+    await files.syncFolder(id);
+    return hashed;
+  } finally {
+    await data.abandon();
+    await outboard.abandon();
+    await file.close();
+  }
+}
+
+/** Makes what was written an object; or says why not, or that it is one already. Inside a transaction. */
+function commit(
+  { objects, keeping, garbage, now }: DiskParts,
+  id: number | null,
+  cid: Cid,
+  hashed: HashedObject,
+  bytes: Uint8Array | null,
+  { namespace, references = [] }: PutOptions,
+): PutOutcome {
+  const exceeded = keeping.exceeded(namespace, objects.find(cid)?.id ?? null, hashed.size);
+  if (exceeded !== null) return { kind: "quota_exceeded", ...exceeded };
+  const missing = references.find((reference) => objects.find(reference)?.state !== "whole");
+  if (missing !== undefined) return { kind: "reference_missing", cid: missing };
+  const known = objects.find(cid);
+  const isNew = known?.state !== "whole" || known.id === id;
+  const row = isNew ? (id ?? objects.begin(now())) : known.id;
+  if (isNew && known !== null && known.id !== id) {
+    garbage.note(known.id);
+    objects.remove(known.id);
+  }
+  const { size, sha256 } = hashed;
+  if (isNew) objects.fill(row, { cid, tree: hashed, state: "whole", sha256, bytes }, now());
+  else objects.touch(cid, now());
+  for (const reference of references) {
+    objects.refer(row, reference);
+    objects.touch(reference, now());
+  }
+  keeping.hold(namespace, row, size);
+  return { kind: "stored", cid, sizeBytes: size, sha256: sha256 ?? new Uint8Array(0), isNew };
+}
+
+/** Gives back the space first: on a full disk there may be none to say so in the database, and opening does it then. */
+async function discard({ files, objects, commits }: DiskParts, id: number): Promise<void> {
+  const { data, outboard } = files.paths(id);
+  await files.system.remove(data);
+  await files.system.remove(outboard);
+  await commits.run(() => objects.remove(id));
+}
+
+function isUnexpected(cid: Cid, { expected }: PutOptions): boolean {
+  return expected !== undefined && expected !== cid;
+}
+
+function told({ emit }: DiskParts, outcome: PutOutcome, { namespace }: PutOptions): PutOutcome {
+  if (outcome.kind === "stored") {
+    const { cid, sizeBytes, isNew } = outcome;
+    emit({ kind: "stored", namespace, cid, sizeBytes, isNew });
+  }
+  return outcome;
+}
+
+/** The source in pieces that do not take long to hash. */
+async function* piecesOf(source: ByteSource): AsyncGenerator<Uint8Array> {
+  for await (const bytes of source) {
+    for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * The database of a store. What an object is lies in `object`; small ones whole, of larger ones the files are named by
+ * the id, which is never used again. A row is there before its files are (`incoming`), so that none is ever lost.
+ * The foreign keys on `object.cid` hold what refers to an object and the object together.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE object (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    state TEXT NOT NULL CHECK (state IN ('incoming', 'partial', 'whole')),
+    cid TEXT UNIQUE,
+    size INTEGER,
+    top BLOB,
+    sha256 BLOB,
+    ranges TEXT NOT NULL DEFAULT '',
+    stored_at INTEGER NOT NULL,
+    used_at INTEGER NOT NULL,
+    verified_at INTEGER,
+    condemned_at INTEGER,
+    seal BLOB,
+    bytes BLOB,
+    CHECK (state = 'incoming' OR (cid IS NOT NULL AND size IS NOT NULL AND top IS NOT NULL AND seal IS NOT NULL))
+  ) STRICT;
+  CREATE INDEX object_sha256 ON object (sha256) WHERE sha256 IS NOT NULL;
+  CREATE INDEX object_condemned ON object (condemned_at) WHERE condemned_at IS NOT NULL;
+  CREATE INDEX object_unfinished ON object (state) WHERE state <> 'whole';
+
+  CREATE TABLE reference (
+    parent INTEGER NOT NULL REFERENCES object (id) ON DELETE CASCADE,
+    cid TEXT NOT NULL REFERENCES object (cid),
+    PRIMARY KEY (parent, cid)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX reference_cid ON reference (cid);
+
+  CREATE TABLE namespace (
+    name TEXT PRIMARY KEY,
+    used_bytes INTEGER NOT NULL DEFAULT 0,
+    max_bytes INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE holding (
+    object INTEGER NOT NULL REFERENCES object (id) ON DELETE CASCADE,
+    namespace TEXT NOT NULL REFERENCES namespace (name),
+    size INTEGER NOT NULL,
+    PRIMARY KEY (object, namespace)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER holding_begins AFTER INSERT ON holding BEGIN
+    UPDATE namespace SET used_bytes = used_bytes + NEW.size WHERE name = NEW.namespace;
+  END;
+  CREATE TRIGGER holding_ends AFTER DELETE ON holding BEGIN
+    UPDATE namespace SET used_bytes = used_bytes - OLD.size WHERE name = OLD.namespace;
+  END;
+
+  CREATE TABLE link (
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    cid TEXT NOT NULL REFERENCES object (cid),
+    seal BLOB NOT NULL,
+    PRIMARY KEY (namespace, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX link_cid ON link (cid);
+
+  CREATE TABLE pin (
+    cid TEXT NOT NULL REFERENCES object (cid),
+    namespace TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    class TEXT NOT NULL CHECK (class IN ('hot', 'warm', 'cold')),
+    until INTEGER,
+    seal BLOB NOT NULL,
+    PRIMARY KEY (cid, namespace, scope)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE damage (
+    object INTEGER NOT NULL REFERENCES object (id) ON DELETE CASCADE,
+    part TEXT NOT NULL,
+    first_leaf INTEGER NOT NULL,
+    leaves INTEGER NOT NULL,
+    PRIMARY KEY (object, part, first_leaf, leaves)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE garbage (path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE scrub (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    object INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    finished_at INTEGER
+  ) STRICT;
+  INSERT INTO scrub VALUES (1, 0, 0, NULL);
+  `,
+];

@@ -1,0 +1,203 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ByteRange, Cid } from "@catalyst/wire";
+import { StoreError } from "../errors.ts";
+import type { Damage } from "../events.ts";
+import { bytesOf } from "../range-set.ts";
+import {
+  defaultScrubBytesPerSecond,
+  type ScrubOptions,
+  type ScrubReport,
+  type VerifyOutcome,
+} from "../store.ts";
+import { openBytes } from "./object-bytes.ts";
+import type { ObjectRow } from "./objects.ts";
+import type { DiskParts } from "./parts.ts";
+import { noteDamage, readVerified } from "./read.ts";
+
+/** What is read between two notes of how far a round has come. */
+const segmentBytes = 64 * 1024 * 1024;
+/** What is read, or left out, as a whole when a sample is taken. */
+const sampleBytes = 1024 * 1024;
+
+/** {@link Store.verify} on disk. */
+export async function verifyObject(parts: DiskParts, cid: Cid): Promise<VerifyOutcome> {
+  const { objects, commits, now } = parts;
+  const row = objects.find(cid);
+  if (row === null) return { kind: "not_found" };
+  const ranges = rangesOf(row);
+  const { damage } = await inspect(parts, row, ranges);
+  await noteDamage(parts, row, damage);
+  await commits.run(() => {
+    objects.setDamage(row.id, damage);
+    if (damage.length === 0) objects.setVerified(row.id, now());
+  });
+  const sizeBytes = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+  return damage.length === 0 ? { kind: "intact", sizeBytes } : { kind: "damaged", damage };
+}
+
+/** {@link Store.scrub} on disk: a round over all objects, which goes on where the last one was ended. */
+export async function scrubObjects(parts: DiskParts, options: ScrubOptions): Promise<ScrubReport> {
+  const { signal } = options;
+  const round = new Round(parts, options);
+  const finished = await round.run().catch((error: unknown) => {
+    if (signal?.aborted && error === signal.reason) return false;
+    throw error;
+  });
+  const { objects, bytes, damage } = round;
+  parts.emit({ kind: "scrubbed", objects, bytes, damaged: damage.length, finished });
+  return { objects, bytes, damage, finished };
+}
+
+class Round {
+  readonly #parts: DiskParts;
+  readonly #sampleRate: number;
+  readonly #pace: (bytes: number) => Promise<void> | undefined;
+  readonly #statements;
+  objects = 0;
+  bytes = 0;
+  readonly damage: Damage[] = [];
+
+  constructor(parts: DiskParts, options: ScrubOptions) {
+    const { sampleRate = 1, maxBytesPerSecond = defaultScrubBytesPerSecond, signal } = options;
+    if (!(sampleRate > 0 && sampleRate <= 1)) {
+      throw new StoreError("option_invalid", `sampleRate ${sampleRate} is not above 0 and at most 1`);
+    }
+    if (!(maxBytesPerSecond > 0)) {
+      throw new StoreError("option_invalid", `maxBytesPerSecond ${maxBytesPerSecond} is not above 0`);
+    }
+    this.#parts = parts;
+    this.#sampleRate = sampleRate;
+    this.#pace = createPace(maxBytesPerSecond, signal);
+    this.#statements = {
+      cursor: parts.database.prepare("SELECT object, offset FROM scrub", (row) => ({
+        object: Number(row["object"]),
+        offset: Number(row["offset"]),
+      })),
+      move: parts.database.prepare("UPDATE scrub SET object = ?, offset = ?"),
+      finish: parts.database.prepare("UPDATE scrub SET object = 0, offset = 0, finished_at = ?"),
+      check: parts.database.prepare("PRAGMA quick_check(1)", (row) => String(row["quick_check"])),
+    };
+  }
+
+  async run(): Promise<boolean> {
+    const { commits, objects, now } = this.#parts;
+    let cursor = this.#statements.cursor.get() ?? { object: 0, offset: 0 };
+    if (cursor.object === 0) this.#checkDatabase();
+    for (let id = objects.nextId(cursor.object); id !== null; id = objects.nextId(cursor.object)) {
+      const offset = id === cursor.object ? cursor.offset : 0;
+      const end = await this.#scrubSegment(id, offset);
+      cursor = end === null ? { object: id + 1, offset: 0 } : { object: id, offset: end };
+      if (end !== null || this.objects % 100 === 0) await this.#move(cursor);
+    }
+    await commits.run(() => this.#statements.finish.run(now()));
+    return true;
+  }
+
+  #move({ object, offset }: { object: number; offset: number }): Promise<unknown> {
+    return this.#parts.commits.run(() => this.#statements.move.run(object, offset));
+  }
+
+  #checkDatabase(): void {
+    const [found = "ok"] = this.#statements.check.all();
+    if (found !== "ok") throw new StoreError("database_damaged", `SQLite finds its file damaged: ${found}`);
+    this.#parts.keeping.check();
+  }
+
+  /** Verifies a part of an object; returns where the next one begins, or null at the end. */
+  async #scrubSegment(id: number, offset: number): Promise<number | null> {
+    const row = this.#find(id);
+    const end = offset + segmentBytes;
+    if (row !== null) {
+      const ranges = this.#sample(rangesOf(row), offset, end);
+      const { damage, bytes } = await inspect(this.#parts, row, ranges, this.#pace);
+      this.bytes += bytes;
+      this.damage.push(...damage);
+      await noteDamage(this.#parts, row, damage);
+      if (end < row.tree.size) return end;
+      if (this.#sampleRate === 1) await this.#noteIntact(row);
+    }
+    this.objects += 1;
+    return null;
+  }
+
+  #find(id: number): ObjectRow | null {
+    try {
+      return this.#parts.objects.findById(id);
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === "record_damaged")) throw error;
+      const { cid } = error.evidence;
+      if (cid === undefined) throw error;
+      const damage: Damage = { cid, part: "record", firstLeaf: 0, leaves: 0 };
+      this.damage.push(damage);
+      this.#parts.emit({ kind: "damaged", damage });
+      return null;
+    }
+  }
+
+  async #noteIntact(row: ObjectRow): Promise<void> {
+    const { commits, objects, now } = this.#parts;
+    if (objects.damage(row).length > 0) return;
+    await commits.run(() => objects.setVerified(row.id, now()));
+  }
+
+  #sample(ranges: readonly ByteRange[], from: number, to: number): readonly ByteRange[] {
+    const sample: ByteRange[] = [];
+    for (const range of ranges) {
+      const last = Math.min(range.end, to);
+      for (let start = Math.max(range.start, from); start < last; start += sampleBytes) {
+        const taken = this.#sampleRate === 1 || this.#parts.random() < this.#sampleRate;
+        if (taken) sample.push({ start, end: Math.min(last, start + sampleBytes) });
+      }
+    }
+    return sample;
+  }
+}
+
+/** The bytes of an object that are here. */
+function rangesOf({ state, ranges, tree }: ObjectRow): readonly ByteRange[] {
+  if (state === "partial") return bytesOf(ranges, tree);
+  return tree.size === 0 ? [] : [{ start: 0, end: tree.size }];
+}
+
+/** Reads ranges and says what of them is damaged, adjacent leaves together. */
+async function inspect(
+  parts: DiskParts,
+  row: ObjectRow,
+  ranges: readonly ByteRange[],
+  pace?: (bytes: number) => Promise<void> | undefined,
+): Promise<{ damage: readonly Damage[]; bytes: number }> {
+  const damage: Damage[] = [];
+  let bytes = 0;
+  const onDamage = (found: Damage) => {
+    const last = damage.at(-1);
+    const follows = last?.part === found.part && last.firstLeaf + last.leaves === found.firstLeaf;
+    if (follows) damage[damage.length - 1] = { ...last, leaves: last.leaves + found.leaves };
+    else damage.push(found);
+  };
+  await using opened = await openBytes(parts, row, ranges);
+  for await (const { step } of readVerified(row, ranges, opened, onDamage)) {
+    if (step.kind !== "leaf") continue;
+    bytes += step.length;
+    const wait = pace?.(step.length);
+    if (wait !== undefined) await wait;
+  }
+  return { damage, bytes };
+}
+
+/** Says how long to wait so that no more bytes a second are read than allowed. Throws the signal's reason. */
+function createPace(
+  bytesPerSecond: number,
+  signal: AbortSignal | undefined,
+): (bytes: number) => Promise<void> | undefined {
+  const start = performance.now();
+  let total = 0;
+  return (bytes) => {
+    signal?.throwIfAborted();
+    total += bytes;
+    const aheadMs = (total / bytesPerSecond) * 1000 - (performance.now() - start);
+    if (aheadMs < 5) return undefined;
+    return sleep(aheadMs, undefined, signal === undefined ? {} : { signal }).catch(() => {
+      signal?.throwIfAborted();
+    });
+  };
+}

@@ -1,0 +1,33 @@
+export { type DiskStoreOptions, openDiskStore, storeMigrations } from "./disk/disk-store.ts";
+export { StoreError, type StoreErrorCode, type StoreEvidence } from "./errors.ts";
+export type { Damage, StoreEvent } from "./events.ts";
+export { createMemoryStore } from "./memory-store.ts";
+export type {
+  ByteSource,
+  GcOptions,
+  GcReport,
+  GetOutcome,
+  LeafSource,
+  LinkOutcome,
+  ObjectStat,
+  Pin,
+  PinClass,
+  PinOptions,
+  PinOutcome,
+  PutOptions,
+  PutOutcome,
+  QuotaExceeded,
+  RangeWriter,
+  ReceiveOptions,
+  ReceiveOutcome,
+  Receiver,
+  RepairOutcome,
+  ScrubOptions,
+  ScrubReport,
+  Store,
+  StoreOptions,
+  StoreStats,
+  TreeClaim,
+  Usage,
+  VerifyOutcome,
+} from "./store.ts";
