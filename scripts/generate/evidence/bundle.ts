@@ -59,10 +59,6 @@ const good: Readonly<Record<string, Case>> = {
     bundle: full,
     roots: [...both, kidAlone(organisationRoot)],
   },
-  "a delegation that these roots do not need": {
-    bundle: { receipts: [[pinOfGamma]], delegations },
-    roots: [{ ...alphaRoot, kid: gamma.signer.kid, key: gamma.signer.publicKey }],
-  },
 };
 
 const pinAlone = [signTwice(receipts.pin)[0]];
@@ -100,7 +96,12 @@ const bad: Readonly<Record<string, Bad>> = {
     bytes: encodeBundle({ receipts: [pinAlone], delegations: [lend(alpha, gamma, { types: [type] })] }),
     code: "bundle_surplus",
   },
-  "a delegation with a changed signature, which these roots do not need": {
+  "a delegation that these roots do not cover": {
+    bytes: encodeBundle({ receipts: [[pinOfGamma]], delegations }),
+    roots: [{ ...alphaRoot, kid: gamma.signer.kid, key: gamma.signer.publicKey }],
+    code: "issuer_untrusted",
+  },
+  "a delegation with a changed signature, which no receipt needs": {
     bytes: encodeBundle({
       receipts: [[pinOfGamma]],
       delegations: [spoiled(delegations[1] ?? new Uint8Array())],
