@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type ExecutionResult, parse, printSchema } from "graphql";
+import { buildSchema, type ExecutionResult, lexicographicSortSchema, parse, printSchema } from "graphql";
 import { Composer } from "./composition.ts";
 import type { EngineSchema, GatewayEngine, ResultStream } from "./engine.ts";
 import { createSchemaFetch } from "./schema-source.ts";
-import type { RequestScope, ServiceTarget } from "./service.ts";
+import { type RequestScope, type ServiceTarget, serviceSchema } from "./service.ts";
 import { scopeOf, silentEvents, targetOf } from "./test-gateway.ts";
 import {
   serveEgress,
@@ -87,6 +87,7 @@ async function openShop(
 /** What every {@link GatewayEngine} keeps, tried over real services. */
 export function engineContract(name: string, createEngine: (upstream: Upstream) => GatewayEngine): void {
   describe(`the engine ${name}: answers`, () => answerContract(createEngine));
+  describe(`the engine ${name}: what clients see`, () => visibilityContract(createEngine));
   describe(`the engine ${name}: failing services`, () => failureContract(createEngine));
   describe(`the engine ${name}: isolation of requests`, () => isolationContract(createEngine));
   describe(`the engine ${name}: subscriptions`, () => subscriptionContract(createEngine));
@@ -206,6 +207,31 @@ function answerContract(createEngine: (upstream: Upstream) => GatewayEngine): vo
     assert.deepEqual(plain(await compiled.execute({ document, scope: scopeOf() })), {
       data: { media: [{ __typename: "Book", title: "Sand", pages: 3, lent: true }], loans: 1 },
     });
+  });
+}
+
+function visibilityContract(createEngine: (upstream: Upstream) => GatewayEngine): void {
+  it("hides from clients what subgraphs call inaccessible, also of a type that others have too", async () => {
+    const link = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@inaccessible"])`;
+    const part = (field: string) =>
+      `${link} type Book @key(fields: "id") { id: ID! ${field}: Int secret${field}: Int @inaccessible }
+       enum Size { SMALL LARGE @inaccessible } type Query { ${field}s: [Book] ${field}Size: Size hidden${field}: Int @inaccessible }`;
+    const inputs = ["a", "b"].map((name) => ({
+      target: targetOf(name),
+      schema: serviceSchema("federation", part(name)),
+    }));
+    const composition = new Composer().compose(inputs);
+    assert.ok(composition.ok, JSON.stringify(composition));
+    await using upstream = createUpstream(silentEvents, { maxConnections: 1, maxResponseBytes: 1_000 });
+    const { schema } = await createEngine(upstream).compile(composition.input);
+    assert.equal(
+      printSchema(lexicographicSortSchema(schema)),
+      printSchema(
+        buildSchema(`type Book { a: Int b: Int id: ID! }
+          type Query { aSize: Size as: [Book] bSize: Size bs: [Book] }
+          enum Size { SMALL }`),
+      ),
+    );
   });
 }
 

@@ -12,6 +12,7 @@ import { GraphQLError } from "graphql";
  * | `service_timeout` | the service took longer than its `timeoutMs`: make it faster, or raise the limit |
  * | `service_bad_response` | the service answered something that is not GraphQL over HTTP: correct its URL or the service |
  * | `schema_invalid` | a schema cannot be served: the message says where it is wrong |
+ * | `composition_failed` | a schema takes too long or too much memory to compose: make it smaller, or split the service |
  *
  * In a GraphQL answer the codes stand in upper case in `extensions.code`, beside `extensions.service`.
  */
@@ -22,7 +23,8 @@ export type GatewayErrorCode =
   | "service_unavailable"
   | "service_timeout"
   | "service_bad_response"
-  | "schema_invalid";
+  | "schema_invalid"
+  | "composition_failed";
 
 export type GatewayErrorOptions = ErrorOptions & {
   /** Name of the service that the error is about. */

@@ -3,8 +3,8 @@ import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { GatewayReport, GatewayUpdate } from "@catalyst/rpc";
 import type { Logger, Metrics } from "@catalyst/telemetry";
 import { lexicographicSortSchema, printSchema } from "graphql";
-import { Composer } from "./composition.ts";
-import { type Attempt, type Candidate, findServable, type Servable } from "./culprits.ts";
+import { ThreadComposer } from "./composition-thread.ts";
+import { type Attempt, type Candidate, type Fault, findServable, type Servable } from "./culprits.ts";
 import { createEdge } from "./edge.ts";
 import type { EngineSchema, GatewayEngine } from "./engine.ts";
 import { GatewayError } from "./errors.ts";
@@ -31,6 +31,8 @@ export type GatewayParts = {
   readonly engine?: (upstream: Upstream) => GatewayEngine;
   /** How a schema is fetched; over HTTP through egress when left out. */
   readonly fetchSchema?: FetchSchema;
+  /** What composes schemas. */
+  readonly composer?: ThreadComposer;
   /** Wall time in ms since 1970, for `since`. */
   readonly now?: () => number;
 };
@@ -77,7 +79,7 @@ class RunningGateway implements Gateway {
   readonly #engine: GatewayEngine;
   readonly #fetchSchema: FetchSchema;
   readonly #cache: SchemaCache;
-  readonly #composer = new Composer();
+  readonly #composer: ThreadComposer;
   readonly #generations: Generations;
   readonly #states: StateClock;
   readonly #feeds = new Map<string, SchemaFeed>();
@@ -101,6 +103,7 @@ class RunningGateway implements Gateway {
     this.#engine = (parts.engine ?? createStitchingEngine)(this.#upstream);
     this.#fetchSchema =
       parts.fetchSchema ?? createSchemaFetch(this.#upstream, { maxBytes: options.schemaMaxBytes });
+    this.#composer = parts.composer ?? new ThreadComposer();
     this.#cache = new SchemaCache(parts.cacheDir ?? null, this.#events);
     this.#generations = new Generations(options);
     this.#states = new StateClock(parts.now ?? Date.now, this.#events);
@@ -171,6 +174,7 @@ class RunningGateway implements Gateway {
     this.#draining.abort();
     this.#generations[Symbol.dispose]();
     await Promise.all([...this.#feeds.values()].map((feed) => feed[Symbol.asyncDispose]()));
+    await this.#composer[Symbol.asyncDispose]();
     await this.#queue;
     await this.#upstream[Symbol.asyncDispose]();
   }
@@ -216,7 +220,7 @@ class RunningGateway implements Gateway {
       this.#composedKey = key;
       this.#refused = servable.refused;
       this.#install(servable, started);
-      this.#composer.keepOnly(candidates.flatMap(({ schemas }) => schemas));
+      await this.#composer.rest(candidates.flatMap(({ schemas }) => schemas));
       await Promise.all(servable.served.map(({ target, schema }) => this.#cache.write(target, schema)));
     }
     this.report();
@@ -240,18 +244,36 @@ class RunningGateway implements Gateway {
 
   async #attempt(services: readonly SchemaInput[]): Promise<Attempt<Compiled | null>> {
     if (services.length === 0) return { ok: true, value: null };
-    // Composing holds the thread up: requests get their turn between attempts.
+    const { current } = this.#generations;
+    if (current !== null && inputsKey(services) === inputsKey(current.services))
+      return { ok: true, value: current };
+    // This holds the thread up: requests get their turn between the steps.
     await setImmediate();
     try {
-      const composition = this.#composer.compose(services);
+      const composition = await this.#composer.compose(services);
       if (!composition.ok) return composition;
       const compiled = await this.#engine.compile(composition.input);
+      await setImmediate();
       const sdl = printSchema(lexicographicSortSchema(compiled.schema));
       return { ok: true, value: { compiled, sdl } };
     } catch (error) {
+      if (error instanceof GatewayError && error.code === "composition_failed") {
+        return {
+          ok: false,
+          faults: this.#unserved(services).map(({ target }) => faultOf(target.name, error)),
+        };
+      }
       const message = error instanceof Error ? error.message : String(error);
       return { ok: false, faults: [{ services: [], message }] };
     }
+  }
+
+  /** Those of the services that are not served as they are, among which the culprit is. */
+  #unserved(services: readonly SchemaInput[]): readonly SchemaInput[] {
+    const changed = services.filter(
+      ({ target, schema }) => this.#servedSchema(target.name)?.digest !== schema.digest,
+    );
+    return changed.length > 0 ? changed : services;
   }
 
   #install({ value, served }: Servable<Compiled | null>, started: number): void {
@@ -311,6 +333,10 @@ function isNewer(update: GatewayUpdate, current: GatewayUpdate | null): boolean 
     throw new GatewayError("update_stale", `${inForce} with other content`);
   }
   return false;
+}
+
+function faultOf(name: string, { message }: GatewayError): Fault {
+  return { services: [name], message };
 }
 
 /** Equal for equal schemas behind equal routes; a revision alone changes neither. */

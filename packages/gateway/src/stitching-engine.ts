@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import {
   filterInternalFieldsAndTypes,
   getStitchingOptionsFromSupergraphSdl,
@@ -10,12 +11,14 @@ import {
   execute,
   GraphQLError,
   type GraphQLSchema,
+  parse,
   print,
 } from "graphql";
 import { blameServices, ownersOfFields, type ServiceFields } from "./blame.ts";
 import { buildPlainSchema } from "./composition.ts";
 import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "./engine.ts";
 import { GatewayError, toGraphQLError } from "./errors.ts";
+import { dropSyntax } from "./schema-syntax.ts";
 import type { RequestScope, ServiceTarget } from "./service.ts";
 import type { SubRequest, Upstream } from "./upstream.ts";
 
@@ -38,7 +41,7 @@ type ExecutorRequest = {
  * loaders behind that are keyed by the scope object, so requests of different clients never meet in one.
  */
 export function createStitchingEngine(upstream: Upstream): GatewayEngine {
-  return { name: "stitching", compile: (input) => new StitchedSchema(stitch(input, upstream)) };
+  return { name: "stitching", compile: async (input) => new StitchedSchema(await stitch(input, upstream)) };
 }
 
 type Stitched = { readonly schema: GraphQLSchema; readonly owned: readonly ServiceFields[] };
@@ -112,25 +115,29 @@ function executionArgs(schema: GraphQLSchema, { document, operationName, variabl
   return { schema, document, operationName: operationName ?? null, variableValues: variables ?? {} };
 }
 
-function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstream): Stitched {
+/** What was composed is valid. Requests get their turn between the steps, each of which holds the thread up. */
+async function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstream): Promise<Stitched> {
   const targets = new Map(services.map(({ target }) => [target.name, target]));
   const owned: ServiceFields[] = [];
   const plain: Subschema[] = [];
   for (const { target, schema } of services) {
     if (schema.kind !== "plain") continue;
     const built = buildPlainSchema(schema.sdl);
+    dropSyntax(built);
     owned.push({ name: target.name, schema: built });
     plain.push({ name: target.name, schema: built, executor: executorOf(target, upstream), batch: true });
+    await setImmediate();
   }
   if (supergraphSdl === null) {
     return { schema: stitchSchemas({ subschemas: plain, assumeValid: true }), owned };
   }
   const options = getStitchingOptionsFromSupergraphSdl({
-    supergraphSdl,
+    supergraphSdl: parse(supergraphSdl, { noLocation: true }),
     batch: true,
     onSubschemaConfig(config) {
       const target = targets.get(config.endpoint);
       if (target === undefined) throw new GatewayError("schema_invalid", `no service for ${config.endpoint}`);
+      dropSyntax(config.schema);
       owned.push({ name: target.name, schema: config.schema });
       config.executor = executorOf(target, upstream);
     },
@@ -138,7 +145,10 @@ function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstream): S
   options.subschemas.push(...plain);
   const { schemaExtensions, ...rest } = options;
   const all = schemaExtensions === undefined ? rest : { ...rest, schemaExtensions };
-  return { schema: filterInternalFieldsAndTypes(stitchSchemas(all)), owned };
+  await setImmediate();
+  const stitched = stitchSchemas({ ...all, assumeValid: true });
+  await setImmediate();
+  return { schema: filterInternalFieldsAndTypes(stitched), owned };
 }
 
 function executorOf(target: ServiceTarget, upstream: Upstream): Executor {
