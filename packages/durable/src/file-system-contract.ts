@@ -101,6 +101,7 @@ function nameContract(name: string, start: Start): void {
     const file = await files.open(`${folder}/a`, "read");
     await files.remove(`${folder}/a`);
     await files.remove(`${folder}/a`);
+    await files.remove(`${folder}/none/a`);
     const target = new Uint8Array(4);
     assert.equal(await file.read(target, 0), 4);
     await file.close();

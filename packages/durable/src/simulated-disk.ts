@@ -106,10 +106,9 @@ class Disk implements SimulatedDisk {
 
   async remove(path: string): Promise<void> {
     await this.#step();
-    const place = this.#place(path);
-    const node = place.folder.entries.get(place.name);
+    const node = this.#node(path);
     if (node?.kind === "folder") throw failed(path, "it is a folder");
-    if (node !== undefined) this.#change([{ ...place, node: null }]);
+    if (node !== undefined) this.#change([{ ...this.#place(path), node: null }]);
   }
 
   async makeFolder(path: string): Promise<void> {

@@ -111,7 +111,9 @@ class MemoryStore implements Store {
     if (root === null)
       throw new StoreError("option_invalid", `${cid} names a block, which is put in one piece`);
     const tree = openTree(root, claim);
-    if (this.#isWhole(cid)) return { kind: "present" };
+    const refused = this.#hold(namespace, cid);
+    if (refused === null) return { kind: "present" };
+    if (refused.kind === "quota_exceeded") return refused;
     if (this.#receiving.has(cid)) return { kind: "busy" };
     const exceeded = this.#exceeded(namespace, cid, tree.size);
     if (exceeded !== null) return exceeded;

@@ -314,18 +314,20 @@ for (const [name, open] of Object.entries(stores)) {
 
   test(`${name}: what was marked is spared when it is put, linked or pinned again, or becomes a root`, async () => {
     const { store, clock } = await start();
-    const seeds = [1, 2, 3, 4, 5];
+    const seeds = [1, 2, 3, 4, 5, 6];
     const cids = await Promise.all(seeds.map((seed) => putBytes(store, makeBytes(20, seed))));
-    const [put, linked, pinned, root, loose] = cids as [Cid, Cid, Cid, Cid, Cid];
+    const [put, linked, pinned, root, loose, received] = cids as [Cid, Cid, Cid, Cid, Cid, Cid];
     clock.now += 10;
-    assert.equal((await store.gc({ roots: [], graceMs: 0 })).marked, 5);
+    assert.equal((await store.gc({ roots: [], graceMs: 0 })).marked, 6);
     clock.now += 10;
+    const tree = hashTree(makeBytes(20, 6), { leafSize: 16_384 });
+    assert.equal((await store.receive(received, tree, a)).kind, "present");
     await putBytes(store, makeBytes(20, 1));
     await store.link("a", "x", linked);
     await store.pin("a", pinned);
     const report = await store.gc({ roots: [root], graceMs: 0 });
     assert.equal(report.removed, 1);
-    for (const cid of [put, linked, pinned, root]) assert.equal(await store.has(cid), true);
+    for (const cid of [put, linked, pinned, root, received]) assert.equal(await store.has(cid), true);
     assert.equal(await store.has(loose), false);
   });
 

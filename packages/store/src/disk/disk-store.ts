@@ -21,6 +21,7 @@ import type {
 import { Collector } from "./collect.ts";
 import { Commits } from "./commits.ts";
 import { Garbage } from "./garbage.ts";
+import { hold } from "./hold.ts";
 import { openKeeping } from "./keeping.ts";
 import { ObjectFiles } from "./object-files.ts";
 import { type ObjectRow, openObjects } from "./objects.ts";
@@ -153,7 +154,7 @@ class DiskStore implements Store {
       checkNames(namespace, name);
       const { keeping, commits, emit } = this.#parts;
       const outcome = await commits.run((): LinkOutcome => {
-        const refused = this.#hold(namespace, cid);
+        const refused = hold(this.#parts, namespace, cid);
         if (refused !== null) return refused;
         const previous = keeping.resolve(namespace, name);
         keeping.link(namespace, name, cid);
@@ -195,7 +196,7 @@ class DiskStore implements Store {
       const { keeping, commits, emit, now } = this.#parts;
       const until = ttlMs === undefined ? null : now() + ttlMs;
       const outcome = await commits.run((): PinOutcome => {
-        const refused = this.#hold(namespace, cid);
+        const refused = hold(this.#parts, namespace, cid);
         if (refused !== null) return refused;
         keeping.pin(cid, { namespace, scope, class: kind, until });
         return { kind: "pinned", until };
@@ -275,18 +276,6 @@ class DiskStore implements Store {
     if (this.#closed) return;
     this.#closed = true;
     this.#parts.database[Symbol.dispose]();
-  }
-
-  /** Counts a whole object against a namespace and keeps it from being collected; or says why not. */
-  #hold(namespace: string, cid: Cid): { kind: "not_found" } | ({ kind: "quota_exceeded" } & Usage) | null {
-    const { keeping, objects, now } = this.#parts;
-    const row = objects.find(cid);
-    if (row?.state !== "whole") return { kind: "not_found" };
-    const exceeded = keeping.exceeded(namespace, row.id, row.tree.size);
-    if (exceeded !== null) return { kind: "quota_exceeded", ...exceeded };
-    keeping.hold(namespace, row.id, row.tree.size);
-    objects.touch(cid, now());
-    return null;
   }
 
   #statOf(row: ObjectRow): ObjectStat {

@@ -1,6 +1,7 @@
 import { type Cid, cidOfTree, createTreeHasher, defaultLeafSize, type HashedObject } from "@catalyst/wire";
 import type { ByteSource, PutOptions, PutOutcome, Usage } from "../store.ts";
 import { Appender } from "./appender.ts";
+import { discard, discardAfterFailure } from "./discard.ts";
 import type { DiskParts } from "./parts.ts";
 
 /** Objects up to this size lie in the database. */
@@ -47,7 +48,7 @@ async function putFile(
     if (outcome.kind !== "stored" || !outcome.isNew) await discard(parts, id);
     return told(parts, outcome, options);
   } catch (error) {
-    await discard(parts, id).catch(() => {}); // the first failure is the one to tell; opening tidies up
+    await discardAfterFailure(parts, id);
     throw error;
   } finally {
     await pieces.return(undefined);
@@ -141,14 +142,6 @@ function commit(
   }
   keeping.hold(namespace, row, size);
   return { kind: "stored", cid, sizeBytes: size, sha256: sha256 ?? new Uint8Array(0), isNew };
-}
-
-/** Gives back the space first: on a full disk there may be none to say so in the database, and opening does it then. */
-async function discard({ files, objects, commits }: DiskParts, id: number): Promise<void> {
-  const { data, outboard } = files.paths(id);
-  await files.system.remove(data);
-  await files.system.remove(outboard);
-  await commits.run(() => objects.remove(id));
 }
 
 function isUnexpected(cid: Cid, { expected }: PutOptions): boolean {

@@ -12,6 +12,8 @@ import {
 import { inStoreTerms, StoreError } from "../errors.ts";
 import { addRange, bytesOf, missingIn, type RangeSet } from "../range-set.ts";
 import type { RangeWriter, ReceiveOptions, ReceiveOutcome, Receiver, TreeClaim, Usage } from "../store.ts";
+import { discard, discardAfterFailure } from "./discard.ts";
+import { hold } from "./hold.ts";
 import { openBytes } from "./object-bytes.ts";
 import type { OpenObject } from "./object-files.ts";
 import type { ObjectRow } from "./objects.ts";
@@ -33,16 +35,21 @@ export async function receiveObject(
   if (root === null)
     throw new StoreError("option_invalid", `${cid} names a block, which is put in one piece`);
   const tree = openTree(root, claim);
-  const { objects, receiving, files } = parts;
-  const known = objects.find(cid);
-  if (known?.state === "whole") return { kind: "present" };
+  const { objects, receiving, files, commits } = parts;
+  const refused = await commits.run(() => hold(parts, namespace, cid));
+  if (refused === null) return { kind: "present" };
+  if (refused.kind === "quota_exceeded") return refused;
   if (receiving.has(cid)) return { kind: "busy" };
   receiving.add(cid);
   try {
-    const row = known ?? (await beginPartial(parts, cid, tree, namespace));
+    const row = objects.find(cid) ?? (await beginPartial(parts, cid, tree, namespace));
     if (!("tree" in row)) {
       receiving.delete(cid);
       return { kind: "quota_exceeded", ...row };
+    }
+    if (row.state === "whole") {
+      receiving.delete(cid);
+      return receiveObject(parts, cid, claim, { namespace });
     }
     const receiver = new DiskReceiver(parts, namespace, row, await files.open(row.id, "update"));
     return { kind: "receiving", receiver };
@@ -54,14 +61,34 @@ export async function receiveObject(
 
 /** Makes the row and the files of an object of which nothing is here yet; or says what quota it would exceed. */
 async function beginPartial(
-  { commits, objects, keeping, files, now }: DiskParts,
+  parts: DiskParts,
   cid: Cid,
   tree: Tree,
   namespace: string,
 ): Promise<ObjectRow | Usage> {
+  const { commits, objects, keeping, now } = parts;
   const exceeded = keeping.exceeded(namespace, null, tree.size);
   if (exceeded !== null) return exceeded;
   const id = await commits.run(() => objects.begin(now()));
+  try {
+    await createFiles(parts, id, tree);
+    const begun = await commits.run(() => {
+      const known = objects.find(cid); // somebody may have put it meanwhile
+      const refused = known ?? keeping.exceeded(namespace, id, tree.size);
+      if (refused !== null) return refused;
+      objects.fill(id, { cid, tree, state: "partial", sha256: null, bytes: null }, now());
+      keeping.hold(namespace, id, tree.size);
+      return objects.find(cid) as ObjectRow;
+    });
+    if (!("id" in begun) || begun.id !== id) await discard(parts, id);
+    return begun;
+  } catch (error) {
+    await discardAfterFailure(parts, id);
+    throw error;
+  }
+}
+
+async function createFiles({ files }: DiskParts, id: number, tree: Tree): Promise<void> {
   const file = await files.create(id);
   try {
     await file.outboard.write(tree.top, outboardLength(tree) - digestLength);
@@ -71,16 +98,6 @@ async function beginPartial(
   } finally {
     await file.close();
   }
-  return commits.run(() => {
-    const known = objects.find(cid); // somebody may have put it meanwhile
-    const outcome = known === null ? keeping.exceeded(namespace, id, tree.size) : null;
-    if (known !== null || outcome !== null) objects.remove(id);
-    if (known !== null) return known;
-    if (outcome !== null) return outcome;
-    objects.fill(id, { cid, tree, state: "partial", sha256: null, bytes: null }, now());
-    keeping.hold(namespace, id, tree.size);
-    return objects.find(cid) as ObjectRow;
-  });
 }
 
 class DiskReceiver implements Receiver {
