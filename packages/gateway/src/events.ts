@@ -4,6 +4,18 @@ import type { Generation } from "./generation.ts";
 
 export type SubRequestOutcome = "ok" | "unavailable" | "timeout" | "bad_response" | "cancelled";
 
+/** A request to a service that has been answered, or was not; a subscription when it has begun. */
+export type SubRequestRecord = {
+  /** Of the client's request, or of the schema request. */
+  readonly requestId: string;
+  readonly service: string;
+  readonly label: "request" | "schema request";
+  readonly outcome: SubRequestOutcome;
+  readonly durationMs: number;
+  /** Why it failed, for operators. */
+  readonly reason: string | null;
+};
+
 /**
  * How a client's request ended. `ok`: without an error; `partial`: with data and errors; `failed`: errors and no
  * data; `refused`: not valid, too long or not acceptable; `unavailable`: nothing is served, or shutting down.
@@ -24,7 +36,8 @@ export type RequestRecord = {
 /** Everything that the gateway logs and counts, one function per event. */
 export type GatewayEvents = {
   request(record: RequestRecord): void;
-  subRequest(service: string, outcome: SubRequestOutcome): void;
+  /** Counts it under the service's name, and logs a line when it failed; a client that went away is no failure. */
+  subRequest(record: SubRequestRecord): void;
   internalError(requestId: string, error: unknown): void;
   generation(generation: Generation | null, durationMs: number): void;
   serviceState(report: GatewayServiceReport): void;
@@ -32,6 +45,11 @@ export type GatewayEvents = {
   alive(counts: { readonly pins: number; readonly generations: number }): void;
   cacheFailed(service: string, error: unknown): void;
 };
+
+/** Services with a series of their own: names come and go with leases, series only come. */
+const mostNamed = 500;
+/** The label of services beyond those; no service can be called so. */
+const others = "_others";
 
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -46,10 +64,12 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics): GatewayEv
     ["type"],
     durationBuckets,
   );
-  const subRequests = metrics.counter("gateway_subrequests_total", "Requests to services.", [
-    "service",
-    "outcome",
-  ]);
+  const subRequests = metrics.counter(
+    "gateway_subrequests_total",
+    `Requests to services; those beyond the first ${mostNamed} together as ${others}.`,
+    ["service", "outcome"],
+  );
+  const labelOf = boundedLabels();
   const number = metrics.gauge(
     "gateway_generation",
     "Number of the schema in force; 0 when there is none.",
@@ -63,19 +83,24 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics): GatewayEv
       const type = operationType ?? "none";
       requests.inc({ type, outcome });
       durations.observe({ type }, durationMs / 1000);
-      logger.info(
-        { ...rest, operationType, outcome, durationMs: Math.round(durationMs * 100) / 100 },
-        "request",
-      );
+      logger.info({ ...rest, operationType, outcome, durationMs: rounded(durationMs) }, "request");
     },
-    subRequest: (service, outcome) => subRequests.inc({ service, outcome }),
+    subRequest({ durationMs, ...record }) {
+      const { service, outcome, label } = record;
+      subRequests.inc({ service: labelOf(service), outcome });
+      if (outcome === "ok" || outcome === "cancelled") return;
+      logger.warn({ ...record, durationMs: rounded(durationMs) }, `a ${label} to a service failed`);
+    },
     internalError: (requestId, error) =>
       logger.error({ requestId, err: error }, "a request failed inside the gateway"),
     generation(generation, durationMs) {
       number.set({}, generation?.number ?? 0);
       const names = generation?.services.map(({ target }) => target.name) ?? [];
-      const rounded = Math.round(durationMs * 10) / 10;
-      const fields = { generation: generation?.number ?? 0, services: names, durationMs: rounded };
+      const fields = {
+        generation: generation?.number ?? 0,
+        services: names,
+        durationMs: rounded(durationMs),
+      };
       logger.info(fields, generation === null ? "nothing to serve" : "a new schema is in force");
     },
     serviceState({ name, state, kind, reason }) {
@@ -91,4 +116,17 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics): GatewayEv
     },
     cacheFailed: (service, error) => logger.warn({ service, err: error }, "the schema cache cannot be used"),
   };
+}
+
+/** Lets the first names through and makes one of all others. */
+function boundedLabels(): (name: string) => string {
+  const named = new Set<string>();
+  return (name) => {
+    if (named.size < mostNamed) named.add(name);
+    return named.has(name) ? name : others;
+  };
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100;
 }

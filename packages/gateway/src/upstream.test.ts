@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { describe, it } from "node:test";
 import { GatewayError } from "./errors.ts";
-import type { SubRequestOutcome } from "./events.ts";
+import type { SubRequestOutcome, SubRequestRecord } from "./events.ts";
 import type { ServiceTarget } from "./service.ts";
 import { scopeOf, silentEvents, targetOf } from "./test-gateway.ts";
 import { serveRaw } from "./test-services.ts";
@@ -22,7 +22,7 @@ async function withService(
   const outcomes: SubRequestOutcome[] = [];
   const events = {
     ...silentEvents,
-    subRequest: (_: string, outcome: SubRequestOutcome) => outcomes.push(outcome),
+    subRequest: ({ outcome }: SubRequestRecord) => outcomes.push(outcome),
   };
   await using service = await serveRaw((_, response) => void answer(response));
   await using upstream = createUpstream(events, { maxConnections: 4, maxResponseBytes: 2_000 });

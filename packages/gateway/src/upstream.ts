@@ -117,6 +117,7 @@ class PooledUpstream implements Upstream {
     call: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     using limit = startDeadline(target.timeoutMs);
+    const started = performance.now();
     let outcome: SubRequestOutcome = "ok";
     let failed: GatewayError | null = null;
     try {
@@ -128,7 +129,14 @@ class PooledUpstream implements Upstream {
     } finally {
       const ofClient = request.label === undefined && outcome !== "cancelled";
       if (ofClient) this.#options.onAnswer?.(target.name, failed);
-      this.#events.subRequest(target.name, outcome);
+      this.#events.subRequest({
+        requestId: scope.requestId,
+        service: target.name,
+        label: request.label ?? "request",
+        outcome,
+        durationMs: performance.now() - started,
+        reason: failed === null ? null : reasonOf(failed),
+      });
     }
   }
 
@@ -159,6 +167,10 @@ class PooledUpstream implements Upstream {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#pools?.answers.destroy(), this.#pools?.streams.destroy()]);
   }
+}
+
+function reasonOf({ message, detail }: GatewayError): string {
+  return detail === undefined ? message : `${message} (${detail})`;
 }
 
 function outcomeOf({ code }: GatewayError): SubRequestOutcome {
