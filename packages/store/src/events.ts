@@ -51,5 +51,13 @@ export type StoreEvent =
       readonly damaged: number;
       readonly finished: boolean;
     }
+  | {
+      readonly kind: "placed";
+      readonly cid: Cid;
+      readonly data: number;
+      readonly parity: number;
+      /** The folders of the devices, in the order of the shards. */
+      readonly devices: readonly string[];
+    }
   | { readonly kind: "damaged"; readonly damage: Damage }
   | { readonly kind: "repaired"; readonly cid: Cid; readonly leaves: number };

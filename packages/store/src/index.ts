@@ -2,6 +2,17 @@ export { type DiskStoreOptions, openDiskStore, storeMigrations } from "./disk/di
 export { StoreError, type StoreErrorCode, type StoreEvidence } from "./errors.ts";
 export type { Damage, StoreEvent } from "./events.ts";
 export { createMemoryStore } from "./memory-store.ts";
+export {
+  copies,
+  openPlacement,
+  type Placement,
+  type PlacementParts,
+  type PlacementRepair,
+  type PlacementStatus,
+  type PlaceOutcome,
+  type ShardStatus,
+} from "./place/placement.ts";
+export type { Scheme } from "./place/plan.ts";
 export type {
   ByteSource,
   GcOptions,

@@ -37,7 +37,7 @@ export class Appender {
   }
 
   /** Waits for what is being written, so that the file can be closed. */
-  async abandon(): Promise<void> {
+  async settle(): Promise<void> {
     await this.#writing.catch(() => {}); // told already, or of no interest any more
   }
 

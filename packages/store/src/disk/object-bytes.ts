@@ -1,5 +1,5 @@
-import type { DurableFile } from "@catalyst/durable";
-import { type ByteRange, leafCount } from "@catalyst/wire";
+import type { DurableFile, FileSystem } from "@catalyst/durable";
+import { type ByteRange, leafCount, type Tree } from "@catalyst/wire";
 import { leavesOf } from "../range-set.ts";
 import type { ObjectRow } from "./objects.ts";
 import type { DiskParts } from "./parts.ts";
@@ -23,20 +23,29 @@ export async function openBytes(
   ranges: readonly ByteRange[],
 ): Promise<ObjectBytes> {
   if (row.inline) return inMemory(objects.bytes(row.id));
-  const paths = files.paths(row.id);
-  const data = await openIfThere(paths.data);
+  return openFiles(files.system, files.paths(row.id), row.tree, ranges);
+}
+
+/** Opens the two files of a tree, of which either may be missing, to read these ranges. */
+export async function openFiles(
+  system: FileSystem,
+  paths: { readonly data: string; readonly outboard: string },
+  tree: Tree,
+  ranges: readonly ByteRange[],
+): Promise<ObjectBytes> {
+  const data = await openIfThere(system, paths.data);
   try {
-    const hasTree = leafCount(row.tree) > 1;
-    const outboard = hasTree ? await openIfThere(paths.outboard) : null;
-    return inFiles(data, outboard, runsOf(row, ranges));
+    const hasParents = leafCount(tree) > 1;
+    const outboard = hasParents ? await openIfThere(system, paths.outboard) : null;
+    return inFiles(data, outboard, runsOf(tree, ranges));
   } catch (error) {
     await data?.close();
     throw error;
   }
+}
 
-  async function openIfThere(path: string): Promise<DurableFile | null> {
-    return (await files.system.stat(path)) === null ? null : files.system.open(path, "read");
-  }
+async function openIfThere(system: FileSystem, path: string): Promise<DurableFile | null> {
+  return (await system.stat(path)) === null ? null : system.open(path, "read");
 }
 
 function inMemory(bytes: Uint8Array): ObjectBytes {
@@ -66,7 +75,7 @@ function inFiles(
 }
 
 /** The ranges as bytes of whole leaves. */
-function runsOf({ tree }: ObjectRow, ranges: readonly ByteRange[]): readonly ByteRange[] {
+function runsOf(tree: Tree, ranges: readonly ByteRange[]): readonly ByteRange[] {
   const { size, leafSize } = tree;
   return ranges.map((range) => {
     const { start, end } = leavesOf(range, tree);

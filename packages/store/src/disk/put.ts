@@ -1,8 +1,8 @@
 import { type Cid, cidOfTree, createTreeHasher, defaultLeafSize, type HashedObject } from "@catalyst/wire";
 import type { ByteSource, PutOptions, PutOutcome, Usage } from "../store.ts";
-import { Appender } from "./appender.ts";
 import { discard, discardAfterFailure } from "./discard.ts";
 import type { DiskParts } from "./parts.ts";
+import { TreeWriter } from "./tree-writer.ts";
 
 /** Objects up to this size lie in the database. */
 export const maxInlineBytes = 16 * 1024;
@@ -79,36 +79,20 @@ async function writeFiles(
   const usage = keeping.usage(namespace);
   const mostBytes = usage.maxBytes ?? Number.POSITIVE_INFINITY;
   const file = await files.create(id);
-  const data = new Appender(file.data);
-  const outboard = new Appender(file.outboard);
-  let nodes: Buffer[] = [];
+  const writer = new TreeWriter(file, { leafSize, sha256: true });
   let length = 0;
-  const hasher = createTreeHasher({
-    leafSize,
-    sha256: true,
-    onNode: (digest) => nodes.push(Buffer.from(digest)),
-  });
-  const write = async (piece: Uint8Array) => {
-    length += piece.length;
-    await data.append(piece);
-    hasher.update(piece);
-    if (nodes.length > 0) await outboard.append(Buffer.concat(nodes));
-    nodes = [];
-  };
   try {
-    for (const piece of head) await write(piece);
+    for (const piece of head) await writer.append(piece);
     for await (const piece of pieces) {
-      await write(piece);
+      await writer.append(piece);
+      length += piece.length;
       if (length > mostBytes) return usage;
     }
-    const hashed = hasher.finish();
-    await outboard.append(Buffer.concat(nodes));
-    await Promise.all([data.finish(), outboard.finish()]);
+    const hashed = await writer.finish();
     await files.syncFolder(id);
     return hashed;
   } finally {
-    await data.abandon();
-    await outboard.abandon();
+    await writer.settle();
     await file.close();
   }
 }

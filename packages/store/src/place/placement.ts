@@ -1,0 +1,242 @@
+import { diskFileSystem, type FileSystem } from "@catalyst/durable";
+import { type Cid, defaultLeafSize, rootOfCid, splitCid } from "@catalyst/wire";
+import type { ObjectBytes } from "../disk/object-bytes.ts";
+import { inStoreTerms, StoreError } from "../errors.ts";
+import type { StoreEvent } from "../events.ts";
+import type { Store } from "../store.ts";
+import { Device } from "./device.ts";
+import { blockBytesFor, type Plan, type Scheme } from "./plan.ts";
+import { ShardReader, stripesFrom } from "./shard-reader.ts";
+
+export type ShardStatus = {
+  readonly shard: number;
+  /** The folder of the device; null when no device has the shard. */
+  readonly device: string | null;
+  readonly state: "intact" | "damaged" | "missing";
+};
+
+export type PlaceOutcome =
+  | { readonly kind: "placed"; readonly scheme: Scheme; readonly devices: readonly string[] }
+  | { readonly kind: "not_found" }
+  | { readonly kind: "too_few_devices"; readonly needed: number; readonly given: number };
+
+export type PlacementStatus =
+  | { readonly kind: "placed"; readonly scheme: Scheme; readonly shards: readonly ShardStatus[] }
+  | { readonly kind: "not_placed" };
+
+export type PlacementRepair =
+  /** Whether the object in the store was repaired, and how many shards were written anew. */
+  | { readonly kind: "repaired"; readonly object: boolean; readonly shards: number }
+  | { readonly kind: "intact" }
+  /** Neither the store nor enough shards have all of the bytes. */
+  | { readonly kind: "lost" }
+  | { readonly kind: "not_placed" };
+
+/**
+ * Redundancy for objects of a store over folders that stand for devices: copies, or a Reed-Solomon code. All that is
+ * known of a placed object lies on its devices, so that it can be restored when the store's own disk is lost.
+ * Every call throws StoreError `disk_full` or `io_failed`.
+ */
+export type Placement = {
+  /** Spreads an object over as many devices as it has shards. Throws `option_invalid` for a scheme that is none. */
+  place(cid: Cid, scheme: Scheme): Promise<PlaceOutcome>;
+  /** Reads every shard of an object. */
+  check(cid: Cid): Promise<PlacementStatus>;
+  /** Makes the object in the store and all its shards whole again; an object that is gone comes back to a namespace. */
+  repair(cid: Cid, options: { readonly namespace: string }): Promise<PlacementRepair>;
+  remove(cid: Cid): Promise<void>;
+};
+
+export type PlacementParts = {
+  readonly store: Store;
+  /** Folders that are there; nothing else lies in them. */
+  readonly devices: readonly string[];
+  /** Default: the file system of this machine. */
+  readonly files?: FileSystem;
+  readonly onEvent?: (event: StoreEvent) => void;
+};
+
+/** Copies: `count` of them besides the store's own. */
+export function copies(count: number): Scheme {
+  return { data: 1, parity: count - 1 };
+}
+
+/**
+ * Opens the devices, and removes what a crash left of placements that were not finished.
+ *
+ * @example
+ * const placement = await openPlacement({ store, devices: ["/mnt/a", "/mnt/b", "/mnt/c"] });
+ * await placement.place(cid, { data: 2, parity: 1 });
+ */
+export async function openPlacement(parts: PlacementParts): Promise<Placement> {
+  const { store, files = diskFileSystem, onEvent = () => {} } = parts;
+  const devices = parts.devices.map((folder) => new Device(files, folder));
+  await inStoreTerms(async () => {
+    for (const device of devices) await device.sweep();
+  });
+  const placer = new Placer(store, devices, onEvent);
+  return {
+    place: (cid, scheme) => inStoreTerms(() => placer.place(cid, scheme)),
+    check: (cid) => inStoreTerms(() => placer.check(cid)),
+    repair: (cid, { namespace }) => inStoreTerms(() => placer.repair(cid, namespace)),
+    remove: (cid) => inStoreTerms(() => placer.remove(cid)),
+  };
+}
+
+class Placer {
+  readonly #store: Store;
+  readonly #devices: readonly Device[];
+  readonly #emit: (event: StoreEvent) => void;
+
+  constructor(store: Store, devices: readonly Device[], emit: (event: StoreEvent) => void) {
+    this.#store = store;
+    this.#devices = devices;
+    this.#emit = emit;
+  }
+
+  async place(cid: Cid, scheme: Scheme): Promise<PlaceOutcome> {
+    const shards = scheme.data + scheme.parity;
+    const valid = [scheme.data, scheme.parity].every(Number.isSafeInteger);
+    if (!valid || scheme.data < 1 || scheme.parity < 0 || shards > 256) {
+      throw new StoreError("option_invalid", `a scheme of ${scheme.data} and ${scheme.parity} shards`);
+    }
+    const given = this.#devices.length;
+    if (given < shards) return { kind: "too_few_devices", needed: shards, given };
+    const found = await this.#store.get(cid);
+    if (found.kind !== "found") return { kind: "not_found" };
+    await this.remove(cid);
+    const first = (rootOfCid(cid)?.root[0] ?? 0) % given;
+    const devices = Array.from({ length: shards }, (_, at) => this.#devices[(first + at) % given] as Device);
+    const { sizeBytes } = found;
+    const shape = { cid, sizeBytes, scheme, blockBytes: blockBytesFor(sizeBytes, scheme) };
+    const plan = { ...shape, shards: await writeShards(devices, shape, found.bytes) };
+    for (const device of devices) await device.writePlan(plan);
+    const folders = devices.map(({ folder }) => folder);
+    this.#emit({ kind: "placed", cid, ...scheme, devices: folders });
+    return { kind: "placed", scheme, devices: folders };
+  }
+
+  async check(cid: Cid): Promise<PlacementStatus> {
+    const plan = await this.#planOf(cid);
+    if (plan === null) return { kind: "not_placed" };
+    const shards: ShardStatus[] = [];
+    for (const [shard, tree] of plan.shards.entries()) {
+      const device = await this.#deviceOf(cid, shard);
+      const isIntact = device !== null && (await device.isIntact(cid, shard, tree));
+      const state = device === null ? "missing" : isIntact ? "intact" : "damaged";
+      shards.push({ shard, device: device?.folder ?? null, state });
+    }
+    return { kind: "placed", scheme: plan.scheme, shards };
+  }
+
+  async repair(cid: Cid, namespace: string): Promise<PlacementRepair> {
+    const plan = await this.#planOf(cid);
+    if (plan === null) return { kind: "not_placed" };
+    const object = await this.#repairObject(plan, namespace);
+    if (object === "lost") return { kind: "lost" };
+    const status = await this.check(cid);
+    const broken = status.kind === "placed" ? status.shards.filter(({ state }) => state !== "intact") : [];
+    for (const { shard } of broken) await this.#repairShard(plan, shard);
+    await this.#spreadPlan(plan);
+    if (object === "intact" && broken.length === 0) return { kind: "intact" };
+    return { kind: "repaired", object: object === "repaired", shards: broken.length };
+  }
+
+  async remove(cid: Cid): Promise<void> {
+    for (const device of this.#devices) await device.remove(cid);
+  }
+
+  async #repairObject(plan: Plan, namespace: string): Promise<"intact" | "repaired" | "lost"> {
+    const { cid } = plan;
+    const before = await this.#store.verify(cid);
+    if (before.kind === "intact" && (await this.#store.has(cid))) return "intact";
+    await using reader = new ShardReader(plan, await this.#openShards(plan));
+    if (before.kind === "damaged") {
+      const outcome = await this.#store.repair(cid, ({ offset, length }) => reader.read(offset, length));
+      return outcome.kind === "damaged" ? "lost" : "repaired";
+    }
+    const { leafSize = defaultLeafSize } = rootOfCid(cid) ?? {};
+    const { content } = splitCid(cid);
+    const options = { namespace, leafSize, content, expected: cid };
+    return (await this.#store.put(reader.stream(), options)).kind === "stored" ? "repaired" : "lost";
+  }
+
+  async #openShards({ cid, shards }: Plan): Promise<ReadonlyMap<number, ObjectBytes>> {
+    const opened = new Map<number, ObjectBytes>();
+    for (const [shard, tree] of shards.entries()) {
+      const device = await this.#deviceOf(cid, shard);
+      if (device !== null) opened.set(shard, await device.openShard(cid, shard, tree));
+    }
+    return opened;
+  }
+
+  /** Writes a shard anew where it was, or on a device that has none of the object. */
+  async #repairShard(plan: Plan, shard: number): Promise<void> {
+    const { cid } = plan;
+    const device = (await this.#deviceOf(cid, shard)) ?? (await this.#freeDevice(plan));
+    const found = await this.#store.get(cid);
+    if (device === null || found.kind !== "found") return;
+    const writer = await device.beginShard(cid, shard);
+    try {
+      for await (const blocks of stripesFrom(found.bytes, plan)) {
+        await writer.append(blocks[shard] ?? new Uint8Array(0));
+      }
+      await writer.finish();
+      await writer.publish();
+    } finally {
+      await writer.close();
+    }
+  }
+
+  async #spreadPlan(plan: Plan): Promise<void> {
+    for (const shard of plan.shards.keys()) {
+      const device = await this.#deviceOf(plan.cid, shard);
+      if (device !== null && (await device.readPlan(plan.cid)) === null) await device.writePlan(plan);
+    }
+  }
+
+  async #planOf(cid: Cid): Promise<Plan | null> {
+    for (const device of this.#devices) {
+      const plan = await device.readPlan(cid);
+      if (plan !== null) return plan;
+    }
+    return null;
+  }
+
+  async #deviceOf(cid: Cid, shard: number): Promise<Device | null> {
+    for (const device of this.#devices) if (await device.hasShard(cid, shard)) return device;
+    return null;
+  }
+
+  /** A device without any shard of the object: the one that lost it, or else another one. */
+  async #freeDevice({ cid, shards }: Plan): Promise<Device | null> {
+    let free: Device | null = null;
+    for (const device of this.#devices) {
+      const has = await Promise.all(Array.from(shards.keys(), (shard) => device.hasShard(cid, shard)));
+      if (has.includes(true)) continue;
+      if ((await device.readPlan(cid)) !== null) return device;
+      free ??= device;
+    }
+    return free;
+  }
+}
+
+/** One shard to each device; resolves with their trees when all survive a power cut. */
+async function writeShards(
+  devices: readonly Device[],
+  plan: Omit<Plan, "shards">,
+  bytes: AsyncIterable<Uint8Array>,
+): Promise<Plan["shards"]> {
+  const writers = [];
+  try {
+    for (const [shard, device] of devices.entries()) writers.push(await device.beginShard(plan.cid, shard));
+    for await (const blocks of stripesFrom(bytes, plan)) {
+      await Promise.all(writers.map((writer, shard) => writer.append(blocks[shard] ?? new Uint8Array(0))));
+    }
+    const trees = await Promise.all(writers.map((writer) => writer.finish()));
+    for (const writer of writers) await writer.publish();
+    return trees;
+  } finally {
+    for (const writer of writers) await writer.close();
+  }
+}
