@@ -51,7 +51,14 @@ export const receipts: { readonly [Kind in ReceiptKind]: Extract<Receipt, { kind
     previous: cidFor("object before"),
     statementRef: block("statement"),
   },
-  link: { kind: "link", scope: "org", from: object, to: cidFor("other"), relation: "depends" },
+  link: {
+    kind: "link",
+    scope: "org",
+    action: "link",
+    from: object,
+    to: cidFor("other"),
+    relation: "depends",
+  },
   "gc-report": {
     kind: "gc-report",
     scope: "local",

@@ -3,11 +3,13 @@ import {
   type AuditHead,
   encodeDecision,
   formatAuditHead,
+  signDelegation,
   signReceipt,
+  statementType,
 } from "@catalyst/evidence";
 import { type CborInput, type CborKey, cidOfBlock, decodeCbor, encodeCbor } from "@catalyst/wire";
 import { chainEntry, emptyHead } from "../../../packages/evidence/src/audit/entry.ts";
-import { alpha, nonceOf, now } from "../../../packages/evidence/test/parties.ts";
+import { alpha, nonceOf, now, signerOf } from "../../../packages/evidence/test/parties.ts";
 import { receipts } from "../../../packages/evidence/test/receipts.ts";
 import { toHex } from "../../../packages/wire/test/hex.ts";
 import type { VectorFile } from "../wire-vectors.ts";
@@ -33,7 +35,18 @@ const events: readonly AuditEvent[] = [
     },
   },
   {
-    receipt: signReceipt(alpha.signer, receipts.pin, {
+    delegation: signDelegation(alpha.signer, {
+      issuer: alpha.name,
+      subject: alpha.name,
+      key: signerOf("alpha lent").publicKey,
+      types: [statementType.receipt],
+      issuedAt: now,
+      lifetimeSeconds: 43_200,
+      nonce: nonceOf("audited delegation"),
+    }),
+  },
+  {
+    receipt: signReceipt(signerOf("alpha lent"), receipts.pin, {
       issuer: alpha.name,
       issuedAt: now,
       nonce: nonceOf("audited pin"),
@@ -123,7 +136,7 @@ const bad: Readonly<Record<string, Bad>> = {
     code: "audit_changed",
   },
   "an entry of two things": {
-    entries: [changed(first, { receipt: event(third, "receipt") })],
+    entries: [changed(first, { delegation: event(third, "delegation") })],
     code: "audit_changed",
   },
   "an outcome that is not known": {
@@ -135,10 +148,10 @@ const bad: Readonly<Record<string, Bad>> = {
 export function auditVectors(): Readonly<Record<"good" | "bad", VectorFile>> {
   const good = {
     "no entries": { entries: [], known: [], head: formatAuditHead(emptyHead) },
-    "an action, a denied one, a receipt and a recovery": {
+    "an action, a denied one, a delegation, a receipt under it and a recovery": {
       entries,
-      known: [...known({ entries, heads }, 2), ...known({ entries, heads }, 4)],
-      head: formatAuditHead(heads[4] ?? emptyHead),
+      known: [...known({ entries, heads }, 2), ...known({ entries, heads }, 5)],
+      head: formatAuditHead(heads[5] ?? emptyHead),
     },
   };
   return {

@@ -70,6 +70,8 @@ const bad: Readonly<Record<string, Bad>> = {
   ),
   "a negative size": signed(changed(storage, { size: -1 }), "schema_mismatch"),
   "a sample of 1001 permille": signed(changed(scrub, { samplePermille: 1_001 }), "schema_mismatch"),
+  "a link from nothing": signed(without(receipts.link, "from"), "schema_mismatch"),
+  "a link from an object and a name": signed(changed(receipts.link, { name: "app" }), "schema_mismatch"),
   "an end before the start": signed(changed(scrub, { endedAt: now - 61 }), "schema_mismatch"),
   "no place": signed(changed(placement, { places: [] }), "schema_mismatch"),
   "33 places": signed(

@@ -31,8 +31,9 @@ const recovery = { file: textUpTo(255), bytes: integer(1), digest: bytesOf(32) }
 /** That opening the log found torn or damaged bytes, and set the file aside under this name. */
 export type AuditedRecovery = RecordOf<typeof recovery>;
 
-/** What an entry holds: exactly one of the three. */
+/** What an entry holds: exactly one of the four. A delegation stands before the first receipt that needs it. */
 export type AuditEvent =
+  | { readonly delegation: Uint8Array }
   | { readonly receipt: Uint8Array }
   | { readonly action: AuditedAction }
   | { readonly recovery: AuditedRecovery };
@@ -41,6 +42,7 @@ const entry = record({
   seq: integer(1),
   at: integer(),
   previous: bytesOf(32),
+  delegation: optional(bytesOf(1, maxEnvelopeBytes)),
   receipt: optional(bytesOf(1, maxEnvelopeBytes)),
   action: optional(record(action)),
   recovery: optional(record(recovery)),
@@ -97,7 +99,7 @@ export function followEntry(head: AuditHead, bytes: Uint8Array): { entry: AuditE
 
 function readEntry(bytes: Uint8Array): AuditEntry & { readonly previous: Uint8Array } {
   const { seq, at, previous, ...members } = entry.read(decodeCanonical(bytes, limits), "entry");
-  if (Object.keys(members).length !== 1) mismatch("entry", "one of receipt, action and recovery");
+  if (Object.keys(members).length !== 1) mismatch("entry", "one of delegation, receipt, action and recovery");
   return { seq, at, previous, event: members as AuditEvent };
 }
 

@@ -48,7 +48,7 @@ function tally(
 ): void {
   if ("receipt" in event) found.receipts++;
   else if ("action" in event) found.actions++;
-  else found.setAside.push(event.recovery.file);
+  else if ("recovery" in event) found.setAside.push(event.recovery.file);
 }
 
 function checkStart({ path, firstSeq }: Segment, head: AuditHead): void {

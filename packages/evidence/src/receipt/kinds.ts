@@ -77,7 +77,15 @@ export const receiptKinds = {
     previous: optional(cid),
     statementRef: optional(blockCid),
   },
-  link: { ...common, from: cid, to: cid, relation: textUpTo(128) },
+  link: {
+    ...common,
+    action: oneOf("link", "unlink"),
+    from: optional(cid),
+    name: optional(textUpTo(1_024)),
+    namespace: optional(textUpTo(253)),
+    to: cid,
+    relation: textUpTo(128),
+  },
   "gc-report": {
     ...common,
     startedAt: time,

@@ -39,6 +39,8 @@ function unknownKind(kind: string): never {
 function checkSense(receipt: Receipt): void {
   if ("startedAt" in receipt && receipt.endedAt < receipt.startedAt)
     mismatch("receipt.endedAt", "after its start");
+  if (receipt.kind === "link" && (receipt.from === undefined) === (receipt.name === undefined))
+    mismatch("receipt", "a link from an object, or from a name");
   if (receipt.kind !== "transfer") return;
   let end = -1;
   for (const [at, range] of receipt.ranges.entries()) {
