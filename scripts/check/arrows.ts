@@ -18,7 +18,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   gateway: ["config", "durable", "rpc", "telemetry"],
   envoy: ["rpc", "xds"],
   sdk: ["rpc", "telemetry"],
-  node: ["config", "durable", "envoy", "gateway", "rpc", "telemetry", "xds"],
+  node: ["config", "durable", "envoy", "gateway", "identity", "rpc", "telemetry", "xds"],
   cli: ["config", "evidence", "identity", "node", "rpc"],
   harness: ["rpc"],
 };

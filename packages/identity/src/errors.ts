@@ -15,7 +15,6 @@
  * | `permissions_open` | others may read or change the file or folder: `chmod go-rwx` it, and consider the key known |
  * | `passphrase_missing` | the key is encrypted: give its passphrase |
  * | `passphrase_wrong` | the passphrase does not open the key |
- * | `trust_root_invalid` | correct the root in the configuration: the message says which, and what is wrong |
  */
 export type IdentityErrorCode =
   | "key_malformed"
@@ -29,8 +28,7 @@ export type IdentityErrorCode =
   | "keys_unreadable"
   | "permissions_open"
   | "passphrase_missing"
-  | "passphrase_wrong"
-  | "trust_root_invalid";
+  | "passphrase_wrong";
 
 /** What an error is about, as far as it is known. Never a secret. */
 export type IdentityEvidence = {

@@ -1,6 +1,6 @@
 export { type KeptKey, type KeySecret, type KeyStore, openKeyStore } from "./key-store.ts";
 export { statementKid, tokenKid } from "./kid.ts";
-export { type TrustOptions, trustOptions, trustRootDeclaration, trustRoots } from "./options.ts";
+export { type TrustOptions, trustOptions, trustRoots } from "./options.ts";
 export * from "./portable.ts";
 export {
   createSigner,

@@ -11,52 +11,57 @@ const name = z
     /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/,
     "is not a name such as n1.acme.catalyst.internal",
   );
-const digest = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "is not 43 characters of base64url");
+
+/** 32 bytes in base64url; the unused bits of the last character are zero. */
+const digest = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "is not 43 characters of base64url");
 
 /** One key that is believed. A name may have several: the next one beside the one that is going. */
-export const trustRootDeclaration = z.strictObject({
-  kid: option(digest, { description: "the key's kid, as `holo keys show` prints it" }),
-  name: option(name, { description: "whom the key speaks for: an organisation, or one node" }),
+const trustRootDeclaration = z.strictObject({
+  kid: option(digest, { description: "The key's kid, as `holo keys show` prints it." }),
+  name: option(name, { description: "Whom the key speaks for: an organisation, or one node." }),
   covers: option(z.enum(["name", "subtree"]).default("name"), {
-    description: "`subtree` for an organisation's key, good for every name below; `name` for one pinned key",
+    description:
+      "`subtree` for an organisation's key, good for its name and every one below; `name` for one pinned key.",
   }),
   key: option(digest.optional(), {
-    description: "the Ed25519 key itself; without it, whoever sends a statement sends the key along",
+    description: "The Ed25519 key itself. Without it, whoever sends a statement sends the key along.",
   }),
 });
 
-/** The part of section `auth` that says whose statements are believed. */
-export const trustOptions = z.strictObject({
-  roots: keyedList(trustRootDeclaration, {
-    key: "kid",
-    flag: "trust-root",
-    description: "whose statements are believed; each key for the names that it covers",
-  }),
-});
+type TrustRootDeclaration = z.output<typeof trustRootDeclaration>;
 
-export type TrustOptions = z.infer<typeof trustOptions>;
-
-/** The roots that a configuration names. Throws {@link IdentityError} `trust_root_invalid` for the first wrong one. */
-export function trustRoots({ roots }: TrustOptions): readonly TrustRoot[] {
-  return roots.map(readRoot);
-}
-
-function readRoot({ name, covers, key, kid }: TrustOptions["roots"][number]): TrustRoot {
-  try {
-    const pinned = parseKid(kid);
-    if (key === undefined) return { name, covers, kid: pinned, key: null };
-    const given = parseStatementKey(key);
-    if (statementKid(given) !== pinned) refuse(name, "its kid is that of another key");
-    return { name, covers, kid: pinned, key: given };
-  } catch (cause) {
-    if (!(cause instanceof IdentityError) || cause.code === "trust_root_invalid") throw cause;
-    return refuse(name, cause.message, cause);
-  }
-}
-
-function refuse(name: string, problem: string, cause?: unknown): never {
-  throw new IdentityError("trust_root_invalid", `trust root ${name}: ${problem}`, {
-    cause,
-    evidence: { name },
+/** Section `auth.trust`: whose statements are believed. */
+export const trustOptions = z
+  .strictObject({
+    roots: keyedList(trustRootDeclaration, {
+      key: "kid",
+      flag: "trust-root",
+      description: "Keys that are believed, each for the names that it covers.",
+    }),
+  })
+  .superRefine(({ roots }, context) => {
+    for (const [at, root] of roots.entries()) {
+      const message = keyFault(root);
+      if (message !== null) context.addIssue({ code: "custom", path: ["roots", at, "key"], message });
+    }
   });
+
+export type TrustOptions = z.output<typeof trustOptions>;
+
+/** The roots that a configuration names. */
+export function trustRoots({ roots }: TrustOptions): readonly TrustRoot[] {
+  return roots.map(({ name, covers, kid, key }) => {
+    return { name, covers, kid: parseKid(kid), key: key === undefined ? null : parseStatementKey(key) };
+  });
+}
+
+/** What is wrong with the key of a root; null when nothing is, or when it has not even the form of one. */
+function keyFault({ kid, key }: TrustRootDeclaration): string | null {
+  if (!digest.optional().safeParse(key).success || key === undefined) return null;
+  try {
+    return statementKid(parseStatementKey(key)) === kid ? null : "is not the key that has this kid";
+  } catch (error) {
+    if (error instanceof IdentityError) return `cannot be believed: ${error.message}`;
+    throw error;
+  }
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { jsonSchema, loadConfig } from "@catalyst/config";
 import { layeredConfig, loadLayered } from "@catalyst/config/testing";
+import { createSigner, formatStatementKey, generateKey } from "@catalyst/identity";
 import fc from "fast-check";
 import { nodeConfig } from "./options.ts";
 
@@ -9,7 +10,22 @@ import { nodeConfig } from "./options.ts";
 const address = (from: number) =>
   fc.tuple(fc.ipV4(), fc.integer({ min: from, max: from + 9_999 })).map(([host, port]) => `${host}:${port}`);
 
+/** A root's kid and key belong together: they are of a few keys that were made before. */
+const signers = Array.from({ length: 6 }, () => createSigner(generateKey("Ed25519")));
+const trustRoot = fc
+  .record({
+    signer: fc.constantFrom(...signers),
+    name: fc.domain().map((name) => name.toLowerCase()),
+    covers: fc.constantFrom("name", "subtree"),
+    withKey: fc.boolean(),
+  })
+  .map(({ signer, name, covers, withKey }) => {
+    const key = withKey ? { key: formatStatementKey(signer.publicKey) } : {};
+    return { kid: signer.kid, name, covers, ...key };
+  });
+
 const own = {
+  "auth.trust.roots[]": trustRoot,
   "mesh.listen.ingress": address(20_000),
   "mesh.listen.ingressTls": address(30_000),
   "mesh.listen.egress": address(40_000),
@@ -75,6 +91,6 @@ test("the JSON Schema is one of an object with the node's sections", () => {
   const schema = jsonSchema(nodeConfig) as { properties: object };
   assert.deepEqual(
     Object.keys(schema.properties).filter((name) => name !== "$schema"),
-    ["node", "mesh", "telemetry"],
+    ["node", "mesh", "auth", "telemetry"],
   );
 });

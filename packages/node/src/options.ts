@@ -1,5 +1,6 @@
 import { defineConfig, isAddress, keyedList, option, z } from "@catalyst/config";
 import { gatewayOptions } from "@catalyst/gateway/options";
+import { trustOptions } from "@catalyst/identity";
 import { domainPattern, labelPattern, serviceDeclaration } from "@catalyst/rpc";
 import { telemetryOptions } from "@catalyst/telemetry";
 import { clash, leadsTo } from "./address.ts";
@@ -98,7 +99,14 @@ export function listenersOf(mesh: { readonly listen: z.output<typeof listenOptio
   return ingressTls === undefined ? [ingress, egress] : [ingress, egress, ingressTls];
 }
 
-const sections = z.strictObject({ node: nodeOptions, mesh: meshOptions, telemetry: telemetryOptions });
+const authOptions = z.strictObject({ trust: trustOptions });
+
+const sections = z.strictObject({
+  node: nodeOptions,
+  mesh: meshOptions,
+  auth: authOptions,
+  telemetry: telemetryOptions,
+});
 
 /** Every address that a node listens on, by the path of its option. */
 function listening({ mesh, telemetry }: z.output<typeof sections>): { path: string[]; text: string }[] {
