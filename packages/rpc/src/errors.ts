@@ -18,6 +18,16 @@
  * | `lease_unknown` | the lease has ended: register again |
  * | `draining` | the process is shutting down: try again when it is back |
  * | `update_stale` | a newer update has been applied already: send the current one |
+ * | `object_not_found` | there is no such object, name or manifest here: `holo cam ls` shows what there is |
+ * | `object_incomplete` | not all of the bytes asked for have come yet: ask for others, or wait |
+ * | `object_damaged` | bytes on the disk are not the object's, the message names them: `holo cam repair`, or put it again |
+ * | `content_mismatch` | the bytes are others than was expected: nothing was kept |
+ * | `quota_exceeded` | the namespace may hold no more: unpin and unlink, then `holo cam gc`; or raise its quota |
+ * | `disk_full` | free space on the disk of the store, or collect garbage: what was stored before is unharmed |
+ * | `too_few_devices` | name as many folders in `content.devices` as the placement has shards, or ask for fewer |
+ * | `range_invalid` | ask for bytes that the object has |
+ * | `store_failed` | the store could not do it: the message has its code and what to do |
+ * | `job_unknown` | no job has this number, or it ended long ago |
  * | `not_explainable` | the process knows nothing of what was asked: the message names what it can explain |
  */
 export type RpcErrorCode =
@@ -36,6 +46,16 @@ export type RpcErrorCode =
   | "lease_unknown"
   | "draining"
   | "update_stale"
+  | "object_not_found"
+  | "object_incomplete"
+  | "object_damaged"
+  | "content_mismatch"
+  | "quota_exceeded"
+  | "disk_full"
+  | "too_few_devices"
+  | "range_invalid"
+  | "store_failed"
+  | "job_unknown"
   | "not_explainable";
 
 /** The one error of this package; it crosses the socket with its code and message. */

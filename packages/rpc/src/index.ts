@@ -3,6 +3,25 @@
  * WebSocket on a Unix socket, each message checked at run time on the side that receives it.
  */
 export { type Connection, type ConnectOptions, connectRpc } from "./connection.ts";
+export {
+  type ContentUsage,
+  contentContract,
+  type JobRequest,
+  type JobResult,
+  type JobStatus,
+  type ObjectStat,
+} from "./content.ts";
+export {
+  type GetBytes,
+  type GotBytes,
+  getBytes,
+  getQuery,
+  objectsPath,
+  type PutAnswer,
+  type PutBytes,
+  putBytes,
+  putQuery,
+} from "./content-bytes.ts";
 export type { CallOptions, Client, Contract, Implementation } from "./contract.ts";
 export { RpcError, type RpcErrorCode } from "./errors.ts";
 export {
