@@ -29,6 +29,7 @@ export type {
   PutOutcome,
   QuotaExceeded,
   RangeWriter,
+  ReadingOptions,
   ReceiveOptions,
   ReceiveOutcome,
   Receiver,

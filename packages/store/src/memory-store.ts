@@ -29,10 +29,12 @@ import {
   type PutOutcome,
   type QuotaExceeded,
   type RangeWriter,
+  type ReadingOptions,
   type ReceiveOptions,
   type ReceiveOutcome,
   type Receiver,
   type RepairOutcome,
+  type ScrubOptions,
   type ScrubReport,
   type Store,
   type StoreOptions,
@@ -241,6 +243,21 @@ class MemoryStore implements Store {
     return names.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  async linksTo(cid: Cid): Promise<readonly { readonly namespace: string; readonly name: string }[]> {
+    this.#check();
+    const found: { namespace: string; name: string }[] = [];
+    for (const namespace of [...this.#links.keys()].sort())
+      for (const link of await this.links(namespace))
+        if (link.cid === cid) found.push({ namespace, name: link.name });
+    return found;
+  }
+
+  async referrers(cid: Cid): Promise<readonly Cid[]> {
+    this.#check();
+    const found = [...this.#entries.values()].filter(({ references }) => references.has(cid));
+    return found.slice(0, 100).map((entry) => entry.cid);
+  }
+
   async pin(namespace: string, cid: Cid, options: PinOptions = {}): Promise<PinOutcome> {
     const { class: kind = "warm", scope = "default", ttlMs } = options;
     this.#check(namespace, scope);
@@ -284,6 +301,12 @@ class MemoryStore implements Store {
     return this.#usage(namespace);
   }
 
+  async namespaces(): Promise<readonly Usage[]> {
+    this.#check();
+    const holders = [...this.#entries.values()].flatMap((entry) => [...entry.holders]);
+    return [...new Set([...holders, ...this.#quotas.keys()])].sort().map((name) => this.#usage(name));
+  }
+
   async gc({ roots, graceMs = defaultGraceMs }: GcOptions): Promise<GcReport> {
     this.#check();
     const start = this.#now();
@@ -314,20 +337,23 @@ class MemoryStore implements Store {
     return { ...report, kept: this.#entries.size };
   }
 
-  async verify(cid: Cid): Promise<VerifyOutcome> {
+  async verify(cid: Cid, { signal, onProgress }: ReadingOptions = {}): Promise<VerifyOutcome> {
     this.#check();
     const entry = this.#entries.get(cid);
     if (entry === undefined) return { kind: "not_found" };
+    signal?.throwIfAborted();
+    onProgress?.(hereOf(entry));
     entry.verifiedAt = this.#now();
     return { kind: "intact", sizeBytes: hereOf(entry) };
   }
 
-  async scrub(): Promise<ScrubReport> {
+  async scrub({ onProgress }: ScrubOptions = {}): Promise<ScrubReport> {
     this.#check();
     this.#scrubbedAt = this.#now();
     const entries = [...this.#entries.values()];
     for (const entry of entries) entry.verifiedAt = this.#scrubbedAt;
     const bytes = entries.reduce((sum, entry) => sum + hereOf(entry), 0);
+    onProgress?.(bytes);
     const report = { objects: entries.length, bytes, finished: true };
     this.#emit({ kind: "scrubbed", damaged: 0, ...report });
     return { ...report, damage: [] };

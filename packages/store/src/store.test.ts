@@ -231,7 +231,13 @@ for (const [name, open] of Object.entries(stores)) {
       { name: "aaa", cid: one },
       { name: "app", cid: two },
     ]);
+    await store.link("b", "one", one);
+    assert.deepEqual(await store.linksTo(one), [
+      { namespace: "a", name: "aaa" },
+      { namespace: "b", name: "one" },
+    ]);
     assert.equal(await store.unlink("a", "app"), two);
+    assert.deepEqual(await store.linksTo(two), []);
     assert.equal(await store.resolve("a", "app"), null);
     assert.deepEqual(events.at(-1), { kind: "unlinked", namespace: "a", name: "app", cid: two });
     for (const bad of ["", "a\n", "x".repeat(513)]) {
@@ -279,6 +285,10 @@ for (const [name, open] of Object.entries(stores)) {
     assert.equal((await store.link("b", "x", cid)).kind, "quota_exceeded");
     const tree = hashTree(makeBytes(50_000, 3));
     assert.equal((await store.receive(cidOfTree(tree), tree, a)).kind, "quota_exceeded");
+    assert.deepEqual(await store.namespaces(), [
+      { namespace: "a", usedBytes: 60_000, maxBytes: 100_000 },
+      { namespace: "b", usedBytes: 0, maxBytes: 10 },
+    ]);
     await store.setQuota("a", null);
     assert.equal((await store.put([makeBytes(40_001, 2)], a)).kind, "stored");
     assert.equal((await store.stats()).objects, 2);
@@ -291,6 +301,7 @@ for (const [name, open] of Object.entries(stores)) {
     assert.ok(linked && pinned && root && child);
     const parent = await store.put([makeBytes(10)], { ...a, references: [child] });
     assert.ok(parent.kind === "stored");
+    assert.deepEqual(await store.referrers(child), [parent.cid]);
     await store.link("a", "x", linked);
     await store.pin("a", pinned, { ttlMs: 1_000_000 });
     const tree = hashTree(makeBytes(90_000, 9));
@@ -366,7 +377,12 @@ for (const [name, open] of Object.entries(stores)) {
     assert.deepEqual(await store.verify(cid), { kind: "intact", sizeBytes: 100_000 });
     assert.equal((await store.stat(cid))?.verifiedAt, clock.now);
     const report = { objects: 2, bytes: 100_100, damage: [], finished: true };
-    assert.deepEqual(await store.scrub({ maxBytesPerSecond: 1e9 }), report);
+    let read = 0;
+    const onProgress = (bytes: number) => {
+      read += bytes;
+    };
+    assert.deepEqual(await store.scrub({ maxBytesPerSecond: 1e9, onProgress }), report);
+    assert.equal(read, report.bytes);
     assert.equal((await store.stats()).scrubbedAt, clock.now);
     assert.deepEqual(await store.repair(cid, async () => null), { kind: "intact" });
     assert.equal(events.at(-1)?.kind, "scrubbed");

@@ -30,6 +30,10 @@ export type Store = AsyncDisposable & {
   unlink(namespace: string, name: string): Promise<Cid | null>;
   resolve(namespace: string, name: string): Promise<Cid | null>;
   links(namespace: string): Promise<readonly { readonly name: string; readonly cid: Cid }[]>;
+  /** The names of an object. */
+  linksTo(cid: Cid): Promise<readonly { readonly namespace: string; readonly name: string }[]>;
+  /** The objects that keep this one because they refer to it; up to a hundred. */
+  referrers(cid: Cid): Promise<readonly Cid[]>;
 
   /** Keeps an object until it is unpinned or the time is over. A namespace has one pin for each object and scope. */
   pin(namespace: string, cid: Cid, options?: PinOptions): Promise<PinOutcome>;
@@ -40,6 +44,8 @@ export type Store = AsyncDisposable & {
   /** What a namespace may hold, in bytes; null for no limit. What it holds already stays. */
   setQuota(namespace: string, maxBytes: number | null): Promise<void>;
   usage(namespace: string): Promise<Usage>;
+  /** Every namespace that holds something or has a quota, by name. */
+  namespaces(): Promise<readonly Usage[]>;
 
   /**
    * Marks what nothing keeps, and removes what was marked at least `graceMs` ago and is still kept by nothing. An
@@ -47,7 +53,7 @@ export type Store = AsyncDisposable & {
    */
   gc(options: GcOptions): Promise<GcReport>;
   /** Reads the whole object, or what of it is here, and says what is damaged. */
-  verify(cid: Cid): Promise<VerifyOutcome>;
+  verify(cid: Cid, options?: ReadingOptions): Promise<VerifyOutcome>;
   /** Verifies objects one after the other from where the last round was left. */
   scrub(options?: ScrubOptions): Promise<ScrubReport>;
   /**
@@ -198,13 +204,20 @@ export type VerifyOutcome =
   | { readonly kind: "damaged"; readonly damage: readonly Damage[] }
   | { readonly kind: "not_found" };
 
-export type ScrubOptions = {
+/** For what reads much. */
+export type ReadingOptions = {
+  /** Ends it early: throws its reason, but for a scrub. */
+  readonly signal?: AbortSignal;
+  /** Told how many bytes were read since it was told last. */
+  readonly onProgress?: (bytes: number) => void;
+};
+
+/** Its signal ends the round early; the next one goes on from there. */
+export type ScrubOptions = ReadingOptions & {
   /** The share of the bytes that is read, 0 < rate ≤ 1; default 1. */
   readonly sampleRate?: number;
   /** Default 8,000,000, which is 5 % of what a single hard disk reads. */
   readonly maxBytesPerSecond?: number;
-  /** Ends the round early; the next one goes on from there. */
-  readonly signal?: AbortSignal;
 };
 
 export type ScrubReport = {

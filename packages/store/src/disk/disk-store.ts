@@ -11,6 +11,7 @@ import type {
   PinOptions,
   PinOutcome,
   PutOptions,
+  ReadingOptions,
   ReceiveOptions,
   ScrubOptions,
   Store,
@@ -98,6 +99,11 @@ class DiskStore implements Store {
     this.#collector = new Collector(parts);
     this.#statements = {
       idOf: parts.database.prepare("SELECT id FROM object WHERE cid = ?", ({ id }) => Number(id)),
+      referrers: parts.database.prepare(
+        `SELECT object.cid FROM reference JOIN object ON object.id = reference.parent
+         WHERE reference.cid = ? LIMIT 100`,
+        ({ cid }) => String(cid) as Cid,
+      ),
       stats: parts.database.prepare(`
         SELECT count(*) AS objects, coalesce(sum(size), 0) AS bytes, count(*) FILTER (WHERE state = 'partial') AS partial,
           (SELECT count(DISTINCT object) FROM damage) AS damaged, (SELECT finished_at FROM scrub) AS scrubbed_at
@@ -186,7 +192,17 @@ class DiskStore implements Store {
   }
 
   links(namespace: string) {
-    return this.#attempt(() => this.#parts.keeping.links(namespace));
+    return this.#attempt(() => this.#parts.keeping.links(namespace).map(({ name, cid }) => ({ name, cid })));
+  }
+
+  linksTo(cid: Cid) {
+    return this.#attempt(() =>
+      this.#parts.keeping.linksTo(cid).map(({ namespace, name }) => ({ namespace, name })),
+    );
+  }
+
+  referrers(cid: Cid) {
+    return this.#attempt(() => this.#statements.referrers.all(cid));
   }
 
   pin(namespace: string, cid: Cid, options: PinOptions = {}): Promise<PinOutcome> {
@@ -242,12 +258,16 @@ class DiskStore implements Store {
     return this.#attempt(() => this.#parts.keeping.usage(namespace));
   }
 
+  namespaces() {
+    return this.#attempt(() => this.#parts.keeping.namespaces());
+  }
+
   gc(options: GcOptions) {
     return this.#attempt(() => this.#collector.run(options));
   }
 
-  verify(cid: Cid) {
-    return this.#attempt(() => verifyObject(this.#parts, cid));
+  verify(cid: Cid, options: ReadingOptions = {}) {
+    return this.#attempt(() => verifyObject(this.#parts, cid, options));
   }
 
   scrub(options: ScrubOptions = {}) {

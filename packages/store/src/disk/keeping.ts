@@ -20,6 +20,8 @@ export function openKeeping(database: Database) {
   const unlink = database.prepare("DELETE FROM link WHERE namespace = ? AND name = ?");
   const resolve = database.prepare("SELECT * FROM link WHERE namespace = ? AND name = ?", readLink);
   const links = database.prepare("SELECT * FROM link WHERE namespace = ? ORDER BY name", readLink);
+  const linksTo = database.prepare("SELECT * FROM link WHERE cid = ? ORDER BY namespace, name", readLink);
+  const namespaces = database.prepare("SELECT name FROM namespace ORDER BY name", ({ name }) => String(name));
   const pin = database.prepare(
     "INSERT OR REPLACE INTO pin (cid, namespace, scope, class, until, seal) VALUES (?, ?, ?, ?, ?, ?)",
   );
@@ -60,6 +62,8 @@ export function openKeeping(database: Database) {
     unlink: (namespace: string, name: string): void => void unlink.run(namespace, name),
     resolve: (namespace: string, name: string): Cid | null => resolve.get(namespace, name)?.cid ?? null,
     links: (namespace: string): readonly { name: string; cid: Cid }[] => links.all(namespace),
+    linksTo: (cid: Cid): readonly { namespace: string; name: string }[] => linksTo.all(cid),
+    namespaces: (): readonly Usage[] => namespaces.all().map(usageOf),
     pin: (cid: Cid, { namespace, scope, class: kind, until }: Pin): void =>
       void pin.run(cid, namespace, scope, kind, until, sealOf([cid, namespace, scope, kind, until])),
     unpin: (cid: Cid, namespace: string, scope: string): boolean => unpin.run(cid, namespace, scope) > 0,
@@ -72,11 +76,11 @@ export function openKeeping(database: Database) {
   };
 }
 
-function readLink(row: SqlRow): { name: string; cid: Cid } {
+function readLink(row: SqlRow): { namespace: string; name: string; cid: Cid } {
   const { namespace = null, name = null, cid = null } = row;
   if (!isSealed([namespace, name, cid], row["seal"]))
     throw damaged(`link ${String(namespace)}/${String(name)}`);
-  return { name: String(name), cid: cid as Cid };
+  return { namespace: String(namespace), name: String(name), cid: cid as Cid };
 }
 
 function readPin(row: SqlRow): Pin & { cid: Cid } {

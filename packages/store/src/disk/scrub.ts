@@ -5,6 +5,7 @@ import type { Damage } from "../events.ts";
 import { bytesOf } from "../range-set.ts";
 import {
   defaultScrubBytesPerSecond,
+  type ReadingOptions,
   type ScrubOptions,
   type ScrubReport,
   type VerifyOutcome,
@@ -20,12 +21,16 @@ const segmentBytes = 64 * 1024 * 1024;
 const sampleBytes = 1024 * 1024;
 
 /** {@link Store.verify} on disk. */
-export async function verifyObject(parts: DiskParts, cid: Cid): Promise<VerifyOutcome> {
+export async function verifyObject(
+  parts: DiskParts,
+  cid: Cid,
+  options: ReadingOptions = {},
+): Promise<VerifyOutcome> {
   const { objects, commits, now } = parts;
   const row = objects.find(cid);
   if (row === null) return { kind: "not_found" };
   const ranges = rangesOf(row);
-  const { damage } = await inspect(parts, row, ranges);
+  const { damage } = await inspect(parts, row, ranges, createPace(options));
   await noteDamage(parts, row, damage);
   await commits.run(() => {
     objects.setDamage(row.id, damage);
@@ -58,7 +63,7 @@ class Round {
   readonly damage: Damage[] = [];
 
   constructor(parts: DiskParts, options: ScrubOptions) {
-    const { sampleRate = 1, maxBytesPerSecond = defaultScrubBytesPerSecond, signal } = options;
+    const { sampleRate = 1, maxBytesPerSecond = defaultScrubBytesPerSecond } = options;
     if (!(sampleRate > 0 && sampleRate <= 1)) {
       throw new StoreError("option_invalid", `sampleRate ${sampleRate} is not above 0 and at most 1`);
     }
@@ -67,7 +72,7 @@ class Round {
     }
     this.#parts = parts;
     this.#sampleRate = sampleRate;
-    this.#pace = createPace(maxBytesPerSecond, signal);
+    this.#pace = createPace(options, maxBytesPerSecond);
     this.#statements = {
       cursor: parts.database.prepare("SELECT object, offset FROM scrub", (row) => ({
         object: Number(row["object"]),
@@ -164,7 +169,7 @@ async function inspect(
   parts: DiskParts,
   row: ObjectRow,
   ranges: readonly ByteRange[],
-  pace?: (bytes: number) => Promise<void> | undefined,
+  pace: (bytes: number) => Promise<void> | undefined,
 ): Promise<{ damage: readonly Damage[]; bytes: number }> {
   const damage: Damage[] = [];
   let bytes = 0;
@@ -178,21 +183,22 @@ async function inspect(
   for await (const { step } of readVerified(row, ranges, opened, onDamage)) {
     if (step.kind !== "leaf") continue;
     bytes += step.length;
-    const wait = pace?.(step.length);
+    const wait = pace(step.length);
     if (wait !== undefined) await wait;
   }
   return { damage, bytes };
 }
 
-/** Says how long to wait so that no more bytes a second are read than allowed. Throws the signal's reason. */
+/** Tells of bytes read, and waits so that no more a second are read than allowed. Throws the signal's reason. */
 function createPace(
-  bytesPerSecond: number,
-  signal: AbortSignal | undefined,
+  { signal, onProgress }: ReadingOptions,
+  bytesPerSecond = Number.POSITIVE_INFINITY,
 ): (bytes: number) => Promise<void> | undefined {
   const start = performance.now();
   let total = 0;
   return (bytes) => {
     signal?.throwIfAborted();
+    onProgress?.(bytes);
     total += bytes;
     const aheadMs = (total / bytesPerSecond) * 1000 - (performance.now() - start);
     if (aheadMs < 5) return undefined;

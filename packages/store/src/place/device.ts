@@ -4,6 +4,7 @@ import {
   cidOfTree,
   createRangeVerifier,
   type HashedObject,
+  parseCid,
   type Tree,
   WireError,
 } from "@catalyst/wire";
@@ -36,6 +37,12 @@ export class Device {
       if (!planned.has(name.split(".")[0]) || name.endsWith(writing))
         await this.#files.remove(`${this.folder}/${name}`);
     }
+  }
+
+  /** The objects of which there is a plan. */
+  async placed(): Promise<readonly Cid[]> {
+    const names = (await this.#files.list(this.folder)) ?? [];
+    return names.filter((name) => name.endsWith(".plan")).map((name) => parseCid(name.slice(0, -5)));
   }
 
   async readPlan(cid: Cid): Promise<Plan | null> {

@@ -45,6 +45,7 @@ for (const scheme of [copies(3), { data: 2, parity: 1 }, { data: 4, parity: 2 }]
       assert.deepEqual(events, [
         { kind: "placed", cid, data, parity, devices: placed.kind === "placed" ? placed.devices : [] },
       ]);
+      assert.deepEqual(await placement.list(), [cid]);
       const before = files.files();
       for (let lost = 0; lost < data + parity; lost++) {
         for (let next = 0; next < parity; next++) {

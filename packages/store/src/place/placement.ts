@@ -45,6 +45,8 @@ export type Placement = {
   /** Makes the object in the store and all its shards whole again; an object that is gone comes back to a namespace. */
   repair(cid: Cid, options: { readonly namespace: string }): Promise<PlacementRepair>;
   remove(cid: Cid): Promise<void>;
+  /** Every object that a device knows of. */
+  list(): Promise<readonly Cid[]>;
 };
 
 export type PlacementParts = {
@@ -80,6 +82,7 @@ export async function openPlacement(parts: PlacementParts): Promise<Placement> {
     check: (cid) => inStoreTerms(() => placer.check(cid)),
     repair: (cid, { namespace }) => inStoreTerms(() => placer.repair(cid, namespace)),
     remove: (cid) => inStoreTerms(() => placer.remove(cid)),
+    list: () => inStoreTerms(() => placer.list()),
   };
 }
 
@@ -144,6 +147,12 @@ class Placer {
 
   async remove(cid: Cid): Promise<void> {
     for (const device of this.#devices) await device.remove(cid);
+  }
+
+  async list(): Promise<readonly Cid[]> {
+    const placed = new Set<Cid>();
+    for (const device of this.#devices) for (const cid of await device.placed()) placed.add(cid);
+    return [...placed];
   }
 
   async #repairObject(plan: Plan, namespace: string): Promise<"intact" | "repaired" | "lost"> {
