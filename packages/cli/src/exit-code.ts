@@ -1,3 +1,4 @@
+import { IdentityError, type IdentityErrorCode } from "@catalyst/identity";
 import { NodeError } from "@catalyst/node";
 import { RpcError } from "@catalyst/rpc";
 
@@ -22,10 +23,17 @@ export class CommandError extends Error {
   }
 }
 
+const keyFailures: Readonly<Partial<Record<IdentityErrorCode, number>>> = {
+  key_name: exitCode.usage,
+  key_not_found: exitCode.notFound,
+  keys_in_use: exitCode.temporary,
+};
+
 /** Errors of our packages and of the system carry a code: their message is for people, a stack is not. */
 function codedFailure(error: unknown): { code: number; message: string } | null {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
-  return { code: exitCode.failed, message: `${error.message} (${error.code})` };
+  const code = error instanceof IdentityError ? keyFailures[error.code] : undefined;
+  return { code: code ?? exitCode.failed, message: `${error.message} (${error.code})` };
 }
 
 /** The exit code and the words for whatever a command threw; null for a defect of ours. */

@@ -1,3 +1,5 @@
+import { visible } from "./visible.ts";
+
 /**
  * Why evidence was refused, or could not be made or kept. spec/evidence.md says for each code when it is raised.
  *
@@ -90,7 +92,9 @@ export type EvidenceDetail = {
   readonly path?: string;
 };
 
-/** The one error of this package. */
+const maxMessage = 1_000;
+
+/** The one error of this package. Its message may quote hostile bytes, and is fit for a terminal all the same. */
 export class EvidenceError extends Error {
   override readonly name = "EvidenceError";
   readonly code: EvidenceErrorCode;
@@ -101,7 +105,7 @@ export class EvidenceError extends Error {
     message: string,
     options: ErrorOptions & { evidence?: EvidenceDetail } = {},
   ) {
-    super(message, options);
+    super(visible(message.slice(0, maxMessage)), options);
     this.code = code;
     this.evidence = options.evidence ?? {};
   }

@@ -2,6 +2,7 @@ export type { AuditEntry, AuditEvent, AuditedAction, AuditedRecovery, AuditHead 
 export { formatAuditHead, parseAuditHead } from "./audit/head-note.ts";
 export { signAuditHead, verifyAuditHead } from "./audit/head-statement.ts";
 export { type AuditLog, type AuditLogOptions, openAuditLog } from "./audit/log.ts";
+export type { AuditTrust } from "./audit/receipt-check.ts";
 export { type VerifiedAudit, type VerifyAuditOptions, verifyAudit } from "./audit/verify.ts";
 export { nodeCrypto } from "./node-crypto.ts";
 export * from "./portable.ts";

@@ -40,19 +40,42 @@ const namePattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const maxFileBytes = 16_384;
 
 /**
- * Opens a folder of keys, and makes it where there is none. Throws {@link IdentityError} `permissions_open` when
- * others than its owner may enter it, `keys_unreadable` when it cannot be made.
+ * Opens a folder of keys; the first key that is made makes it where there is none. Throws {@link IdentityError} `permissions_open` when
+ * others than its owner may enter it, `keys_unreadable` when it is no folder.
  *
  * @example
  * const keys = await openKeyStore("/var/lib/catalyst/keys");
  * const signer = createSigner(await keys.open("statements"));
  */
 export async function openKeyStore(folder: string): Promise<KeyStore> {
+  await checkFolder(folder);
+  return new FolderKeyStore(folder);
+}
+
+/** Where there is a folder, nobody but its owner may enter it. */
+async function checkFolder(folder: string): Promise<void> {
+  const found = await reading(folder, () => unlessMissing(stat(folder)));
+  if (found === null) return;
+  if (!found.isDirectory()) {
+    throw new IdentityError("keys_unreadable", `${folder} is no folder`, { evidence: { path: folder } });
+  }
+  checkOwner(folder, found.mode, found.uid);
+}
+
+async function makeFolder(folder: string): Promise<void> {
   const made = await reading(folder, () => mkdir(folder, { recursive: true, mode: 0o700 }));
   if (made !== undefined) await reading(folder, () => chmod(folder, 0o700));
-  const { mode, uid } = await reading(folder, () => stat(folder));
-  checkOwner(folder, mode, uid);
-  return new FolderKeyStore(folder);
+  await checkFolder(folder);
+}
+
+/** What an operation on a file gives; null where there is no such file. */
+async function unlessMissing<Result>(act: Promise<Result>): Promise<Result | null> {
+  try {
+    return await act;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
 }
 
 class FolderKeyStore implements KeyStore {
@@ -68,6 +91,7 @@ class FolderKeyStore implements KeyStore {
       throw new IdentityError("passphrase_missing", "the passphrase is empty", { evidence: { name } });
     }
     const text = await writeKeyFile(generateKey(algorithm), passphrase ?? null);
+    await makeFolder(this.#folder);
     const claimed = claimFolder(this.#folder, { role: "keys" });
     if (claimed.kind === "taken") {
       throw new IdentityError("keys_in_use", `another process adds a key to ${this.#folder}`, {
@@ -84,8 +108,8 @@ class FolderKeyStore implements KeyStore {
   }
 
   async list(): Promise<readonly KeptKey[]> {
-    const files = await reading(this.#folder, () => readdir(this.#folder));
-    const names = files
+    const files = await reading(this.#folder, () => unlessMissing(readdir(this.#folder)));
+    const names = (files ?? [])
       .filter((file) => file.endsWith(suffix))
       .map((file) => file.slice(0, -suffix.length))
       .filter((name) => namePattern.test(name));
@@ -114,7 +138,11 @@ class FolderKeyStore implements KeyStore {
 
   #pathOf(name: string): string {
     if (namePattern.test(name)) return join(this.#folder, `${name}${suffix}`);
-    throw new IdentityError("key_name", `"${name}" cannot be the name of a key`, { evidence: { name } });
+    throw new IdentityError(
+      "key_name",
+      `"${name}" cannot be the name of a key: use lower-case letters, digits and hyphens`,
+      { evidence: { name } },
+    );
   }
 }
 
@@ -124,14 +152,8 @@ function kept(name: string, path: string, { publicKey, kid, encrypted }: KeyFile
 
 /** The text of a file that its owner alone may read and write; null where there is none. */
 async function readOwned(path: string): Promise<string | null> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, "r");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
-  await using opened = file;
+  await using opened = await unlessMissing(open(path, "r"));
+  if (opened === null) return null;
   const { mode, uid, size } = await opened.stat();
   checkOwner(path, mode, uid);
   if (size > maxFileBytes) {
@@ -145,7 +167,9 @@ function checkOwner(path: string, mode: number, uid: number): void {
   const own = process.getuid?.();
   const open = (mode & 0o077) !== 0;
   if (!open && (own === undefined || uid === own || uid === 0)) return;
-  const problem = open ? "is open to others than its owner" : "belongs to another user";
+  const problem = open
+    ? "is open to others than its owner: chmod go-rwx it, and consider its keys known"
+    : "belongs to another user";
   throw new IdentityError("permissions_open", `${path} ${problem}`, { evidence: { path } });
 }
 

@@ -75,6 +75,8 @@ function viewOf({ name, publicKey, kid, encrypted, path }: KeptKey) {
 function printKey(printer: Printer, format: OutputFormat, kept: KeptKey): void {
   const view = viewOf(kept);
   printValue(printer, format, view, () =>
-    Object.entries(view).flatMap(([label, value]) => (value === null ? [] : [`${label.padEnd(11)}${value}`])),
+    Object.entries({ ...view, encrypted: view.encrypted ? "yes" : "no" }).flatMap(([label, value]) =>
+      value === null ? [] : [`${label.padEnd(11)}${value}`],
+    ),
   );
 }

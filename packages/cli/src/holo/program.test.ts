@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -60,9 +60,18 @@ test("a key that is made is listed and shown, and no secret of it", async () => 
   const again = await holo("keys", "create", "statements", "--folder", "keys");
   assert.equal(again.code, 1);
   assert.match(again.stderr, /key_exists/);
+  assert.equal((await holo("keys", "show", "nothing", "--folder", "keys")).code, 3);
+  assert.equal((await holo("keys", "create", "Statements", "--folder", "keys")).code, 2);
   const opened = await (await openKeyStore(join(folder, "keys"))).open("statements");
   const secret = opened.secret.export({ format: "jwk" }).d ?? "?";
   for (const { stdout } of [made, shown, listed]) assert.ok(!stdout.includes(secret));
+});
+
+test("looking for keys where there are none makes no folder", async () => {
+  const listed = await holo("keys", "list", "--folder", "no-keys", "-o", "json");
+  assert.deepEqual([listed.code, listed.stdout], [0, "[]\n"]);
+  assert.equal((await holo("keys", "show", "statements", "--folder", "no-keys")).code, 3);
+  assert.ok(!existsSync(join(folder, "no-keys")));
 });
 
 test("a key is encrypted with the first line of a file", async () => {
@@ -93,15 +102,16 @@ test("receipts verify under the roots that are given, signed by one and by two",
 
 test("a receipt of somebody who is not trusted, a changed one, and one from tomorrow fail with their codes", async () => {
   const path = file("one.receipt", encodeReceiptFile(envelopes.slice(0, 1)));
-  const nobody = await holo("receipts", "verify", path);
-  assert.equal(nobody.code, 1);
-  assert.match(nobody.stdout, /no .*issuer_untrusted/);
+  const [name = "", key = ""] = roots.slice(2);
+  const other = await holo("receipts", "verify", path, name, key);
+  assert.equal(other.code, 1);
+  assert.match(other.stdout, /no .*issuer_untrusted/);
   const changed = Uint8Array.from(envelopes[0] ?? new Uint8Array());
   changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
   const spoiled = await holo("receipts", "verify", file("changed.receipt", changed), ...roots);
   assert.equal(spoiled.code, 1);
   assert.match(spoiled.stdout, /signature_invalid/);
-  const early = await holo("receipts", "verify", path, ...roots, "--as-of", "2020-01-01T00:00:00Z");
+  const early = await holo("receipts", "verify", ...roots, "--as-of", "2020-01-01T00:00:00Z", path);
   assert.match(early.stdout, /issued_in_future/);
 });
 
@@ -113,14 +123,51 @@ test("a bundle verifies with the key that it carries, under a root of its kid al
   const root = `*.acme.internal=kid:${first.signer.kid}`;
   const { code, stdout } = await holo("receipts", "bundle-verify", path, "--root", root);
   assert.equal(code, 0);
-  assert.match(stdout, /all\.bundle +yes +storage +n1\.acme\.internal/);
+  assert.match(stdout, /all\.bundle +yes +storage +20\d\d-\S+Z +n1\.acme\.internal/);
+});
+
+test("the roots of a configuration are believed like those given as flags, beside them, and not in secret", async () => {
+  const [first, second] = parties;
+  assert.ok(first !== undefined && second !== undefined);
+  const root = {
+    name: first.issuer,
+    kid: first.signer.kid,
+    key: formatStatementKey(first.signer.publicKey),
+  };
+  const config = file("trust.json", Buffer.from(JSON.stringify({ auth: { trust: { roots: [root] } } })));
+  const one = file("one.receipt", encodeReceiptFile(envelopes.slice(0, 1)));
+  const two = file("two.receipt", encodeReceiptFile(envelopes));
+  assert.equal((await holo("receipts", "verify", one, "--config", config)).code, 0);
+  assert.match((await holo("receipts", "verify", two, "--config", config)).stdout, /issuer_untrusted/);
+  const flags = roots.slice(2);
+  assert.equal((await holo("receipts", "verify", two, "--config", config, ...flags)).code, 0);
+  const inFolder = file("catalyst.json", readFileSync(config));
+  assert.equal((await holo("receipts", "verify", one)).code, 0);
+  assert.match((await holo("receipts", "verify", one, ...flags)).stdout, /issuer_untrusted/);
+  rmSync(inFolder);
+});
+
+test("what a receipt says, and when, is printed as JSON", async () => {
+  const path = file("one.receipt", encodeReceiptFile(envelopes.slice(0, 1)));
+  const { stdout } = await holo("receipts", "verify", path, ...roots, "-o", "json");
+  const [row] = JSON.parse(stdout) as { receipt: object; issuedAt: string }[];
+  assert.deepEqual(row?.receipt, receipt);
+  assert.equal(Date.parse(row?.issuedAt ?? ""), issuedAt * 1_000);
 });
 
 test("a root that is none, a time that is none and a file that is not there are told apart by exit codes", async () => {
   const path = file("one.receipt", encodeReceiptFile(envelopes.slice(0, 1)));
-  assert.equal((await holo("receipts", "verify", path, "--root", "acme")).code, 2);
-  assert.equal((await holo("receipts", "verify", path, "--as-of", "soon")).code, 2);
-  assert.equal((await holo("receipts", "verify", join(folder, "nothing.receipt"))).code, 3);
+  const nobody = await holo("receipts", "verify", path);
+  assert.equal(nobody.code, 2);
+  assert.match(nobody.stderr, /nobody is believed: say who is with --root/);
+  for (const root of ["acme", "acme=key", "Acme=kid:x", "acme=", `acme=${"A".repeat(43)}`]) {
+    const { code, stderr } = await holo("receipts", "verify", path, "--root", root);
+    assert.equal(code, 2, root);
+    assert.match(stderr, /--root/);
+  }
+  assert.equal((await holo("receipts", "verify", path, ...roots, "--key", "?")).code, 2);
+  assert.equal((await holo("receipts", "verify", path, ...roots, "--as-of", "soon")).code, 2);
+  assert.equal((await holo("receipts", "verify", join(folder, "nothing.receipt"), ...roots)).code, 3);
 });
 
 test("catalyst audit verify prints the head, and misses what is gone since", async () => {
@@ -145,4 +192,20 @@ test("catalyst audit verify prints the head, and misses what is gone since", asy
   ]);
   assert.equal(later.code, 1);
   assert.match(later.stderr, /audit_truncated/);
+  assert.equal((await run("catalyst", ["audit", "verify", "--folder", audit, "--head", "2"])).code, 2);
+});
+
+test("catalyst audit verify verifies the receipts too, where it is told whom to believe", async () => {
+  const audit = join(folder, "audit-of-receipts");
+  mkdirSync(audit);
+  {
+    await using log = await openAuditLog(audit);
+    await log.append({ receipt: envelopes[0] ?? new Uint8Array() });
+  }
+  const verify = (...args: string[]) => run("catalyst", ["audit", "verify", "--folder", audit, ...args]);
+  assert.match((await verify()).stdout, /^1 receipt, not verified: no --root/m);
+  assert.match((await verify(...roots)).stdout, /^1 receipt, verified$/m);
+  const others = await verify(...roots.slice(2));
+  assert.equal(others.code, 1);
+  assert.match(others.stderr, /entry 1: .*issuer_untrusted/);
 });

@@ -3,51 +3,45 @@ import { join } from "node:path";
 import {
   createTrust,
   decodeReceiptFile,
+  defaultMaxBundleBytes,
   EvidenceError,
   nodeCrypto,
+  type Receipt,
   type VerifiedReceipt,
   verifyBundle,
   verifyReceipt,
 } from "@catalyst/evidence";
-import { parseStatementKey, type TrustRoot } from "@catalyst/identity";
 import { type Command, Option } from "commander";
 import { CommandError, exitCode } from "../exit-code.ts";
 import { type OutputFormat, outputFormats, printRows } from "../output.ts";
 import type { Printer } from "../printer.ts";
+import { type TrustFlags, trustOf, withTrust } from "../roots.ts";
 import { renderTable } from "../table.ts";
-import { parseRoot } from "./root.ts";
 
-type VerifyOptions = {
-  root: readonly string[];
-  key: readonly string[];
-  asOf?: string;
-  output: OutputFormat;
-};
+type VerifyOptions = TrustFlags & { asOf?: string; output: OutputFormat };
 
 /** One line of what is printed: a receipt, or a file that holds none that can be believed. */
 type Row = {
   readonly file: string;
   readonly ok: boolean;
-  readonly kind: string | null;
+  readonly kind: Receipt["kind"] | null;
+  /** When it was issued, in ISO 8601: by the first signer's clock. */
+  readonly issuedAt: string | null;
   readonly signers: readonly string[];
+  /** What it says, with bytes in hexadecimal. */
+  readonly receipt: object | null;
   readonly code: string | null;
   readonly problem: string | null;
 };
 
-type Check = { readonly roots: readonly TrustRoot[]; readonly asOf: number };
+type Check = ReturnType<typeof trustOf> & { readonly asOf: number };
 
 /** `holo receipts`: is it true what they say? With the network off. */
 export function addReceipts(program: Command, printer: Printer): void {
   const receipts = program.command("receipts").description("verify receipts, with the network off");
-  verifying(receipts.command("verify"), printer, ".receipt", async (bytes, check, options) => {
-    const keys = options.key.map(parseStatementKey);
-    const trust = await createTrust({ roots: check.roots, keys }, nodeCrypto);
-    const verified = await verifyReceipt(decodeReceiptFile(bytes), {
-      crypto: nodeCrypto,
-      trust,
-      asOf: check.asOf,
-    });
-    return [verified];
+  verifying(receipts.command("verify"), printer, ".receipt", async (bytes, { asOf, ...trusted }) => {
+    const trust = await createTrust(trusted, nodeCrypto);
+    return [await verifyReceipt(decodeReceiptFile(bytes), { crypto: nodeCrypto, trust, asOf })];
   }).description("verify receipts that were signed once or twice");
   verifying(receipts.command("bundle-verify"), printer, ".bundle", async (bytes, { roots, asOf }) => {
     return (await verifyBundle(bytes, { crypto: nodeCrypto, roots, asOf })).receipts;
@@ -58,25 +52,23 @@ function verifying(
   command: Command,
   printer: Printer,
   suffix: string,
-  verify: (bytes: Uint8Array, check: Check, options: VerifyOptions) => Promise<readonly VerifiedReceipt[]>,
+  verify: (bytes: Uint8Array, check: Check) => Promise<readonly VerifiedReceipt[]>,
 ): Command {
-  return command
-    .argument("<path>", `a file, or a folder of files that end in ${suffix}`)
-    .option(
-      "--root <name=key...>",
-      "who is believed: NAME=KEY, *.NAME=KEY with all below, or NAME=kid:KID",
-      [],
-    )
-    .option("--key <key...>", "a key for a root of which the kid alone is given", [])
+  command.argument("<path>", `a file, or a folder of files that end in ${suffix}`);
+  return withTrust(command, "a configuration whose auth.trust.roots are believed")
     .option("--as-of <time>", "the moment to judge expiry at, such as 2027-01-15T08:00:00Z (default: now)")
     .addOption(
       new Option("-o, --output <format>", "how to print").choices([...outputFormats]).default("table"),
     )
     .action(async (path: string, options: VerifyOptions) => {
-      const check = { roots: options.root.map(parseRoot), asOf: readTime(options.asOf) };
+      const check = { ...trustOf(options), asOf: readTime(options.asOf) };
+      if (check.roots.length === 0) {
+        const how = "--root NAME=KEY, or auth.trust.roots in the configuration";
+        throw new CommandError(exitCode.usage, `nobody is believed: say who is with ${how}`);
+      }
       const rows: Row[] = [];
       for (const file of filesAt(path, suffix)) {
-        rows.push(...(await rowsOf(file, (bytes) => verify(bytes, check, options))));
+        rows.push(...(await rowsOf(file, (bytes) => verify(bytes, check))));
       }
       printRows(printer, options.output, rows, () => tableOf(rows));
       const bad = rows.filter(({ ok }) => !ok).length;
@@ -89,27 +81,56 @@ async function rowsOf(
   verify: (bytes: Uint8Array) => Promise<readonly VerifiedReceipt[]>,
 ): Promise<readonly Row[]> {
   try {
-    const verified = await verify(new Uint8Array(readFileSync(file)));
-    return verified.map(({ receipt, statements }) => ({
-      file,
-      ok: true,
-      kind: receipt.kind,
-      signers: statements.map(({ header }) => header.claims.issuer),
-      code: null,
-      problem: null,
-    }));
+    return (await verify(readSmall(file))).map((verified) => rowOf(file, verified));
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    return [{ file, ok: false, kind: null, signers: [], code: error.code, problem: error.message }];
+    const { code, message } = error;
+    const nothing = { kind: null, issuedAt: null, signers: [], receipt: null };
+    return [{ file, ok: false, ...nothing, code, problem: message }];
   }
+}
+
+function rowOf(file: string, { receipt, statements }: VerifiedReceipt): Row {
+  const issuedAt = statements[0]?.header.claims.issuedAt ?? 0;
+  return {
+    file,
+    ok: true,
+    kind: receipt.kind,
+    issuedAt: isoOf(issuedAt),
+    signers: statements.map(({ header }) => header.claims.issuer),
+    receipt: printable(receipt),
+    code: null,
+    problem: null,
+  };
+}
+
+/** Seconds as ISO 8601; as a number where they are beyond every calendar. */
+function isoOf(seconds: number): string {
+  const date = new Date(seconds * 1_000);
+  return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString().replace(".000Z", "Z");
+}
+
+function printable(receipt: Receipt): object {
+  const members = Object.entries(receipt).map(([name, value]) => {
+    return [name, value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value];
+  });
+  return Object.fromEntries(members);
+}
+
+/** A file that is not longer than anything that could be verified. */
+function readSmall(file: string): Uint8Array {
+  const { size } = statSync(file);
+  if (size <= defaultMaxBundleBytes) return new Uint8Array(readFileSync(file));
+  throw new EvidenceError("too_large", `${size} bytes are more than ${defaultMaxBundleBytes}`);
 }
 
 function tableOf(rows: readonly Row[]): readonly string[] {
   return renderTable(
-    ["FILE", "VERIFIED", "KIND", "SIGNED BY"],
-    rows.map(({ file, ok, kind, signers, code, problem }) =>
-      ok ? [file, "yes", kind ?? "", signers.join(", ")] : [file, "no", "", `${code}: ${problem}`],
-    ),
+    ["FILE", "VERIFIED", "KIND", "ISSUED", "SIGNED BY"],
+    rows.map(({ file, ok, kind, issuedAt, signers, code, problem }) => {
+      const said = [kind ?? "-", issuedAt ?? "-"];
+      return ok ? [file, "yes", ...said, signers.join(", ")] : [file, "no", ...said, `${code}: ${problem}`];
+    }),
   );
 }
 

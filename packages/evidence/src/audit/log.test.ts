@@ -14,13 +14,18 @@ import { after, test } from "node:test";
 import { armFailpoints } from "@catalyst/durable";
 import {
   type AuditEvent,
+  EvidenceError,
   formatAuditHead,
   openAuditLog,
   signAuditHead,
+  signDelegation,
+  signReceipt,
+  statementType,
   verifyAudit,
   verifyAuditHead,
 } from "@catalyst/evidence";
-import { alpha, now, optionsFor, rootOf } from "../../test/parties.ts";
+import { alpha, now, optionsFor, rootOf, signerOf } from "../../test/parties.ts";
+import { receipts } from "../../test/receipts.ts";
 import { refusal } from "../../test/refusal.ts";
 
 const root = mkdtempSync(join(tmpdir(), "catalyst-audit-"));
@@ -218,4 +223,55 @@ test("a signed head is verified like any statement, and known of the log from th
   const signed = await verifyAuditHead(bytes, await optionsFor(rootOf(alpha.name, alpha.signer)));
   assert.deepEqual(signed, head);
   await verifyAudit(folder, { known: [signed] });
+});
+
+const lent = signerOf("lent");
+const trust = { roots: [rootOf(alpha.name, alpha.signer)] };
+const delegation = signDelegation(alpha.signer, {
+  issuer: alpha.name,
+  subject: alpha.name,
+  key: lent.publicKey,
+  types: [statementType.receipt],
+  issuedAt: now,
+  lifetimeSeconds: 3_600,
+});
+
+test("receipts in the log are verified as of their entry, with the delegations that stand before them", async () => {
+  const folder = newFolder();
+  const receipt = signReceipt(lent, receipts.pin, { issuer: alpha.name, issuedAt: now });
+  {
+    await using log = await openAuditLog(folder, { now: () => now * 1_000 });
+    await log.append({ delegation });
+    await log.append({ receipt });
+    await log.append(event("alice"));
+  }
+  assert.equal((await verifyAudit(folder, { trust })).receipts, 1);
+  assert.equal(await refusal(() => verifyAudit(folder, { trust: { roots: [] } })), "issuer_untrusted");
+  assert.equal((await verifyAudit(folder)).receipts, 1);
+});
+
+test("a receipt before its delegation, one from after its entry, and a false delegation are named by their entry", async () => {
+  const issuedAt = now + 600;
+  const cases = {
+    issuer_untrusted: [{ receipt: signReceipt(lent, receipts.pin, { issuer: alpha.name, issuedAt: now }) }],
+    type_unexpected: [
+      { delegation: signReceipt(alpha.signer, receipts.pin, { issuer: alpha.name, issuedAt: now }) },
+    ],
+    issued_in_future: [
+      { delegation },
+      { receipt: signReceipt(lent, receipts.pin, { issuer: alpha.name, issuedAt }) },
+    ],
+  };
+  for (const [code, events] of Object.entries(cases)) {
+    const folder = newFolder();
+    {
+      await using log = await openAuditLog(folder, { now: () => now * 1_000 });
+      for (const one of events) await log.append(one);
+    }
+    await assert.rejects(
+      verifyAudit(folder, { trust }),
+      (error) =>
+        error instanceof EvidenceError && error.code === code && error.evidence.index === events.length,
+    );
+  }
 });

@@ -3,11 +3,14 @@ import { EvidenceError } from "../errors.ts";
 import { createChainCheck } from "./chain.ts";
 import type { AuditEntry, AuditHead } from "./entry.ts";
 import { readHeadNote } from "./head-note.ts";
+import { type AuditTrust, createReceiptCheck } from "./receipt-check.ts";
 import { readSegment, type Segment, segmentsOf } from "./segment.ts";
 
 export type VerifyAuditOptions = {
   /** Heads of this log that are known from elsewhere: the log must still hold what each stands for. */
   readonly known?: readonly AuditHead[];
+  /** Whose receipts are believed: each one in the log is verified then. Without it they are counted alone. */
+  readonly trust?: AuditTrust;
   /** How long a writer may be in the middle of an entry. Default 250 ms; 0 where there is no writer. */
   readonly settleMs?: number;
   /** Is given each entry, in order. */
@@ -25,17 +28,20 @@ export type VerifiedAudit = {
 
 /**
  * Verifies a log from its first entry on, spec/evidence.md §7.3. Entries missing at the end show only by a known head,
- * or by the note beside the log. A log that is being written may be verified. Throws {@link EvidenceError} `audit_*`.
+ * or by the note beside the log. A log that is being written may be verified. Throws {@link EvidenceError} `audit_*`, and
+ * as `verifyReceipt` does for a receipt that is not to be believed.
  */
 export async function verifyAudit(folder: string, options: VerifyAuditOptions = {}): Promise<VerifiedAudit> {
   const note = await readHeadNote(folder);
   const check = createChainCheck([...(options.known ?? []), ...(note === null ? [] : [note])]);
+  const checkReceipt = options.trust === undefined ? null : createReceiptCheck(options.trust);
   const found = { receipts: 0, actions: 0, setAside: [] as string[] };
   for (const segment of await segmentsOf(folder)) {
     checkStart(segment, check.head);
     for (const bytes of await readSettled(segment, options.settleMs ?? 250)) {
       const entry = check.follow(bytes);
       tally(entry, found);
+      await checkReceipt?.(entry);
       options.onEntry?.(entry);
     }
   }

@@ -1,4 +1,5 @@
 import { CborTag, type CborValue, cidFromBytes, WireError } from "@catalyst/wire/portable";
+import { visible } from "../visible.ts";
 import type { Decision } from "./decision.ts";
 
 /**
@@ -56,11 +57,4 @@ function renderBytes(bytes: Uint8Array): string {
     const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
     return `h'${hex}'`;
   }
-}
-
-/** Text without what could move a terminal's cursor or turn the direction of reading. */
-function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
-    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  });
 }

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Sign1 } from "@auth0/cose";
-import { createTrust, nodeCrypto } from "@catalyst/evidence";
+import { createTrust, EvidenceError, nodeCrypto } from "@catalyst/evidence";
 import { formatStatementKey, type Signer } from "@catalyst/identity";
-import { decodeCbor } from "@catalyst/wire";
+import { type CborValue, decodeCbor } from "@catalyst/wire";
 import { fromHex, toHex } from "../../../wire/test/hex.ts";
 import { type Notation, toNotation } from "../../../wire/test/notation.ts";
 import { readCases } from "../../../wire/test/vectors.ts";
@@ -98,6 +98,21 @@ test("the scope fed is read as federation, and never written", () => {
   const receipt = readReceipt(decodeCbor(fromHex(older?.payload ?? "")));
   assert.equal(receipt.scope, "federation");
   assert.notEqual(toHex(encodeReceipt(receipt)), older?.payload);
+});
+
+test("what an error quotes of a receipt moves no cursor", () => {
+  for (const key of ["\u001b[2J", "a\nb", "\u202e", "x".repeat(4_000)]) {
+    assert.throws(
+      () =>
+        readReceipt(
+          new Map<string, CborValue>([
+            ["kind", "pin"],
+            [key, 1],
+          ]),
+        ),
+      (error) => error instanceof EvidenceError && /^[^\p{Cc}\p{Cf}]{1,1000}$/u.test(error.message),
+    );
+  }
 });
 
 test("a receipt that no reader would accept is not signed", async () => {
