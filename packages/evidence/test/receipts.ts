@@ -11,6 +11,13 @@ function cidFor(text: string, content: CidContent = "raw", hashing: CidHash = "s
 const object = cidFor("object");
 const block = (text: string) => cidFor(text, "cbor", "sha2-256");
 
+/** The blocks that have to come along with a receipt below, in a bundle: their bytes are their names. */
+export function blocksOf(receipt: Receipt): readonly Uint8Array[] {
+  const policy = receipt.policyRef === undefined ? [] : ["policy"];
+  const names = receipt.kind === "resolve" ? [...policy, "trace"] : policy;
+  return names.map((name) => new TextEncoder().encode(name));
+}
+
 /** One receipt of each kind, with all its members. */
 export const receipts: { readonly [Kind in ReceiptKind]: Extract<Receipt, { kind: Kind }> } = {
   storage: { kind: "storage", scope: "local", cid: object, size: 40_000, added: 30_000, namespace: "acme" },

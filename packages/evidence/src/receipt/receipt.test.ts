@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
-import { createPublicKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { Sign1 } from "@auth0/cose";
 import { createTrust, EvidenceError, nodeCrypto } from "@catalyst/evidence";
-import { formatStatementKey, type Signer } from "@catalyst/identity";
 import { type CborValue, decodeCbor } from "@catalyst/wire";
 import { fromHex, toHex } from "../../../wire/test/hex.ts";
 import { type Notation, toNotation } from "../../../wire/test/notation.ts";
@@ -34,31 +31,10 @@ describe("a receipt of each kind", () => {
     test(`${receipt.kind}: the payload is read as what was written`, () => {
       assert.deepEqual(readReceipt(decodeCbor(encodeReceipt(receipt))), receipt);
     });
-    test(`${receipt.kind}: signed by one, it verifies here and with another COSE library`, async () => {
-      const bytes = signReceipt(alpha.signer, receipt, { issuer: alpha.name, issuedAt: now });
-      const verified = await verifyReceipt([bytes], options);
-      assert.deepEqual(verified.receipt, receipt);
-      await verifyElsewhere(bytes, alpha.signer);
-    });
-    test(`${receipt.kind}: signed by two, both signatures are over the same bytes and verify with another COSE library`, async () => {
-      const envelopes = [alpha, beta].map(({ name, signer }) =>
-        signReceipt(signer, receipt, { issuer: name, issuedAt: now }),
-      );
-      const { statements } = await verifyReceipt(envelopes, options);
-      assert.deepEqual(statements[0]?.payloadBytes, statements[1]?.payloadBytes);
-      for (const [at, { signer }] of [alpha, beta].entries()) {
-        await verifyElsewhere(envelopes[at] ?? new Uint8Array(), signer);
-      }
-    });
   }
 });
 
-test("the other COSE library refuses a signature of another key", async () => {
-  const bytes = signReceipt(alpha.signer, receipts.pin, { issuer: alpha.name, issuedAt: now });
-  await assert.rejects(verifyElsewhere(bytes, beta.signer));
-});
-
-test("any changed byte of an envelope is refused with a code", async () => {
+test("any changed bit of an envelope is refused with a code", async () => {
   const bytes = signReceipt(alpha.signer, receipts.pin, { issuer: alpha.name, issuedAt: now });
   for (let at = 0; at < bytes.length; at++) {
     for (let bit = 0; bit < 8; bit++) {
@@ -135,10 +111,3 @@ test("spec/evidence.md names the members of each kind, and no others", () => {
     assert.deepEqual(named.filter((name) => name !== "kind").sort(), ours.sort(), kind);
   }
 });
-
-/** Verifies with `@auth0/cose`. Throws when it refuses. */
-async function verifyElsewhere(bytes: Uint8Array, { publicKey }: Signer): Promise<void> {
-  const x = formatStatementKey(publicKey);
-  const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x }, format: "jwk" });
-  await Sign1.decode(bytes).verify(key);
-}
