@@ -10,7 +10,7 @@ export type Forgery = {
   readonly kid?: Kid;
   readonly type?: string;
   /** Claims that are added or replaced; null leaves one out. */
-  readonly claims?: Readonly<Record<number, CborInput>>;
+  readonly claims?: Readonly<Record<number | string, CborInput>>;
   /** Header parameters that are added or replaced; null leaves one out. */
   readonly header?: Readonly<Record<number | string, CborInput>>;
   /** The protected header itself, in place of what the others say. */

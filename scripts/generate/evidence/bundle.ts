@@ -15,7 +15,7 @@ import {
   organisation,
   organisationRoot,
   rootNotation,
-} from "./envelope.ts";
+} from "./parties.ts";
 import { signTwice } from "./receipt.ts";
 
 const type = "application/vnd.catalyst.receipt+cbor";
@@ -67,6 +67,28 @@ const raw = (value: CborInput) => encodeCbor(value);
 const bad: Readonly<Record<string, Bad>> = {
   "no receipts": { bytes: raw({ receipts: [] }), code: "schema_mismatch" },
   "a receipt without envelopes": { bytes: raw({ receipts: [[]] }), code: "schema_mismatch" },
+  "no member of receipts": { bytes: raw({}), code: "schema_mismatch" },
+  "a list in place of a bundle": { bytes: raw([[pinAlone]]), code: "schema_mismatch" },
+  "a byte after the bundle": {
+    bytes: Uint8Array.of(...encodeBundle({ receipts: [pinAlone] }), 0),
+    code: "cbor_refused",
+  },
+  "a receipt of three envelopes": {
+    bytes: raw({ receipts: [[...signTwice(receipts.pin), Uint8Array.of(0)]] }),
+    code: "schema_mismatch",
+  },
+  "an envelope of 4097 bytes": {
+    bytes: raw({ receipts: [[new Uint8Array(4_097)]] }),
+    code: "schema_mismatch",
+  },
+  "65 blocks": {
+    bytes: raw({ receipts: [pinAlone], blocks: Array.from({ length: 65 }, (_, at) => Uint8Array.of(at)) }),
+    code: "schema_mismatch",
+  },
+  "a block of no bytes": {
+    bytes: raw({ receipts: [pinAlone], blocks: [new Uint8Array()] }),
+    code: "schema_mismatch",
+  },
   "201 receipts": {
     bytes: raw({ receipts: Array.from({ length: 201 }, () => [Uint8Array.of(0)]) }),
     code: "schema_mismatch",
@@ -92,6 +114,18 @@ const bad: Readonly<Record<string, Bad>> = {
     bytes: encodeBundle({ receipts: [pinAlone], keys: [alpha.signer.publicKey, alpha.signer.publicKey] }),
     code: "bundle_surplus",
   },
+  "a delegation twice": {
+    bytes: encodeBundle({
+      receipts: [[pinOfGamma]],
+      delegations: [...delegations, delegations[1] ?? new Uint8Array()],
+    }),
+    roots: [...both, organisationRoot],
+    code: "bundle_surplus",
+  },
+  "a delegation that is none": {
+    bytes: encodeBundle({ receipts: [pinAlone], delegations: pinAlone }),
+    code: "type_unexpected",
+  },
   "a delegation of a key that signed nothing": {
     bytes: encodeBundle({ receipts: [pinAlone], delegations: [lend(alpha, gamma, { types: [type] })] }),
     code: "bundle_surplus",
@@ -112,6 +146,10 @@ const bad: Readonly<Record<string, Bad>> = {
   "a receipt twice": { bytes: encodeBundle({ receipts: [pinAlone, pinAlone] }), code: "bundle_surplus" },
   "a block that nothing refers to": {
     bytes: encodeBundle({ receipts: [pinAlone], blocks: [policy] }),
+    code: "bundle_surplus",
+  },
+  "a block twice": {
+    bytes: encodeBundle({ receipts: [signTwice(resolved)], blocks: [policy, traceOfHandle, policy] }),
     code: "bundle_surplus",
   },
   "a policy that is missing": {

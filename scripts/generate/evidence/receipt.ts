@@ -6,7 +6,7 @@ import { receipts } from "../../../packages/evidence/test/receipts.ts";
 import { toHex } from "../../../packages/wire/test/hex.ts";
 import { toNotation } from "../../../packages/wire/test/notation.ts";
 import type { VectorFile } from "../wire-vectors.ts";
-import { alphaRoot, betaRoot, gamma, rootNotation } from "./envelope.ts";
+import { alphaRoot, betaRoot, gamma, rootNotation } from "./parties.ts";
 
 const type = "application/vnd.catalyst.receipt+cbor";
 const roots = [alphaRoot, betaRoot].map(rootNotation);
