@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { fromHex, toHex } from "../../test/hex.ts";
-import { hostileBytes, refusal } from "../../test/mutation.ts";
+import { costlyBytes, hostileBytes, msOf, refusal } from "../../test/mutation.ts";
 import { fromNotation, type Notation, toNotation } from "../../test/notation.ts";
 import { readCases, readVectors } from "../../test/vectors.ts";
 import { WireError } from "../errors.ts";
@@ -102,6 +102,34 @@ test("the depth that hostile bytes ask for is refused before the stack is spent"
     "cbor_too_deep",
   );
 });
+
+test("twenty bytes that promise 2^40 items, or 2^40 bytes, take no memory", () => {
+  for (const head of [
+    "9b0000010000000000",
+    "bb0000010000000000",
+    "5b0000010000000000",
+    "7b0000010000000000",
+  ]) {
+    const bytes = fromHex(head.padEnd(40, "0"));
+    const before = process.memoryUsage();
+    for (let round = 0; round < 1_000; round++)
+      assert.equal(
+        refusal(() => decodeCbor(bytes)),
+        "cbor_truncated",
+      );
+    const after = process.memoryUsage();
+    assert.ok(after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers < 16e6, head);
+  }
+});
+
+for (const length of [4_096, 65_536, 1_048_576]) {
+  test(`what ${length} bytes can ask for takes a time in proportion`, async () => {
+    for (const [name, bytes] of Object.entries(costlyBytes(length))) {
+      const ms = await msOf(() => refusal(() => decodeCbor(bytes)));
+      assert.ok(ms < 10 + length / 5_000, `${name}: ${ms} ms`);
+    }
+  });
+}
 
 test("hostile bytes take no more memory than the limit of items allows", () => {
   const maps = new Uint8Array(1_000_005).fill(0xa0);
