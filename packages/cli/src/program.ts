@@ -1,6 +1,14 @@
-import { addFlags, type ParsedFlags, readFlags } from "@catalyst/config";
-import { type NodeConfig, nodeConfig, release, runGateway, runOrchestrator } from "@catalyst/node";
+import { addFlags, readFlags } from "@catalyst/config";
+import {
+  type NodeConfig,
+  nodeConfig,
+  release,
+  runContent,
+  runGateway,
+  runOrchestrator,
+} from "@catalyst/node";
 import { Command, Option } from "commander";
+import { asking } from "./asking.ts";
 import { addAudit } from "./commands/audit.ts";
 import { type BootstrapOptions, printBootstrap } from "./commands/bootstrap.ts";
 import { printSchema, showConfiguration, validateConfiguration } from "./commands/config.ts";
@@ -8,12 +16,9 @@ import { showLogs } from "./commands/logs.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
 import { type CheckOptions, explain, runChecks, showStatus } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
-import { type CommandContext, connector } from "./context.ts";
 import { type Loaded, loadNode } from "./load.ts";
-import { type OutputFormat, outputFormats } from "./output.ts";
 import type { Printer } from "./printer.ts";
 import { runProgram } from "./run-program.ts";
-import { secondsToMs } from "./seconds.ts";
 
 /** Runs one command line and returns its exit code. `entry` is the program that child processes are started with. */
 export function createProgram(entry: string): (argv: readonly string[]) => Promise<number> {
@@ -51,13 +56,14 @@ function addRunning(program: Command, printer: Printer, entry: string): void {
     );
     return command.option("-q, --quiet", "print nothing but errors");
   };
-  run("up", "run a whole node: Envoy, orchestrator and gateway", ({ config, dataDir }) =>
+  run("up", "run a whole node: Envoy, orchestrator, gateway and content", ({ config, dataDir }) =>
     up(printer, config, dataDir, entry),
   );
   const alone = (runProcess: (config: NodeConfig, dataDir: string) => Promise<void>) => (loaded: Loaded) =>
     runProcess(loaded.config, loaded.dataDir);
   run("orchestrator", "run the orchestrator alone", alone(runOrchestrator));
   run("gateway", "run the GraphQL gateway alone", alone(runGateway));
+  run("content", "run the content process alone: the store", alone(runContent));
   run("bootstrap", "print what an Envoy of this node is started with", (loaded, options: BootstrapOptions) =>
     printBootstrap(printer, loaded, options),
   ).option(
@@ -102,7 +108,7 @@ function addAsking(program: Command, printer: Printer): void {
     program
       .command("explain")
       .description("say how something came to be as it is")
-      .argument("<subject>", "service or process")
+      .argument("<subject>", "service, process or object")
       .argument("<name>", "its name"),
     printer,
     (context, _options, subject = "", name = "") => explain(context, subject, name),
@@ -111,7 +117,7 @@ function addAsking(program: Command, printer: Printer): void {
     program
       .command("logs")
       .description("show the end of a process's log")
-      .argument("[process]", "supervisor's children: orchestrator, gateway, envoy")
+      .argument("[process]", "supervisor's children: orchestrator, gateway, content, envoy")
       .option("-f, --follow", "go on with what is added"),
     printer,
     (context, options: { follow?: boolean }, process) => showLogs(context, process, options),
@@ -140,46 +146,6 @@ function addServices(program: Command, printer: Printer): void {
     (context, _options, name = "") => removeService(context, name),
   );
   asking(service.command("list").description("list the services"), printer, listServices);
-}
-
-type Handler<Options> = (
-  context: CommandContext,
-  options: Options,
-  ...args: (string | undefined)[]
-) => Promise<void>;
-
-type AskingOptions = {
-  config?: string;
-  nodeDataDir?: string;
-  nodeName?: string;
-  output: OutputFormat;
-  timeout: string;
-};
-
-function asking<Options>(command: Command, printer: Printer, handle: Handler<Options>): void {
-  command
-    .addOption(
-      new Option("-o, --output <format>", "how to print").choices([...outputFormats]).default("table"),
-    )
-    .option("--config <file>", "the configuration of the node that is asked")
-    .option("--node-data-dir <folder>", "its data directory, in place of the configured one")
-    .option("--node-name <name>", "its name, in place of the configured one")
-    .option("--timeout <seconds>", "how long an answer may take", "10")
-    .option("-q, --quiet", "print nothing but data and errors")
-    .action((...received: unknown[]) => {
-      const given = received.at(-2) as AskingOptions & Options;
-      const args = received.slice(0, -2) as (string | undefined)[];
-      const { dataDir } = loadNode(given.config, locating(given));
-      const connect = connector(dataDir, secondsToMs("--timeout", given.timeout, 3_600));
-      return handle({ printer, format: given.output, dataDir, connect }, given, ...args);
-    });
-}
-
-function locating(given: AskingOptions): ParsedFlags {
-  return [
-    ...(given.nodeDataDir === undefined ? [] : [{ flag: "--node-data-dir", value: given.nodeDataDir }]),
-    ...(given.nodeName === undefined ? [] : [{ flag: "--node-name", value: given.nodeName }]),
-  ];
 }
 
 /** A command that takes the whole configuration as flags. */

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
+import { loadConfig } from "@catalyst/config";
 import { runFolder } from "@catalyst/rpc";
 import { dataDirOf, prepareDataDir } from "./data-dir.ts";
 import { nodeConfig } from "./options.ts";
@@ -12,8 +13,9 @@ const folder = mkdtempSync(join(tmpdir(), "catalyst-data-"));
 after(() => rmSync(folder, { recursive: true }));
 
 function configured(node: { name?: string; dataDir?: string }) {
-  const mesh = { listen: {}, tls: {}, envoy: {}, graphql: {}, services: [] };
-  return nodeConfig.schema.parse({ node, mesh, telemetry: {} });
+  const loaded = loadConfig(nodeConfig, { file: { path: "catalyst.json", text: JSON.stringify({ node }) } });
+  assert.ok(loaded.ok);
+  return loaded.value;
 }
 
 test("the data directory is the configured one, else one named after the node", () => {

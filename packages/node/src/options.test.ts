@@ -91,6 +91,6 @@ test("the JSON Schema is one of an object with the node's sections", () => {
   const schema = jsonSchema(nodeConfig) as { properties: object };
   assert.deepEqual(
     Object.keys(schema.properties).filter((name) => name !== "$schema"),
-    ["node", "mesh", "auth", "telemetry"],
+    ["node", "mesh", "auth", "content", "telemetry"],
   );
 });

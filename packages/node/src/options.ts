@@ -2,6 +2,7 @@ import { defineConfig, isAddress, keyedList, option, z } from "@catalyst/config"
 import { gatewayOptions } from "@catalyst/gateway/options";
 import { trustOptions } from "@catalyst/identity";
 import { domainPattern, labelPattern, serviceDeclaration } from "@catalyst/rpc";
+import { contentOptions } from "@catalyst/store/options";
 import { telemetryOptions } from "@catalyst/telemetry";
 import { clash, leadsTo } from "./address.ts";
 
@@ -99,12 +100,18 @@ export function listenersOf(mesh: { readonly listen: z.output<typeof listenOptio
   return ingressTls === undefined ? [ingress, egress] : [ingress, egress, ingressTls];
 }
 
-const authOptions = z.strictObject({ trust: trustOptions });
+const authOptions = z.strictObject({
+  trust: trustOptions,
+  passphraseFile: option(z.string().min(1).optional(), {
+    description: "File whose first line opens the node's keys, where they are encrypted.",
+  }),
+});
 
 const sections = z.strictObject({
   node: nodeOptions,
   mesh: meshOptions,
   auth: authOptions,
+  content: contentOptions,
   telemetry: telemetryOptions,
 });
 

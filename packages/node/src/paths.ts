@@ -17,5 +17,11 @@ export const paths = {
   childConfig: (dataDir: string) => join(runFolder(dataDir), "config.json"),
   bootstrap: (dataDir: string) => join(runFolder(dataDir), "envoy.json"),
   children: (dataDir: string) => join(runFolder(dataDir), "children.json"),
+  /** The keys of the node. */
+  keys: (dataDir: string) => join(dataDir, "keys"),
+  /** The audit log that a process writes. */
+  audit: (dataDir: string, process: string) => join(dataDir, "audit", process),
+  /** The store, unless `content.folder` names another folder. */
+  content: (dataDir: string) => join(dataDir, "content"),
   logs: (dataDir: string) => join(dataDir, "logs"),
 } as const;

@@ -18,9 +18,10 @@ function program(dataDir: string, drain: string): string {
     const { runProcess } = await import(${source("process.ts")});
     const { nodeConfig } = await import(${source("options.ts")});
     const { gatewayContract } = await import("@catalyst/rpc");
-    const sections = { listen: {}, tls: {}, envoy: {}, graphql: {}, services: [] };
-    const config = nodeConfig.schema.parse({ node: {}, mesh: sections, telemetry: { listen: "127.0.0.1:0" } });
-    await runProcess("gateway", gatewayContract, config, ${JSON.stringify(dataDir)}, async () => ({
+    const { loadConfig } = await import("@catalyst/config");
+    const flags = [{ flag: "--telemetry-listen", value: "127.0.0.1:0" }];
+    const config = loadConfig(nodeConfig, { flags });
+    await runProcess("gateway", gatewayContract, config.value, ${JSON.stringify(dataDir)}, async () => ({
       details: () => ({ version: 0, generation: 0, schemaDigest: null, services: [] }),
       readiness: () => ({ ready: true, reasons: [] }),
       drain: async () => { console.log("draining"); ${drain} },

@@ -151,7 +151,7 @@ async function stopInOrder(
     .drain({ timeoutMs: drainMs })
     .catch(() => 0); // it does not run
   await Promise.race([drained, sleep(patienceMs)]);
-  await stop("gateway");
+  await Promise.all([stop("gateway"), stop("content")]);
   await drained;
   await stop("envoy");
   await stop("orchestrator");
@@ -192,7 +192,7 @@ function childrenOf(
     },
     timings: { ...defaultChildTimings, stopMs: config.mesh.graphql.drainMs + graceMs },
   };
-  const ours = (["orchestrator", "gateway"] as const).map((name) =>
+  const ours = (["orchestrator", "gateway", "content"] as const).map((name) =>
     superviseChild(
       {
         name,
@@ -214,6 +214,7 @@ function childrenOf(
 const engineFlags = {
   orchestrator: ["--max-semi-space-size=2", "--heap-growing-percent=30"],
   gateway: [],
+  content: [],
 } as const;
 
 /** Children take their configuration from the file alone. One arena keeps glibc from hoarding what was freed. */

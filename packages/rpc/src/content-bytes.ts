@@ -1,7 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { contentNamespace, objectReference, pinClass } from "./content.ts";
+import { contentNamespace, objectName, objectReference, pinClass } from "./content.ts";
 import { RpcError, type RpcErrorCode } from "./errors.ts";
 
 /** Where bytes are put and got on the content process's socket, as plain HTTP: `PUT` and `GET /objects`. */
@@ -16,7 +16,7 @@ export const putQuery = z.strictObject({
   /** The CID that the bytes must have; others are not kept. */
   expected: z.string().max(200).optional(),
   /** A name that the object is given. */
-  name: z.string().optional(),
+  name: objectName.optional(),
   pin: pinClass.optional(),
   /** Deduplicate: cut by content, store each piece once, and a manifest of them. */
   chunked: flag.default(false),

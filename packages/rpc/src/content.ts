@@ -12,7 +12,8 @@ export const contentNamespace = z
 export const objectReference = z.string().min(1).max(1_024);
 
 const located = { object: objectReference, namespace: contentNamespace };
-const name = z
+/** A name within a namespace; it cannot be taken for a digest. */
+export const objectName = z
   .string()
   .min(1)
   .max(512)
@@ -179,11 +180,11 @@ export const contentContract = defineContract({
     namespaces: defineMethod(z.undefined(), z.array(contentUsage)),
     /** Gives an object a name, in place of what had it; the object is kept as long as it has one. */
     link: defineMethod(
-      z.object({ ...located, name }),
+      z.object({ ...located, name: objectName }),
       z.object({ cid: z.string(), previous: z.string().nullable(), ...evidence }),
     ),
     unlink: defineMethod(
-      z.object({ name, namespace: contentNamespace }),
+      z.object({ name: objectName, namespace: contentNamespace }),
       z.object({ cid: z.string(), ...evidence }),
     ),
     /** Keeps an object until it is unpinned, or for so long. */

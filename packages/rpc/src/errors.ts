@@ -27,6 +27,8 @@
  * | `too_few_devices` | name as many folders in `content.devices` as the placement has shards, or ask for fewer |
  * | `range_invalid` | ask for bytes that the object has |
  * | `store_failed` | the store could not do it: the message has its code and what to do |
+ * | `evidence_failed` | the receipt could not be signed or written, the message says why: what it was for may have been done; mend it and ask again |
+ * | `busy` | as much runs as may at once: wait for some of it to end |
  * | `job_unknown` | no job has this number, or it ended long ago |
  * | `not_explainable` | the process knows nothing of what was asked: the message names what it can explain |
  */
@@ -55,6 +57,8 @@ export type RpcErrorCode =
   | "too_few_devices"
   | "range_invalid"
   | "store_failed"
+  | "evidence_failed"
+  | "busy"
   | "job_unknown"
   | "not_explainable";
 

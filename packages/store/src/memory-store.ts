@@ -307,7 +307,7 @@ class MemoryStore implements Store {
     return [...new Set([...holders, ...this.#quotas.keys()])].sort().map((name) => this.#usage(name));
   }
 
-  async gc({ roots, graceMs = defaultGraceMs }: GcOptions): Promise<GcReport> {
+  async gc({ roots, graceMs = defaultGraceMs, onRemoved }: GcOptions): Promise<GcReport> {
     this.#check();
     const start = this.#now();
     const live = new Set<Cid>(this.#receiving);
@@ -331,6 +331,7 @@ class MemoryStore implements Store {
         this.#pins.delete(entry.cid);
         report.removed += 1;
         report.removedBytes += entry.tree.size;
+        onRemoved?.(entry.cid);
       }
     }
     this.#emit({ kind: "collected", ...report });

@@ -315,7 +315,9 @@ for (const [name, open] of Object.entries(stores)) {
     assert.deepEqual(first, { marked: 1, removed: 0, removedBytes: 0, kept: 8 });
     assert.equal(await store.has(loose), true);
     clock.now += 5_000;
-    const second = await store.gc({ roots, graceMs: 5_000 });
+    const gone: Cid[] = [];
+    const second = await store.gc({ roots, graceMs: 5_000, onRemoved: (cid) => void gone.push(cid) });
+    assert.deepEqual(gone, [loose]);
     assert.deepEqual({ removed: second.removed, bytes: second.removedBytes }, { removed: 1, bytes: 30_000 });
     assert.equal(await store.has(loose), false);
     for (const cid of [...kept, young, parent.cid]) assert.equal(await store.has(cid), true);

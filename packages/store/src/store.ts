@@ -190,6 +190,8 @@ export type GcOptions = {
   readonly roots: Iterable<Cid> | AsyncIterable<Cid>;
   /** Default 3,600,000: an hour. */
   readonly graceMs?: number;
+  /** Told of each object that was removed for good. */
+  readonly onRemoved?: (cid: Cid) => void;
 };
 
 export type GcReport = {

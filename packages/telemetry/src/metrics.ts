@@ -3,6 +3,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 /** One value for each label of the metric. Labels have few values: never a path, an id or a user's text. */
 export type Labels<Name extends string> = Readonly<Record<Name, string | number>>;
 
+/** Values of a gauge, with the labels of each. */
+export type Readings<Name extends string> = Iterable<readonly [Labels<Name>, number]>;
+
 export type CounterMetric<Name extends string> = { inc(labels: Labels<Name>, by?: number): void };
 export type GaugeMetric<Name extends string> = { set(labels: Labels<Name>, value: number): void };
 export type HistogramMetric<Name extends string> = { observe(labels: Labels<Name>, value: number): void };
@@ -19,7 +22,7 @@ export type Metrics = {
     name: string,
     help: string,
     labels: readonly Name[],
-    read: () => Iterable<readonly [Labels<Name>, number]>,
+    read: () => Readings<Name> | Promise<Readings<Name>>,
   ): void;
   /** `buckets`: upper bounds in rising order; default from 1 ms to 10 s, for seconds. */
   histogram<Name extends string>(
@@ -57,9 +60,10 @@ export function createMetrics(prefix = "catalyst"): Metrics {
     readGauge: (name, help, labels, read) => {
       const gauge = new Gauge({
         ...describe(name, help, labels),
-        collect: () => {
+        collect: async () => {
+          const readings = await read();
           gauge.reset();
-          for (const [values, value] of read()) gauge.set(values, value);
+          for (const [values, value] of readings) gauge.set(values, value);
         },
       });
     },

@@ -18,6 +18,7 @@ const answers = {
   supervisor: { check: [ok, warning] },
   orchestrator: { check: [failed] },
   gateway: { check: [] },
+  content: { check: [] },
 };
 
 test("checks are listed with what is wrong and what to do, and one that failed decides the exit code", async () => {
@@ -59,7 +60,7 @@ test("a process that does not answer is a check that failed; a code that no chec
   await assert.rejects(runChecks(context, { only: ["nothing"] }), {
     code: 2,
     message:
-      "No check has that code; there are process.envoy, envoy.live, services.serving, gateway.answers.",
+      "No check has that code; there are process.envoy, envoy.live, services.serving, gateway.answers, content.answers.",
   });
 });
 

@@ -1,5 +1,6 @@
 import {
   type CheckResult,
+  contentContract,
   gatewayContract,
   orchestratorContract,
   RpcError,
@@ -70,6 +71,7 @@ async function collectChecks(context: CommandContext, options: CheckOptions): Pr
     ["supervisor", supervisorContract],
     ["orchestrator", orchestratorContract],
     ["gateway", gatewayContract],
+    ["content", contentContract],
   ] as const) {
     try {
       using connection = await context.connect(name, contract);
@@ -96,16 +98,20 @@ async function collectChecks(context: CommandContext, options: CheckOptions): Pr
 
 /** `catalyst explain SUBJECT NAME`: how something came to be as it is. */
 export async function explain(context: CommandContext, subject: string, name: string): Promise<void> {
-  const contracts = { service: "orchestrator", process: "supervisor" } as const;
-  const answerer = contracts[subject as keyof typeof contracts];
+  const answerers = {
+    service: ["orchestrator", orchestratorContract],
+    process: ["supervisor", supervisorContract],
+    object: ["content", contentContract],
+  } as const;
+  const answerer = answerers[subject as keyof typeof answerers];
   if (answerer === undefined) {
     throw new CommandError(
       exitCode.usage,
-      `explain knows ${Object.keys(contracts).join(" and ")}, not "${subject}"`,
+      `explain knows ${Object.keys(answerers).join(", ")}, not "${subject}"`,
     );
   }
-  const contract = answerer === "orchestrator" ? orchestratorContract : supervisorContract;
-  using connection = await context.connect(answerer, contract);
+  const [process, contract] = answerer;
+  using connection = await context.connect(process, contract);
   const decision = await connection.call.explain({ subject, name });
   const width = context.printer.width();
   printValue(context.printer, context.format, decision, () =>

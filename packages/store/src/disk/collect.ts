@@ -29,14 +29,14 @@ export class Collector {
     return run;
   }
 
-  async #collect({ roots, graceMs = defaultGraceMs }: GcOptions): Promise<GcReport> {
+  async #collect({ roots, graceMs = defaultGraceMs, onRemoved }: GcOptions): Promise<GcReport> {
     const { commits, keeping, now, emit, garbage } = this.#parts;
     const start = now();
     keeping.check();
     await commits.run(() => this.#statements.expirePins.run(start));
     await this.#markLive(roots);
     const marked = await this.#condemn(start, start - graceMs);
-    const { removed, removedBytes } = await this.#reclaim(start, start - graceMs);
+    const { removed, removedBytes } = await this.#reclaim(start, start - graceMs, onRemoved);
     await garbage.remove();
     emit({ kind: "collected", marked, removed, removedBytes });
     return { marked, removed, removedBytes, kept: this.#statements.count.get() ?? 0 };
@@ -66,7 +66,11 @@ export class Collector {
   }
 
   /** Parents before what they refer to: what is still referred to waits for the next batch. */
-  async #reclaim(now: number, cutoff: number): Promise<{ removed: number; removedBytes: number }> {
+  async #reclaim(
+    now: number,
+    cutoff: number,
+    onRemoved: GcOptions["onRemoved"],
+  ): Promise<{ removed: number; removedBytes: number }> {
     const { condemned } = this.#statements;
     const { commits, objects, garbage, receiving } = this.#parts;
     let removed = 0;
@@ -82,7 +86,10 @@ export class Collector {
       });
       if (batch.length === 0) return { removed, removedBytes };
       removed += batch.length;
-      for (const { size } of batch) removedBytes += size;
+      for (const { cid, size } of batch) {
+        removedBytes += size;
+        onRemoved?.(cid);
+      }
     }
   }
 }

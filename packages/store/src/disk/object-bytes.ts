@@ -6,8 +6,9 @@ import type { DiskParts } from "./parts.ts";
 
 /** Reads an object's leaves and the digests of its tree, unverified. What is missing on the disk is zero, or short. */
 export type ObjectBytes = AsyncDisposable & {
+  /** Good until the next call, as the digests are. */
   leaf(offset: number, length: number): Promise<Uint8Array>;
-  /** Two digests of 32 bytes at these places of the outboard, one after the other; good until the next call. */
+  /** Two digests of 32 bytes at these places of the outboard, one after the other. */
   pair(left: number, right: number): Uint8Array | Promise<Uint8Array>;
 };
 
@@ -85,12 +86,17 @@ function runsOf(tree: Tree, ranges: readonly ByteRange[]): readonly ByteRange[] 
 
 type Block = { readonly start: number; readonly bytes: Uint8Array };
 
-/** Reads blocks of several leaves, and the next one while the one before is looked at. */
+/**
+ * Reads blocks of several leaves, and the next one while the one before is looked at, in two pieces of memory that
+ * take turns. The first block is the leaf that is asked for alone: somebody waits for it.
+ */
 class ReadAhead {
   readonly #file: DurableFile | null;
   readonly #runs: readonly ByteRange[];
   #block: Block = { start: 0, bytes: new Uint8Array(0) };
   #next: { readonly start: number; readonly loading: Promise<Block> } | null = null;
+  #memory = Buffer.alloc(0);
+  #spare = Buffer.alloc(0);
 
   constructor(file: DurableFile | null, runs: readonly ByteRange[]) {
     this.#file = file;
@@ -99,11 +105,7 @@ class ReadAhead {
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     const { start, bytes } = this.#block;
-    if (offset < start || offset >= start + bytes.length) {
-      this.#block = await (this.#next?.start === offset ? this.#next.loading : this.#load(offset));
-      this.#next = null;
-      this.#prefetch(this.#block.start + this.#block.bytes.length);
-    }
+    if (offset < start || offset >= start + bytes.length) await this.#advance(offset, length);
     const from = offset - this.#block.start;
     return this.#block.bytes.subarray(from, from + length);
   }
@@ -113,17 +115,30 @@ class ReadAhead {
     await this.#next?.loading.catch(() => {}); // of no interest any more
   }
 
+  async #advance(offset: number, length: number): Promise<void> {
+    if (this.#next?.start !== offset) {
+      await this.settle();
+      this.#next = { start: offset, loading: this.#load(offset, length) };
+    }
+    this.#block = await this.#next.loading;
+    this.#next = null;
+    [this.#memory, this.#spare] = [this.#spare, this.#memory];
+    this.#prefetch(this.#block.start + this.#block.bytes.length);
+  }
+
   #prefetch(start: number): void {
     if (!this.#runs.some((run) => run.start <= start && start < run.end)) return;
-    const loading = this.#load(start);
+    const loading = this.#load(start, dataBlockBytes);
     loading.catch(() => {}); // told when it is read
     this.#next = { start, loading };
   }
 
-  async #load(start: number): Promise<Block> {
+  /** Into the spare memory. */
+  async #load(start: number, most: number): Promise<Block> {
     const run = this.#runs.find((each) => each.start <= start && start < each.end);
-    const wanted = Math.min(dataBlockBytes, (run?.end ?? start) - start);
-    const target = Buffer.allocUnsafeSlow(wanted);
+    const wanted = Math.min(most, (run?.end ?? start) - start);
+    if (this.#spare.length < wanted) this.#spare = Buffer.allocUnsafeSlow(wanted);
+    const target = this.#spare.subarray(0, wanted);
     const length = (await this.#file?.read(target, start)) ?? 0;
     return { start, bytes: target.subarray(0, length) };
   }

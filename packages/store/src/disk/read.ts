@@ -51,7 +51,8 @@ function find(
 async function* readRange(parts: DiskParts, row: ObjectRow, range: ByteRange): AsyncGenerator<Uint8Array> {
   for await (const { step, bytes } of readOrTell(parts, row, [range])) {
     if (step.kind !== "leaf") continue;
-    yield bytes.subarray(Math.max(0, range.start - step.offset), range.end - step.offset);
+    const from = Math.max(0, range.start - step.offset);
+    yield new Uint8Array(bytes.subarray(from, range.end - step.offset)); // the caller's to keep
   }
 }
 
@@ -61,8 +62,8 @@ async function* readSlice(
   ranges: readonly ByteRange[],
 ): AsyncGenerator<Uint8Array> {
   yield headOf(row.tree);
-  for await (const { step, bytes } of readOrTell(parts, row, ranges)) {
-    yield step.kind === "leaf" ? bytes : new Uint8Array(bytes);
+  for await (const { bytes } of readOrTell(parts, row, ranges)) {
+    yield new Uint8Array(bytes);
   }
 }
 
@@ -103,7 +104,7 @@ function damageError({ cid, part, firstLeaf, leaves }: Damage): StoreError {
   });
 }
 
-/** A part of an object that was verified; of parents the two digests, good until the next step. */
+/** A part of an object that was verified, of parents the two digests; the bytes are good until the next step. */
 export type ReadStep = { readonly step: TreeStep; readonly bytes: Uint8Array };
 
 /** Reads ranges of an object and verifies each part; what is damaged is left out, with all below it, and told. */

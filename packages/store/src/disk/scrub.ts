@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ByteRange, Cid } from "@catalyst/wire";
 import { StoreError } from "../errors.ts";
 import type { Damage } from "../events.ts";
@@ -12,6 +11,7 @@ import {
 } from "../store.ts";
 import { openBytes } from "./object-bytes.ts";
 import type { ObjectRow } from "./objects.ts";
+import { createPace, type Pace } from "./pace.ts";
 import type { DiskParts } from "./parts.ts";
 import { noteDamage, readVerified } from "./read.ts";
 
@@ -56,7 +56,7 @@ export async function scrubObjects(parts: DiskParts, options: ScrubOptions): Pro
 class Round {
   readonly #parts: DiskParts;
   readonly #sampleRate: number;
-  readonly #pace: (bytes: number) => Promise<void> | undefined;
+  readonly #pace: Pace;
   readonly #statements;
   objects = 0;
   bytes = 0;
@@ -169,7 +169,7 @@ async function inspect(
   parts: DiskParts,
   row: ObjectRow,
   ranges: readonly ByteRange[],
-  pace: (bytes: number) => Promise<void> | undefined,
+  pace: Pace,
 ): Promise<{ damage: readonly Damage[]; bytes: number }> {
   const damage: Damage[] = [];
   let bytes = 0;
@@ -187,23 +187,4 @@ async function inspect(
     if (wait !== undefined) await wait;
   }
   return { damage, bytes };
-}
-
-/** Tells of bytes read, and waits so that no more a second are read than allowed. Throws the signal's reason. */
-function createPace(
-  { signal, onProgress }: ReadingOptions,
-  bytesPerSecond = Number.POSITIVE_INFINITY,
-): (bytes: number) => Promise<void> | undefined {
-  const start = performance.now();
-  let total = 0;
-  return (bytes) => {
-    signal?.throwIfAborted();
-    onProgress?.(bytes);
-    total += bytes;
-    const aheadMs = (total / bytesPerSecond) * 1000 - (performance.now() - start);
-    if (aheadMs < 5) return undefined;
-    return sleep(aheadMs, undefined, signal === undefined ? {} : { signal }).catch(() => {
-      signal?.throwIfAborted();
-    });
-  };
 }

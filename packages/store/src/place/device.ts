@@ -9,12 +9,15 @@ import {
   WireError,
 } from "@catalyst/wire";
 import { type ObjectBytes, openFiles } from "../disk/object-bytes.ts";
+import type { Pace } from "../disk/pace.ts";
 import { readVerified } from "../disk/read.ts";
 import { TreeWriter } from "../disk/tree-writer.ts";
 import { decodePlan, encodePlan, maxBlockBytes, type Plan } from "./plan.ts";
 
 const everything = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
 const writing = ".new";
+/** What we name a file: the CID of an object, and what of it the file holds. Whatever else is in the folder is somebody else's. */
+const ours = /^(b[a-z2-7]{63})\.(?:plan|\d+\.(?:data|outboard))(\.new)?$/;
 
 /**
  * A folder that stands for a device: `<cid>.plan`, and `<cid>.<shard>.data` and `.outboard`. A shard without a plan
@@ -31,18 +34,19 @@ export class Device {
 
   /** Removes what a crash left of placements that were not finished, and of shards that were being made anew. */
   async sweep(): Promise<void> {
-    const names = (await this.#files.list(this.folder)) ?? [];
-    const planned = new Set(names.filter((name) => name.endsWith(".plan")).map((name) => name.split(".")[0]));
-    for (const name of names) {
-      if (!planned.has(name.split(".")[0]) || name.endsWith(writing))
-        await this.#files.remove(`${this.folder}/${name}`);
+    const planned = new Set<string>(await this.placed());
+    for (const name of (await this.#files.list(this.folder)) ?? []) {
+      const [, cid = "", unfinished] = ours.exec(name) ?? [];
+      if (!isCid(cid) || (planned.has(cid) && unfinished === undefined)) continue;
+      await this.#files.remove(`${this.folder}/${name}`);
     }
   }
 
   /** The objects of which there is a plan. */
   async placed(): Promise<readonly Cid[]> {
     const names = (await this.#files.list(this.folder)) ?? [];
-    return names.filter((name) => name.endsWith(".plan")).map((name) => parseCid(name.slice(0, -5)));
+    const plans = names.filter((name) => ours.test(name) && name.endsWith(".plan"));
+    return plans.map((name) => name.slice(0, -".plan".length)).filter(isCid);
   }
 
   async readPlan(cid: Cid): Promise<Plan | null> {
@@ -108,14 +112,16 @@ export class Device {
   }
 
   /** Whether every byte of a shard is what the plan says. */
-  async isIntact(cid: Cid, shard: number, tree: Tree): Promise<boolean> {
+  async isIntact(cid: Cid, shard: number, tree: Tree, pace: Pace): Promise<boolean> {
     await using bytes = await this.openShard(cid, shard, tree);
     let isDamaged = false;
     const onDamage = () => {
       isDamaged = true;
     };
     const steps = readVerified({ cid: cidOfTree(tree), tree }, everything, bytes, onDamage);
-    while (!isDamaged && !(await steps.next()).done);
+    for (let next = await steps.next(); !isDamaged && !next.done; next = await steps.next()) {
+      await pace(next.value.step.kind === "leaf" ? next.value.step.length : 0);
+    }
     return !isDamaged;
   }
 
@@ -135,6 +141,15 @@ export class Device {
   #paths(cid: Cid, shard: number): { readonly data: string; readonly outboard: string } {
     const path = `${this.folder}/${cid}.${shard}`;
     return { data: `${path}.data`, outboard: `${path}.outboard` };
+  }
+}
+
+function isCid(text: string): text is Cid {
+  try {
+    return parseCid(text) === text;
+  } catch (error) {
+    if (error instanceof WireError) return false;
+    throw error;
   }
 }
 

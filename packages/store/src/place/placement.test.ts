@@ -130,6 +130,17 @@ test("A placement that is removed, or placed otherwise, leaves nothing behind", 
   assert.deepEqual(files.files(), []);
 });
 
+test("What is not ours in the folder of a device is left alone", async () => {
+  const { store, files, placement } = await start();
+  await placement.place(await putBytes(store, bytes), copies(2));
+  const foreign = ["/d0/notes.txt", "/d0/photo.data", "/d0/b.plan", `/d0/b${"a".repeat(63)}.plan`];
+  for (const path of foreign) await (await files.open(path, "create")).close();
+  await files.makeFolder("/d0/folder");
+  const again = await openPlacement({ store, devices: folders, files });
+  for (const path of foreign) assert.ok(files.files().includes(path), path);
+  assert.equal((await again.list()).length, 1);
+});
+
 test("After a power cut at any step a placement is whole, or can be repaired, or was never acknowledged", async () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = seededNumbers(seed);

@@ -1,9 +1,10 @@
 import { diskFileSystem, type FileSystem } from "@catalyst/durable";
 import { type Cid, defaultLeafSize, rootOfCid, splitCid } from "@catalyst/wire";
 import type { ObjectBytes } from "../disk/object-bytes.ts";
+import { createPace, type Pace } from "../disk/pace.ts";
 import { inStoreTerms, StoreError } from "../errors.ts";
 import type { StoreEvent } from "../events.ts";
-import type { Store } from "../store.ts";
+import type { ReadingOptions, ScrubOptions, Store } from "../store.ts";
 import { Device } from "./device.ts";
 import { blockBytesFor, type Plan, type Scheme } from "./plan.ts";
 import { ShardReader, stripesFrom } from "./shard-reader.ts";
@@ -39,9 +40,12 @@ export type PlacementRepair =
  */
 export type Placement = {
   /** Spreads an object over as many devices as it has shards. Throws `option_invalid` for a scheme that is none. */
-  place(cid: Cid, scheme: Scheme): Promise<PlaceOutcome>;
+  place(cid: Cid, scheme: Scheme, options?: ReadingOptions): Promise<PlaceOutcome>;
   /** Reads every shard of an object. */
-  check(cid: Cid): Promise<PlacementStatus>;
+  check(
+    cid: Cid,
+    options?: ReadingOptions & Pick<ScrubOptions, "maxBytesPerSecond">,
+  ): Promise<PlacementStatus>;
   /** Makes the object in the store and all its shards whole again; an object that is gone comes back to a namespace. */
   repair(cid: Cid, options: { readonly namespace: string }): Promise<PlacementRepair>;
   remove(cid: Cid): Promise<void>;
@@ -78,8 +82,9 @@ export async function openPlacement(parts: PlacementParts): Promise<Placement> {
   });
   const placer = new Placer(store, devices, onEvent);
   return {
-    place: (cid, scheme) => inStoreTerms(() => placer.place(cid, scheme)),
-    check: (cid) => inStoreTerms(() => placer.check(cid)),
+    place: (cid, scheme, options = {}) => inStoreTerms(() => placer.place(cid, scheme, options)),
+    check: (cid, options = {}) =>
+      inStoreTerms(() => placer.check(cid, createPace(options, options.maxBytesPerSecond))),
     repair: (cid, { namespace }) => inStoreTerms(() => placer.repair(cid, namespace)),
     remove: (cid) => inStoreTerms(() => placer.remove(cid)),
     list: () => inStoreTerms(() => placer.list()),
@@ -97,7 +102,7 @@ class Placer {
     this.#emit = emit;
   }
 
-  async place(cid: Cid, scheme: Scheme): Promise<PlaceOutcome> {
+  async place(cid: Cid, scheme: Scheme, options: ReadingOptions): Promise<PlaceOutcome> {
     const shards = scheme.data + scheme.parity;
     const valid = [scheme.data, scheme.parity].every(Number.isSafeInteger);
     if (!valid || scheme.data < 1 || scheme.parity < 0 || shards > 256) {
@@ -112,20 +117,23 @@ class Placer {
     const devices = Array.from({ length: shards }, (_, at) => this.#devices[(first + at) % given] as Device);
     const { sizeBytes } = found;
     const shape = { cid, sizeBytes, scheme, blockBytes: blockBytesFor(sizeBytes, scheme) };
-    const plan = { ...shape, shards: await writeShards(devices, shape, found.bytes) };
+    const plan = {
+      ...shape,
+      shards: await writeShards(devices, shape, paced(found.bytes, createPace(options))),
+    };
     for (const device of devices) await device.writePlan(plan);
     const folders = devices.map(({ folder }) => folder);
     this.#emit({ kind: "placed", cid, ...scheme, devices: folders });
     return { kind: "placed", scheme, devices: folders };
   }
 
-  async check(cid: Cid): Promise<PlacementStatus> {
+  async check(cid: Cid, pace: Pace): Promise<PlacementStatus> {
     const plan = await this.#planOf(cid);
     if (plan === null) return { kind: "not_placed" };
     const shards: ShardStatus[] = [];
     for (const [shard, tree] of plan.shards.entries()) {
       const device = await this.#deviceOf(cid, shard);
-      const isIntact = device !== null && (await device.isIntact(cid, shard, tree));
+      const isIntact = device !== null && (await device.isIntact(cid, shard, tree, pace));
       const state = device === null ? "missing" : isIntact ? "intact" : "damaged";
       shards.push({ shard, device: device?.folder ?? null, state });
     }
@@ -137,7 +145,7 @@ class Placer {
     if (plan === null) return { kind: "not_placed" };
     const object = await this.#repairObject(plan, namespace);
     if (object === "lost") return { kind: "lost" };
-    const status = await this.check(cid);
+    const status = await this.check(cid, createPace({}));
     const broken = status.kind === "placed" ? status.shards.filter(({ state }) => state !== "intact") : [];
     for (const { shard } of broken) await this.#repairShard(plan, shard);
     await this.#spreadPlan(plan);
@@ -227,6 +235,13 @@ class Placer {
       free ??= device;
     }
     return free;
+  }
+}
+
+async function* paced(bytes: AsyncIterable<Uint8Array>, pace: Pace): AsyncGenerator<Uint8Array> {
+  for await (const piece of bytes) {
+    await pace(piece.length);
+    yield piece;
   }
 }
 

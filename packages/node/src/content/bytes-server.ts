@@ -1,0 +1,159 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { z } from "@catalyst/config";
+import { getQuery, objectsPath, putQuery, RpcError } from "@catalyst/rpc";
+import type { Store } from "@catalyst/store";
+import type { LeafSize } from "@catalyst/wire";
+import type { ContentEvents } from "./events.ts";
+import type { ObjectService } from "./object-service.ts";
+import { type ByteSpan, readRange } from "./range.ts";
+import { notFound, refusalOf } from "./refusal.ts";
+
+export type BytesServerParts = {
+  readonly store: Store;
+  readonly objects: ObjectService;
+  readonly events: ContentEvents;
+};
+
+const statusOf: Readonly<Record<string, number>> = {
+  invalid_request: 400,
+  object_not_found: 404,
+  object_incomplete: 409,
+  quota_exceeded: 413,
+  range_invalid: 416,
+  content_mismatch: 422,
+  draining: 503,
+  busy: 503,
+  disk_full: 507,
+};
+
+/** Serves `PUT`, `GET` and `HEAD /objects` on the process's socket; false for other paths. */
+export function createBytesServer(
+  parts: BytesServerParts,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
+  return (request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://content");
+    if (pathname !== objectsPath) return false;
+    const query = Object.fromEntries(searchParams);
+    serve(parts, request, response, query).catch((error: unknown) => {
+      fail(parts.events, request, response, refusalOf(error));
+    });
+    return true;
+  };
+}
+
+function serve(
+  parts: BytesServerParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  query: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (request.method === "PUT") return put(parts, request, response, query);
+  if (request.method === "GET" || request.method === "HEAD") return get(parts, request, response, query);
+  response.setHeader("allow", "GET, HEAD, PUT");
+  throw new RpcError("invalid_request", `${request.method} is not served: ask with GET, HEAD or PUT`);
+}
+
+async function put(
+  { objects }: BytesServerParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  query: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { leafSize, namespace, expected, name, pin } = parsed(putQuery, query);
+  const answer = await objects.put(request as AsyncIterable<Uint8Array>, {
+    namespace,
+    leafSize: leafSize === undefined ? undefined : (Number(leafSize) as LeafSize),
+    expected,
+    name,
+    pin,
+  });
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
+}
+
+async function get(
+  { store, objects, events }: BytesServerParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  query: Readonly<Record<string, string>>,
+): Promise<void> {
+  const asked = parsed(getQuery, query);
+  const cid = await objects.locate(asked);
+  const stat = await store.stat(cid);
+  if (stat === null) throw notFound(asked.object);
+  const span = readRange(request.headers.range, stat.sizeBytes);
+  const found = await store.get(cid, { start: span.start, end: span.end });
+  if (found.kind === "not_found") throw notFound(asked.object);
+  if (found.kind === "incomplete") {
+    throw new RpcError("object_incomplete", `not all of these bytes of ${cid} have come yet`);
+  }
+  const head = () => response.writeHead(span.isPart ? 206 : 200, headersOf(cid, span));
+  if (request.method === "HEAD") return void head().end();
+  await send(found.bytes, head, response, events);
+}
+
+/** The first piece is read before anything is said, so that what fails at once is told. */
+async function send(
+  bytes: AsyncIterable<Uint8Array>,
+  head: () => void,
+  response: ServerResponse,
+  events: ContentEvents,
+): Promise<void> {
+  const pieces = bytes[Symbol.asyncIterator]();
+  let given = 0;
+  try {
+    const first = await pieces.next();
+    head();
+    const rest = async function* () {
+      for (let next = first; !next.done; next = await pieces.next()) {
+        yield next.value;
+        given += next.value.length;
+      }
+    };
+    await pipeline(Readable.from(rest(), { objectMode: false, highWaterMark: 1 }), response);
+    events.given(given, "whole");
+  } catch (error) {
+    events.given(given, "cut_off");
+    throw error;
+  } finally {
+    await pieces.return?.(undefined);
+  }
+}
+
+function headersOf(cid: string, { start, end, isPart, sizeBytes }: ByteSpan): Record<string, string> {
+  return {
+    "content-type": "application/octet-stream",
+    "content-length": String(end - start),
+    "accept-ranges": "bytes",
+    etag: `"${cid}"`,
+    ...(isPart ? { "content-range": `bytes ${start}-${end - 1}/${sizeBytes}` } : {}),
+  };
+}
+
+function parsed<Schema extends z.ZodType>(
+  schema: Schema,
+  query: Readonly<Record<string, string>>,
+): z.output<Schema> {
+  const result = schema.safeParse(query);
+  if (result.success) return result.data;
+  throw new RpcError("invalid_request", z.prettifyError(result.error));
+}
+
+/** Tells what went wrong, or cuts the connection off when the answer has begun. */
+function fail(
+  events: ContentEvents,
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+): void {
+  const code = error instanceof RpcError ? error.code : "internal";
+  if (code === "internal" || response.headersSent) events.requestFailed(request.method ?? "", error);
+  if (response.headersSent) return void response.destroy();
+  const message = error instanceof Error ? error.message : String(error);
+  const body = JSON.stringify({ error: { code, message } });
+  // What the client still sends is not read: the connection ends with the answer.
+  response
+    .writeHead(statusOf[code] ?? 500, { "content-type": "application/json", connection: "close" })
+    .end(body);
+}

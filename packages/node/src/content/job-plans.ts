@@ -1,0 +1,220 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Receipt } from "@catalyst/evidence";
+import { type JobRequest, type JobResult, RpcError } from "@catalyst/rpc";
+import type { Damage, GcReport, Placement, ReadingOptions, ScrubOptions, Store } from "@catalyst/store";
+import type { Cid } from "@catalyst/wire";
+import type { JobControl, JobOutcome, JobPlan } from "./jobs.ts";
+import type { Ledger } from "./ledger.ts";
+import type { ObjectService } from "./object-service.ts";
+import { notFound } from "./refusal.ts";
+
+export type JobPlanParts = {
+  readonly store: Store;
+  readonly placement: Placement;
+  readonly objects: ObjectService;
+  readonly ledger: Ledger;
+  /** What a receipt calls the device in this folder. */
+  readonly siteOf: (folder: string) => string;
+  readonly defaults: {
+    readonly graceMs: number;
+    readonly sampleRate: number;
+    readonly maxBytesPerSecond: number;
+  };
+};
+
+type Request<Kind extends JobRequest["kind"]> = JobRequest & { readonly kind: Kind };
+type Result<Kind extends JobResult["kind"]> = JobResult & { readonly kind: Kind };
+
+const mostDamage = 1_000;
+const mostFindings = 16;
+
+/** What each kind of job does, and the receipt that says so. */
+export class JobPlans {
+  readonly #parts: JobPlanParts;
+
+  constructor(parts: JobPlanParts) {
+    this.#parts = parts;
+  }
+
+  /** Throws `object_not_found` for a job about an object that is not here, unless it is to come back. */
+  async plan(request: JobRequest): Promise<JobPlan> {
+    const { store, objects } = this.#parts;
+    if (request.kind === "gc") {
+      return { kind: "gc", cid: null, totalBytes: null, run: (control) => this.#gc(request, control) };
+    }
+    if (request.kind === "scrub") {
+      const { bytes } = await store.stats();
+      return { kind: "scrub", cid: null, totalBytes: bytes, run: (control) => this.#scrub(request, control) };
+    }
+    const cid = await objects.locate(request);
+    const stat = await store.stat(cid);
+    if (stat === null && request.kind !== "repair") throw notFound(request.object);
+    const run = (control: JobControl) => {
+      if (request.kind === "verify") return this.#verify(cid, control);
+      return request.kind === "place"
+        ? this.#place(cid, request, control)
+        : this.#repair(cid, request.namespace);
+    };
+    const totalBytes = request.kind === "repair" ? null : (stat?.sizeBytes ?? null);
+    return { kind: request.kind, cid, totalBytes, run };
+  }
+
+  async #gc(
+    { graceMs = this.#parts.defaults.graceMs }: Request<"gc">,
+    control: JobControl,
+  ): Promise<JobOutcome> {
+    const { store, placement, ledger } = this.#parts;
+    const startedAt = secondsNow();
+    const removed: Cid[] = [];
+    const once = () => store.gc({ roots: [], graceMs, onRemoved: (cid) => void removed.push(cid) });
+    const report = await collectTwice(once, graceMs, control.signal);
+    for (const cid of removed) await placement.remove(cid);
+    const result: Result<"gc"> = { kind: "gc", ...report };
+    const receipt = await ledger.record({
+      kind: "gc-report",
+      scope: "local",
+      startedAt,
+      endedAt: secondsNow(),
+      roots: 0,
+      kept: report.kept,
+      freed: report.removed,
+      freedBytes: report.removedBytes,
+    });
+    return { result, receipt };
+  }
+
+  async #scrub(request: Request<"scrub">, control: JobControl): Promise<JobOutcome> {
+    const { store, ledger, defaults } = this.#parts;
+    const { sampleRate = defaults.sampleRate, maxBytesPerSecond = defaults.maxBytesPerSecond } = request;
+    const startedAt = secondsNow();
+    const options = { sampleRate, maxBytesPerSecond, ...control };
+    const report = await store.scrub(options);
+    const { objects, bytes, damage } = report;
+    const repaired = await this.#repairAll(damage);
+    if (report.finished && sampleRate === 1) {
+      for (const cid of await this.#scrubShards(options)) repaired.add(cid);
+    }
+    const faults = damage.reduce((sum, { leaves }) => sum + Math.max(1, leaves), 0);
+    const receipt = await ledger.record({
+      kind: "scrub",
+      scope: "local",
+      startedAt,
+      endedAt: secondsNow(),
+      objects,
+      bytes,
+      samplePermille: Math.max(1, Math.round(sampleRate * 1_000)),
+      faults,
+      repaired: repaired.size,
+      findings: damage.slice(0, mostFindings).map(({ cid, firstLeaf, leaves }) => {
+        return { cid, firstLeaf, leaves: Math.max(1, leaves), repaired: repaired.has(cid) };
+      }),
+    });
+    const result: Result<"scrub"> = {
+      kind: "scrub",
+      objects,
+      bytes,
+      damage: damage.slice(0, mostDamage).map((each) => ({ ...each })),
+      damaged: faults,
+      repaired: repaired.size,
+      finished: report.finished,
+    };
+    return { result, receipt };
+  }
+
+  /** Objects that are damaged here and placed elsewhere are made whole again. */
+  async #repairAll(damage: readonly Damage[]): Promise<Set<Cid>> {
+    const repaired = new Set<Cid>();
+    for (const cid of new Set(damage.map((each) => each.cid))) {
+      const outcome = await this.#parts.placement.repair(cid, { namespace: "default" });
+      if (outcome.kind === "repaired") repaired.add(cid);
+    }
+    return repaired;
+  }
+
+  /** Reads the shards of every placed object, and writes anew those that are not what they were. */
+  async #scrubShards(options: ReadingOptions & ScrubOptions): Promise<readonly Cid[]> {
+    const { placement, store } = this.#parts;
+    const repaired: Cid[] = [];
+    for (const cid of await placement.list()) {
+      if (options.signal?.aborted === true) break;
+      const { signal: _, onProgress: __, ...paced } = options;
+      const status = await placement.check(cid, paced);
+      if (status.kind !== "placed" || status.shards.every(({ state }) => state === "intact")) continue;
+      if (!(await store.has(cid))) continue; // whether it is to come back is for its owner to say
+      if ((await placement.repair(cid, { namespace: "default" })).kind === "repaired") repaired.push(cid);
+    }
+    return repaired;
+  }
+
+  async #verify(cid: Cid, control: JobControl): Promise<JobOutcome> {
+    const { store, placement } = this.#parts;
+    const outcome = await store.verify(cid, control);
+    if (outcome.kind === "not_found") throw notFound(cid);
+    const status = await placement.check(cid, { signal: control.signal });
+    const result: Result<"verify"> = {
+      kind: "verify",
+      cid,
+      sizeBytes: (await store.stat(cid))?.sizeBytes ?? 0,
+      damage: outcome.kind === "damaged" ? outcome.damage.map((each) => ({ ...each })) : [],
+      shards: status.kind === "placed" ? status.shards.map((each) => ({ ...each })) : null,
+    };
+    return { result, receipt: null };
+  }
+
+  async #place(cid: Cid, request: Request<"place">, control: JobControl): Promise<JobOutcome> {
+    const { placement, ledger, siteOf } = this.#parts;
+    const { dataShards, parityShards } = request;
+    const outcome = await placement.place(cid, { data: dataShards, parity: parityShards }, control);
+    if (outcome.kind === "not_found") throw notFound(cid);
+    if (outcome.kind === "too_few_devices") {
+      const { needed, given } = outcome;
+      throw new RpcError("too_few_devices", `it takes ${needed} devices, and content.devices names ${given}`);
+    }
+    const places = outcome.devices.map((folder, shard) => ({ site: siteOf(folder), shard }));
+    const placed: Receipt = { kind: "placement", scope: "local", cid, dataShards, parityShards, places };
+    const devices = places.map(({ site }) => site);
+    return { result: { kind: "place", cid, devices }, receipt: await ledger.record(placed) };
+  }
+
+  async #repair(cid: Cid, namespace: string): Promise<JobOutcome> {
+    const { store, placement, ledger } = this.#parts;
+    const outcome = await placement.repair(cid, { namespace });
+    if (outcome.kind === "not_placed") {
+      const found = await store.verify(cid);
+      if (found.kind === "not_found") throw notFound(cid);
+      return {
+        result: { kind: "repair", cid, outcome: found.kind === "intact" ? "intact" : "lost", shards: 0 },
+        receipt: null,
+      };
+    }
+    const done = outcome.kind === "lost" ? "failed" : "done";
+    await ledger.act({ action: "content.repair", target: cid, outcome: done, reason: outcome.kind });
+    const shards = outcome.kind === "repaired" ? outcome.shards : 0;
+    return { result: { kind: "repair", cid, outcome: outcome.kind, shards }, receipt: null };
+  }
+}
+
+/**
+ * What is marked is removed by a later run, after the grace; without any there is nothing to wait for, and both are
+ * done.
+ */
+async function collectTwice(
+  once: () => Promise<GcReport>,
+  graceMs: number,
+  signal: AbortSignal,
+): Promise<GcReport> {
+  const first = await once();
+  if (graceMs > 0 || first.marked === 0 || signal.aborted) return first;
+  await sleep(2); // what is marked in a millisecond is not removed in it
+  const second = await once();
+  return {
+    marked: first.marked + second.marked,
+    removed: first.removed + second.removed,
+    removedBytes: first.removedBytes + second.removedBytes,
+    kept: second.kept,
+  };
+}
+
+function secondsNow(): number {
+  return Math.floor(Date.now() / 1_000);
+}
