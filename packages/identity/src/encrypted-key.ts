@@ -16,14 +16,35 @@ export async function encryptPkcs8(pkcs8: Uint8Array, passphrase: string): Promi
   const iv = randomBytes(16);
   const cipher = createCipheriv("aes-256-cbc", await derive(passphrase, salt), iv);
   const encrypted = Buffer.concat([cipher.update(pkcs8), cipher.final()]);
+  return pem("ENCRYPTED PRIVATE KEY", sequence(schemeOf(salt, iv), octets(encrypted)));
+}
+
+/** How it is encrypted, as DER; of the same length each time. */
+function schemeOf(salt: Uint8Array, iv: Uint8Array): Buffer {
   const kdf = [salt, cost.N, cost.r, cost.p, keyBytes].map((part) =>
     typeof part === "number" ? integer(part) : octets(part),
   );
-  const scheme = sequence(
+  return sequence(
     oid.pbes2,
     sequence(sequence(oid.scrypt, sequence(...kdf)), sequence(oid.aes256Cbc, octets(iv))),
   );
-  return pem("ENCRYPTED PRIVATE KEY", sequence(scheme, octets(encrypted)));
+}
+
+/**
+ * Whether a block of PEM is encrypted as {@link encryptPkcs8} does it. Another one is not to be opened: its own
+ * parameters say what one try costs, and may say hours.
+ */
+export function isOurEncryption(block: string): boolean {
+  const blank = new Uint8Array(16);
+  const form = schemeOf(blank, blank);
+  const der = Buffer.from(block.split("-----")[2] ?? "", "base64");
+  const length = der[1] ?? 0;
+  const start = length < 0x80 ? 2 : 2 + (length & 0x7f);
+  const scheme = Buffer.from(der.subarray(start, start + form.length));
+  if (scheme.length < form.length) return false;
+  const saltAt = form.indexOf(blank);
+  scheme.fill(0, saltAt, saltAt + blank.length).fill(0, form.length - blank.length);
+  return scheme.equals(form);
 }
 
 function derive(passphrase: string, salt: Uint8Array): Promise<Uint8Array> {
@@ -48,7 +69,7 @@ const oid = {
   aes256Cbc: Buffer.from("060960864801650304012a", "hex"),
 } as const;
 
-function sequence(...parts: readonly Uint8Array[]): Uint8Array {
+function sequence(...parts: readonly Uint8Array[]): Buffer {
   return element(0x30, Buffer.concat(parts));
 }
 
@@ -64,7 +85,7 @@ function integer(value: number): Uint8Array {
 }
 
 /** Tag, length and content; nothing here is longer than 65,535 bytes. */
-function element(tag: number, content: Uint8Array): Uint8Array {
+function element(tag: number, content: Uint8Array): Buffer {
   const { length } = content;
   const head =
     length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];

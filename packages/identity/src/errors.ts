@@ -9,7 +9,7 @@
  * | `key_name` | a key's name is a DNS label: lower-case letters, digits and hyphens, at most 63 |
  * | `key_exists` | a key of that name is there: choose another name; a key is never overwritten |
  * | `key_not_found` | no key of that name is in the folder: `holo keys list` shows those that are |
- * | `key_damaged` | the file is no key, or its private and public parts differ: restore it from a copy |
+ * | `key_damaged` | the file is no key, its two parts differ, or it is encrypted in another way than ours: restore it from a copy |
  * | `keys_in_use` | another process is adding a key to the folder: try again when it has ended |
  * | `keys_unreadable` | the message has the system's reason: check the path and its owner |
  * | `permissions_open` | others may read or change the file or folder: `chmod go-rwx` it, and consider the key known |

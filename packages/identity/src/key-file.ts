@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
-import { encryptPkcs8 } from "./encrypted-key.ts";
+import { encryptPkcs8, isOurEncryption } from "./encrypted-key.ts";
 import { IdentityError } from "./errors.ts";
 import { statementKid, tokenKid } from "./kid.ts";
 import { type PrivateKey, privateKeyOf, publicKeyOf } from "./private-key.ts";
@@ -10,8 +10,8 @@ export type KeyFile = {
   readonly publicKey: PublicKey;
   readonly kid: Kid;
   readonly encrypted: boolean;
-  /** The two blocks of PEM. */
-  readonly text: string;
+  /** The private key's block of PEM. */
+  readonly secret: string;
 };
 
 /**
@@ -25,25 +25,28 @@ export async function writeKeyFile({ secret }: PrivateKey, passphrase: string | 
   return `${passphrase === null ? open() : await hidden(passphrase)}${publicBlock}`;
 }
 
-/** Reads the public part of a key file. Throws {@link IdentityError} `key_damaged`. */
+/** Reads the public part of a key file. Throws {@link IdentityError} `key_damaged`, `key_algorithm` or `key_weak`. */
 export function readKeyFile(text: string, path: string): KeyFile {
   const block = /-----BEGIN PUBLIC KEY-----[\s\S]*?-----END PUBLIC KEY-----/.exec(text)?.[0];
-  const isPrivate = /-----BEGIN (ENCRYPTED )?PRIVATE KEY-----/.exec(text);
-  if (block === undefined || isPrivate === null) return damaged(path, "has not both parts of a key");
+  const [secret, encrypted] =
+    /-----BEGIN (ENCRYPTED )?PRIVATE KEY-----[\s\S]*?-----END \1PRIVATE KEY-----/.exec(text) ?? [];
+  if (block === undefined || secret === undefined) return damaged(path, "has not both parts of a key");
   const publicKey = publicKeyOf(parsed(() => createPublicKey(block), path));
   const kid = publicKey.algorithm === "Ed25519" ? statementKid(publicKey) : tokenKid(publicKey);
-  return { publicKey, kid, encrypted: isPrivate[1] !== undefined, text };
+  return { publicKey, kid, encrypted: encrypted !== undefined, secret };
 }
 
 /**
  * Opens the private part. Throws {@link IdentityError} `passphrase_missing`, `passphrase_wrong`, or `key_damaged` when
- * it is not the private half of the public part.
+ * it is not the private half of the public part, or encrypted in another way than {@link writeKeyFile} does it.
  */
 export function openKeyFile(file: KeyFile, passphrase: string | null, path: string): PrivateKey {
   const evidence = { path };
   if (file.encrypted && passphrase === null) {
     throw new IdentityError("passphrase_missing", `${path} is encrypted`, { evidence });
   }
+  if (file.encrypted && !isOurEncryption(file.secret))
+    return damaged(path, "is encrypted in another way than ours");
   const opened = privateKeyOf(unlock(file, passphrase, path));
   return opened.kid === file.kid ? opened : damaged(path, "has a public part of another key");
 }
@@ -51,7 +54,7 @@ export function openKeyFile(file: KeyFile, passphrase: string | null, path: stri
 function unlock(file: KeyFile, passphrase: string | null, path: string): KeyObject {
   try {
     const secret = file.encrypted && passphrase !== null ? { passphrase } : {};
-    return createPrivateKey({ key: file.text, format: "pem", ...secret });
+    return createPrivateKey({ key: file.secret, format: "pem", ...secret });
   } catch (cause) {
     if (!file.encrypted) return damaged(path, "has a private part that is no key", cause);
     const message = `the passphrase does not open ${path}`;

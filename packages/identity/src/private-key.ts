@@ -40,10 +40,12 @@ export function privateKeyOf(secret: KeyObject): PrivateKey {
 
 /** The public half of a key that Node holds. Throws `key_algorithm`. */
 export function publicKeyOf(key: KeyObject): PublicKey {
+  // Asked first: Node exports no JWK of some kinds and curves, and throws.
+  const curve = key.asymmetricKeyDetails?.namedCurve;
+  const known = key.asymmetricKeyType === "ed25519" || curve === "prime256v1";
+  if (!known) throw new IdentityError("key_algorithm", "keys are Ed25519 or P-256");
   const { crv, x, y } = (key.type === "public" ? key : createPublicKey(key)).export({ format: "jwk" });
-  if (crv === "Ed25519") return statementKey(member(x));
-  if (crv === "P-256") return { algorithm: "P-256", x: member(x), y: member(y) };
-  throw new IdentityError("key_algorithm", "keys are Ed25519 or P-256");
+  return crv === "Ed25519" ? statementKey(member(x)) : { algorithm: "P-256", x: member(x), y: member(y) };
 }
 
 /** Signs statements with a key of this process. Throws {@link IdentityError} `key_algorithm` for a P-256 key. */

@@ -14,6 +14,7 @@ import {
 } from "@catalyst/identity";
 import { type CborKey, type CborValue, decodeCbor, encodeCbor } from "@catalyst/wire";
 import fc from "fast-check";
+import { hostileBytes } from "../../wire/test/mutation.ts";
 
 const hex = (text: string) => new Uint8Array(Buffer.from(text, "hex"));
 const refusedAs = (code: string) => (error: unknown) => error instanceof IdentityError && error.code === code;
@@ -65,6 +66,30 @@ test("text that is no key or kid is refused with a code", () => {
     }),
   );
   assert.throws(() => parseKid("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4l"), refusedAs("key_malformed"));
+  for (const length of [42, 44, 1_000_000]) {
+    assert.throws(() => parseKid("A".repeat(length)), refusedAs("key_malformed"));
+    assert.throws(() => parseStatementKey("A".repeat(length)), refusedAs("key_malformed"));
+  }
+});
+
+test("hostile CBOR is read as a key or refused with a code", () => {
+  const good = encodeCbor(toCoseKey(createSigner(generateKey("Ed25519")).publicKey));
+  fc.assert(
+    fc.property(hostileBytes([good]), (bytes) => {
+      let value: CborValue;
+      try {
+        value = decodeCbor(bytes);
+      } catch {
+        return; // tested where CBOR is
+      }
+      try {
+        assert.deepEqual(encodeCbor(toCoseKey(fromCoseKey(value))), bytes);
+      } catch (error) {
+        assert.ok(error instanceof IdentityError, String(error));
+      }
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test("a COSE_Key with other members, another curve or another length is refused", () => {
