@@ -25,11 +25,17 @@ export function connector(dataDir: string, timeoutMs: number): CommandContext["c
       return await connectRpc(socketPath(dataDir, process), contract, { timeoutMs });
     } catch (error) {
       if (!(error instanceof RpcError) || error.code !== "unreachable") throw error;
-      throw new RpcError(
-        "unreachable",
-        `The ${process} of the node in ${dataDir} does not answer: start the node with \`catalyst up\`, or name another one with --node-data-dir or --config.`,
-        { cause: error },
-      );
+      throw unreachable(dataDir, process, error);
     }
   };
+}
+
+/** That nobody listens on a process's socket, and how to start who would. */
+export function unreachable(dataDir: string, process: ProcessName, cause: unknown): RpcError {
+  const alone = process === "content" ? " or `catalyst content`" : "";
+  return new RpcError(
+    "unreachable",
+    `The ${process} of the node in ${dataDir} does not answer: start the node with \`catalyst up\`${alone}, or name another one with --node-data-dir or --config.`,
+    { cause },
+  );
 }

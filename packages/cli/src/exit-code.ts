@@ -1,6 +1,6 @@
 import { IdentityError, type IdentityErrorCode } from "@catalyst/identity";
 import { NodeError } from "@catalyst/node";
-import { RpcError } from "@catalyst/rpc";
+import { RpcError, type RpcErrorCode } from "@catalyst/rpc";
 
 /** What a command's exit code means, the same for every command. */
 export const exitCode = {
@@ -29,6 +29,27 @@ const keyFailures: Readonly<Partial<Record<IdentityErrorCode, number>>> = {
   keys_in_use: exitCode.temporary,
 };
 
+const rpcFailures: Readonly<Partial<Record<RpcErrorCode, number>>> = {
+  invalid_request: exitCode.usage,
+  service_declared: exitCode.usage,
+  service_name_taken: exitCode.usage,
+  service_leased: exitCode.usage,
+  not_explainable: exitCode.usage,
+  range_invalid: exitCode.usage,
+  too_few_devices: exitCode.usage,
+  service_not_found: exitCode.notFound,
+  object_not_found: exitCode.notFound,
+  job_unknown: exitCode.notFound,
+  quota_exceeded: exitCode.denied,
+  unreachable: exitCode.temporary,
+  disconnected: exitCode.temporary,
+  timeout: exitCode.temporary,
+  draining: exitCode.temporary,
+  busy: exitCode.temporary,
+  disk_full: exitCode.temporary,
+  object_incomplete: exitCode.temporary,
+};
+
 /** Errors of our packages and of the system carry a code: their message is for people, a stack is not. */
 function codedFailure(error: unknown): { code: number; message: string } | null {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
@@ -41,21 +62,5 @@ export function explainFailure(error: unknown): { code: number; message: string 
   if (error instanceof CommandError) return { code: error.code, message: error.message };
   if (error instanceof NodeError) return { code: exitCode.failed, message: error.message };
   if (!(error instanceof RpcError)) return codedFailure(error);
-  switch (error.code) {
-    case "service_not_found":
-      return { code: exitCode.notFound, message: error.message };
-    case "invalid_request":
-    case "service_declared":
-    case "service_name_taken":
-    case "service_leased":
-    case "not_explainable":
-      return { code: exitCode.usage, message: error.message };
-    case "unreachable":
-    case "disconnected":
-    case "timeout":
-    case "draining":
-      return { code: exitCode.temporary, message: error.message };
-    default:
-      return { code: exitCode.failed, message: error.message };
-  }
+  return { code: rpcFailures[error.code] ?? exitCode.failed, message: error.message };
 }

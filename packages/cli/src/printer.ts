@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import pc from "picocolors";
 import { clip } from "./table.ts";
 
@@ -7,6 +8,8 @@ export type Printer = {
   readonly colours: ReturnType<typeof pc.createColors>;
   /** The answer that was asked for. */
   data(text: string): void;
+  /** The answer, where it is bytes; resolves when there is room for more. */
+  bytes(bytes: Uint8Array): Promise<void>;
   /** Progress and hints. */
   talk(text: string): void;
   /** Columns of the terminal that data goes to; undefined when it goes elsewhere. */
@@ -15,6 +18,7 @@ export type Printer = {
   repaint(lines: readonly string[]): void;
   /** What the terminal that is repainted has room for. */
   screen(): { readonly width: number; readonly height: number };
+  /** Whether somebody looks on, and wants to. */
   readonly interactive: boolean;
 };
 
@@ -33,7 +37,7 @@ function endWithReader(): void {
 }
 
 export function createPrinter(options: { quiet?: boolean; plain?: boolean } = {}): Printer {
-  const interactive = process.stderr.isTTY === true && options.plain !== true;
+  const interactive = process.stderr.isTTY === true && options.plain !== true && options.quiet !== true;
   const colours = pc.createColors(pc.isColorSupported && options.plain !== true);
   endWithReader();
   let painted = 0;
@@ -45,6 +49,9 @@ export function createPrinter(options: { quiet?: boolean; plain?: boolean } = {}
     colours,
     interactive,
     data: (text) => void process.stdout.write(`${text}\n`),
+    bytes: async (bytes) => {
+      if (!process.stdout.write(bytes)) await once(process.stdout, "drain");
+    },
     talk: (text) => {
       if (options.quiet !== true) process.stderr.write(`${text}\n`);
       painted = 0;

@@ -25,6 +25,20 @@ export function clip(line: string, width: number): string {
   return `${stripVTControlCharacters(line).slice(0, Math.max(0, width - 1))}…`;
 }
 
+/** Text of at most `width` columns, its middle replaced by `…`: of a path both ends tell something. */
+export function clipMiddle(text: string, width: number): string {
+  if (text.length <= width) return text;
+  const end = Math.floor((Math.max(1, width) - 1) / 2);
+  return `${text.slice(0, Math.max(0, width - 1 - end))}…${text.slice(text.length - end)}`;
+}
+
+/** Text that others wrote, without what could move the cursor or turn the direction of reading. */
+export function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
+  });
+}
+
 /**
  * A line in pieces of at most `width` columns, broken between words, or inside one that is longer than a line; those
  * after the first begin with `indent`.

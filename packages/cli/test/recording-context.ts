@@ -24,6 +24,7 @@ export function recordingContext(
     colours: pc.createColors(false),
     interactive: false,
     data: (text: string) => void printed.push(...text.split("\n")),
+    bytes: async () => undefined,
     talk: () => undefined,
     width: () => options.width,
     repaint: () => undefined,
