@@ -1,6 +1,7 @@
 // Writes every generated file of the checkout; with --check, only compares and fails on a difference.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { generateContentVectors } from "./generate/content-vectors.ts";
 import { generateEvidenceVectors } from "./generate/evidence-vectors.ts";
 import { generateReference } from "./generate/reference.ts";
 import { generateWireVectors } from "./generate/wire-vectors.ts";
@@ -19,6 +20,7 @@ const generators: readonly Generator[] = [
   { folders: ["packages/xds/generated"], run: generateXdsApi },
   { folders: ["docs/reference"], run: generateReference },
   { folders: [], run: generateWireVectors },
+  { folders: [], run: generateContentVectors },
   { folders: [], run: generateEvidenceVectors },
 ];
 
