@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 /** One line of a benchmark's result; the statistics are over `n` rounds. */
 export type Row = {
   readonly case: string;
@@ -50,6 +52,12 @@ export function toRow(
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
+/** The most memory that a process ever had, in MB. */
+export function peakMegabytes(pid: number | undefined): number {
+  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return (Number(peak) * 1024) / 1e6;
 }
 
 /** The rows as a table for people, with the targets beside ours. */

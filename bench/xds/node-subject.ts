@@ -8,9 +8,9 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { NodeUnderTest } from "@catalyst/harness";
 import { orchestratorContract, type ServiceDeclarationInput } from "@catalyst/rpc";
-import { ours } from "../report.ts";
+import { ours, peakMegabytes } from "../report.ts";
 import { Client } from "./probe.ts";
-import { peakMegabytes, type Sample, type Subject, services } from "./subject.ts";
+import { type Sample, type Subject, services } from "./subject.ts";
 
 /** What a user has: a whole node with its services on disk, told of a service over RPC, real backends. */
 export async function startNode(): Promise<Subject> {

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-
 /** A change, and how a client of Envoy sees that it is served. */
 export type Sample = {
   /** Makes the change; resolves with the monotonic time in ns just before it did. */
@@ -25,9 +23,3 @@ export type Subject = AsyncDisposable & {
 };
 
 export const services = 10_000;
-
-/** The most memory that a process ever had, in MB. */
-export function peakMegabytes(pid: number | undefined): number {
-  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  return (Number(peak) * 1024) / 1e6;
-}

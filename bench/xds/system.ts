@@ -4,8 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Resource } from "@catalyst/xds";
-import { ours } from "../report.ts";
-import { peakMegabytes } from "./subject.ts";
+import { ours, peakMegabytes } from "../report.ts";
 
 /** A control plane in a process of its own. */
 export type System = AsyncDisposable & {

@@ -17,6 +17,7 @@ export type {
   ByteSource,
   GcOptions,
   GcReport,
+  GetOptions,
   GetOutcome,
   LeafSource,
   LinkOutcome,

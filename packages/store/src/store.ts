@@ -14,9 +14,9 @@ export type Store = AsyncDisposable & {
   /** Takes an object in parts, in any order and from anybody, and goes on where it was left. */
   receive(cid: Cid, claim: TreeClaim, options: ReceiveOptions): Promise<ReceiveOutcome>;
   /** The bytes of a range, by default all. Reading on throws `object_damaged` before a damaged leaf. */
-  get(cid: Cid, range?: ByteRange): Promise<GetOutcome>;
+  get(cid: Cid, range?: ByteRange, options?: GetOptions): Promise<GetOutcome>;
   /** Ranges, by default everything, with their proof, as in spec/wire.md §4. Throws as `get` does. */
-  slice(cid: Cid, ranges?: readonly ByteRange[]): Promise<GetOutcome>;
+  slice(cid: Cid, ranges?: readonly ByteRange[], options?: GetOptions): Promise<GetOutcome>;
   stat(cid: Cid): Promise<ObjectStat | null>;
   /** Whether the whole object is here. */
   has(cid: Cid): Promise<boolean>;
@@ -124,6 +124,14 @@ export type Receiver = AsyncDisposable & {
 /** Takes the parts of a slice in their order; refuses wrong ones with WireError `tree_mismatch`, and keeps nothing of them. */
 export type RangeWriter = Pick<RangeVerifier, "next" | "acceptParent"> & {
   acceptLeaf(bytes: Uint8Array): Promise<void>;
+};
+
+export type GetOptions = {
+  /**
+   * Gives each piece only until the next one is asked for, and so without a copy of its own: for who hashes, copies or
+   * writes it before. Default false: pieces are the reader's to keep.
+   */
+  readonly borrow?: boolean;
 };
 
 export type GetOutcome =

@@ -191,6 +191,26 @@ test("Flipped bits anywhere in the database file never make the store serve wron
   assert.ok(refused > 0);
 });
 
+test("A piece is the reader's to keep; one that is borrowed is the object's until the next is asked for", async () => {
+  const { store } = await start();
+  const large = makeBytes(2_000_000);
+  const cid = await putBytes(store, large);
+  for (const borrow of [false, true]) {
+    const found = await store.get(cid, { start: 1_000, end: 1_999_000 }, { borrow });
+    assert.ok(found.kind === "found");
+    const kept: Uint8Array[] = [];
+    let at = 1_000;
+    for await (const piece of found.bytes) {
+      assert.deepEqual(Buffer.from(piece), Buffer.from(large.subarray(at, at + piece.length)));
+      at += piece.length;
+      kept.push(piece);
+    }
+    assert.equal(at, 1_999_000);
+    if (!borrow) assert.deepEqual(Buffer.concat(kept), Buffer.from(large.subarray(1_000, at)));
+  }
+  await store[Symbol.asyncDispose]();
+});
+
 test("A full disk fails a put with a code, harms nothing, and takes it once there is room", async () => {
   const { store, files } = await start(createSimulatedDisk({ capacityBytes: 500_000 }));
   const cid = await putBytes(store, bytes);

@@ -5,6 +5,7 @@ import { checkNames } from "../names.ts";
 import type {
   ByteSource,
   GcOptions,
+  GetOptions,
   LeafSource,
   LinkOutcome,
   ObjectStat,
@@ -125,12 +126,12 @@ class DiskStore implements Store {
     });
   }
 
-  get(cid: Cid, range?: ByteRange) {
-    return this.#attempt(() => getObject(this.#parts, cid, range));
+  get(cid: Cid, range?: ByteRange, options?: GetOptions) {
+    return this.#attempt(() => getObject(this.#parts, cid, range, options));
   }
 
-  slice(cid: Cid, ranges?: readonly ByteRange[]) {
-    return this.#attempt(() => sliceObject(this.#parts, cid, ranges));
+  slice(cid: Cid, ranges?: readonly ByteRange[], options?: GetOptions) {
+    return this.#attempt(() => sliceObject(this.#parts, cid, ranges, options));
   }
 
   stat(cid: Cid) {

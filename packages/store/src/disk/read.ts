@@ -10,7 +10,7 @@ import {
 import { inStoreTerms, StoreError } from "../errors.ts";
 import type { Damage } from "../events.ts";
 import { bytesOf, leavesOf, missingIn } from "../range-set.ts";
-import type { GetOutcome } from "../store.ts";
+import type { GetOptions, GetOutcome } from "../store.ts";
 import { type ObjectBytes, openBytes } from "./object-bytes.ts";
 import type { ObjectRow } from "./objects.ts";
 import type { DiskParts } from "./parts.ts";
@@ -18,8 +18,13 @@ import type { DiskParts } from "./parts.ts";
 const everything: ByteRange = { start: 0, end: Number.MAX_SAFE_INTEGER };
 
 /** {@link Store.get} on disk. */
-export function getObject(parts: DiskParts, cid: Cid, range: ByteRange = everything): GetOutcome {
-  return find(parts, cid, [range], (row) => readRange(parts, row, range));
+export function getObject(
+  parts: DiskParts,
+  cid: Cid,
+  range: ByteRange = everything,
+  options: GetOptions = {},
+): GetOutcome {
+  return find(parts, cid, [range], (row) => keep(readRange(parts, row, range), options));
 }
 
 /** {@link Store.slice} on disk. */
@@ -27,15 +32,25 @@ export function sliceObject(
   parts: DiskParts,
   cid: Cid,
   ranges: readonly ByteRange[] = [everything],
+  options: GetOptions = {},
 ): GetOutcome {
-  return find(parts, cid, ranges, (row) => readSlice(parts, row, ranges));
+  return find(parts, cid, ranges, (row) => keep(readSlice(parts, row, ranges), options));
+}
+
+/** The pieces, or copies that are the reader's to keep. */
+function keep(pieces: AsyncGenerator<Uint8Array>, { borrow = false }: GetOptions): AsyncIterable<Uint8Array> {
+  return borrow ? pieces : copiesOf(pieces);
+}
+
+async function* copiesOf(pieces: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield new Uint8Array(piece);
 }
 
 function find(
   parts: DiskParts,
   cid: Cid,
   ranges: readonly ByteRange[],
-  read: (row: ObjectRow) => AsyncGenerator<Uint8Array>,
+  read: (row: ObjectRow) => AsyncIterable<Uint8Array>,
 ): GetOutcome {
   const row = parts.objects.find(cid);
   if (row === null) return { kind: "not_found" };
@@ -52,7 +67,7 @@ async function* readRange(parts: DiskParts, row: ObjectRow, range: ByteRange): A
   for await (const { step, bytes } of readOrTell(parts, row, [range])) {
     if (step.kind !== "leaf") continue;
     const from = Math.max(0, range.start - step.offset);
-    yield new Uint8Array(bytes.subarray(from, range.end - step.offset)); // the caller's to keep
+    yield bytes.subarray(from, range.end - step.offset);
   }
 }
 
@@ -62,9 +77,7 @@ async function* readSlice(
   ranges: readonly ByteRange[],
 ): AsyncGenerator<Uint8Array> {
   yield headOf(row.tree);
-  for await (const { bytes } of readOrTell(parts, row, ranges)) {
-    yield new Uint8Array(bytes);
-  }
+  for await (const { bytes } of readOrTell(parts, row, ranges)) yield bytes;
 }
 
 /** The first piece of every slice: size and top. */

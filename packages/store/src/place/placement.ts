@@ -110,7 +110,7 @@ class Placer {
     }
     const given = this.#devices.length;
     if (given < shards) return { kind: "too_few_devices", needed: shards, given };
-    const found = await this.#store.get(cid);
+    const found = await this.#store.get(cid, undefined, { borrow: true });
     if (found.kind !== "found") return { kind: "not_found" };
     await this.remove(cid);
     const first = (rootOfCid(cid)?.root[0] ?? 0) % given;
@@ -191,7 +191,7 @@ class Placer {
   async #repairShard(plan: Plan, shard: number): Promise<void> {
     const { cid } = plan;
     const device = (await this.#deviceOf(cid, shard)) ?? (await this.#freeDevice(plan));
-    const found = await this.#store.get(cid);
+    const found = await this.#store.get(cid, undefined, { borrow: true });
     if (device === null || found.kind !== "found") return;
     const writer = await device.beginShard(cid, shard);
     try {
