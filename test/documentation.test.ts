@@ -106,6 +106,7 @@ for (const path of [
   "README.md",
   "docs/how-to/run-a-node.md",
   "docs/how-to/services.md",
+  "docs/how-to/receipts.md",
   "examples/README.md",
 ]) {
   test(`what ${path} tells a reader to type works`, () => follow(path));

@@ -180,7 +180,7 @@ test("catalyst audit verify prints the head, and misses what is gone since", asy
   }
   const verified = await run("catalyst", ["audit", "verify", "--folder", audit]);
   assert.equal(verified.code, 0, verified.stderr);
-  const head = /^head (2:[0-9a-f]{64})$/m.exec(verified.stdout)?.[1] ?? "";
+  const head = /^audit +2 +1 +1 +(2:[0-9a-f]{64})$/m.exec(verified.stdout)?.[1] ?? "";
   assert.equal((await run("catalyst", ["audit", "verify", "--folder", audit, "--head", head])).code, 0);
   const later = await run("catalyst", [
     "audit",
@@ -195,6 +195,26 @@ test("catalyst audit verify prints the head, and misses what is gone since", asy
   assert.equal((await run("catalyst", ["audit", "verify", "--folder", audit, "--head", "2"])).code, 2);
 });
 
+test("catalyst audit verify verifies the log of each process of a node", async () => {
+  const dataDir = join(folder, "data");
+  const config = file("node.json", Buffer.from(JSON.stringify({ node: { dataDir } })));
+  const verify = (...args: string[]) => run("catalyst", ["audit", "verify", "--config", config, ...args]);
+  assert.equal((await verify()).code, 3);
+  for (const name of ["content", "orchestrator"]) {
+    mkdirSync(join(dataDir, "audit", name), { recursive: true });
+    await using _ = await openAuditLog(join(dataDir, "audit", name));
+  }
+  const { stdout } = await verify("-o", "json");
+  assert.deepEqual(
+    (JSON.parse(stdout) as { log: string; entries: number }[]).map(({ log, entries }) => [log, entries]),
+    [
+      ["content", 0],
+      ["orchestrator", 0],
+    ],
+  );
+  assert.equal((await verify("--head", `1:${"0".repeat(64)}`)).code, 2);
+});
+
 test("catalyst audit verify verifies the receipts too, where it is told whom to believe", async () => {
   const audit = join(folder, "audit-of-receipts");
   mkdirSync(audit);
@@ -203,8 +223,8 @@ test("catalyst audit verify verifies the receipts too, where it is told whom to 
     await log.append({ receipt: envelopes[0] ?? new Uint8Array() });
   }
   const verify = (...args: string[]) => run("catalyst", ["audit", "verify", "--folder", audit, ...args]);
-  assert.match((await verify()).stdout, /^1 receipt, not verified: no --root/m);
-  assert.match((await verify(...roots)).stdout, /^1 receipt, verified$/m);
+  assert.match((await verify()).stderr, /receipts were not verified: say who is believed/);
+  assert.match((await verify(...roots)).stdout, /^audit-of-receipts +1 +1 verified +0 /m);
   const others = await verify(...roots.slice(2));
   assert.equal(others.code, 1);
   assert.match(others.stderr, /entry 1: .*issuer_untrusted/);
