@@ -40,7 +40,7 @@ type Common = "hello" | "status" | "drain";
 export type ProcessBody<C extends Contract> = {
   readonly implementation: Omit<Implementation<C>, Common>;
   /** The `details` of its status. */
-  readonly details: () => unknown;
+  readonly details: () => unknown | Promise<unknown>;
   /** Whether it does its work, and what is wrong where it does not. `reasons` while ready means degraded. */
   readonly readiness: () => { ready: boolean; reasons: readonly string[] };
   /** Plain HTTP of its own; comes before the operations endpoints. */
@@ -97,10 +97,11 @@ export async function runProcess<C extends Contract>(
       stop.now();
     }
   };
-  const status = () => {
+  const status = async () => {
+    const details = await body.details();
     const { ready: working, reasons } = ready();
     const state = draining ? "draining" : working ? (reasons.length > 0 ? "degraded" : "ready") : "starting";
-    return { process: name, release, pid: process.pid, startedAt, state, reasons, details: body.details() };
+    return { process: name, release, pid: process.pid, startedAt, state, reasons, details };
   };
   const server = await serveRpc({
     socketPath: socketPath(dataDir, name),

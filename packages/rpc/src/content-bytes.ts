@@ -1,5 +1,4 @@
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
-import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { contentNamespace, objectName, objectReference, pinClass } from "./content.ts";
 import { RpcError, type RpcErrorCode } from "./errors.ts";
@@ -61,16 +60,39 @@ export async function putBytes({ socketPath, bytes, signal, ...query }: PutBytes
   const path = `${objectsPath}?${queryOf(query)}`;
   const asked = request({ socketPath, path, method: "PUT", agent: false, ...(signal ? { signal } : {}) });
   const answered = answerOf(asked, socketPath);
-  answered.catch(() => {}); // told below; sending may fail first, because of it
-  let unsent: unknown = null;
-  await pipeline(bytes, asked).catch((error: unknown) => {
-    unsent = error;
-  });
-  if (unsent !== null && !isBroken(unsent)) throw unsent;
-  const response = await answered;
-  const body = await readAll(response);
-  if (response.statusCode !== 200) throw refusal(body);
-  return parsed(putAnswer, body);
+  try {
+    await send(bytes, asked, answered);
+    const response = await answered;
+    const body = await readAll(response);
+    if (response.statusCode !== 200) throw refusal(body);
+    return parsed(putAnswer, body);
+  } finally {
+    asked.destroy();
+  }
+}
+
+/** Sends until all is sent, or there is an answer: who refuses need not take the rest. */
+async function send(
+  bytes: PutBytes["bytes"],
+  asked: ClientRequest,
+  answered: Promise<IncomingMessage>,
+): Promise<void> {
+  let isAnswered = false;
+  const settled = answered.then(
+    () => {
+      isAnswered = true;
+    },
+    () => {
+      isAnswered = true;
+    },
+  );
+  for await (const piece of bytes) {
+    if (isAnswered) return;
+    if (asked.write(piece)) continue;
+    const drained = new Promise((resolve) => asked.once("drain", resolve));
+    await Promise.race([drained, settled]);
+  }
+  asked.end();
 }
 
 export type GetBytes = z.input<typeof getQuery> & {
@@ -132,18 +154,6 @@ function answerOf(asked: ClientRequest, socketPath: string): Promise<IncomingMes
       reject(new RpcError(code, `${socketPath}: ${cause.message}`, { cause }));
     });
   });
-}
-
-/** The other side may answer, and close, before all was sent: what it answered says why. */
-function isBroken(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : null;
-  return (
-    code === "EPIPE" ||
-    code === "ECONNRESET" ||
-    code === "ECONNREFUSED" ||
-    code === "ENOENT" ||
-    code === "ERR_STREAM_PREMATURE_CLOSE"
-  );
 }
 
 async function readAll(response: IncomingMessage): Promise<unknown> {

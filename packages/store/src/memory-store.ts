@@ -72,6 +72,7 @@ class MemoryStore implements Store {
   readonly #now: () => number;
   readonly #emit: NonNullable<StoreOptions["onEvent"]>;
   #scrubbedAt: number | null = null;
+  #collectedAt: number | null = null;
   #closed = false;
 
   constructor({ now = Date.now, onEvent = () => {} }: StoreOptions) {
@@ -334,6 +335,7 @@ class MemoryStore implements Store {
         onRemoved?.(entry.cid);
       }
     }
+    this.#collectedAt = this.#now();
     this.#emit({ kind: "collected", ...report });
     return { ...report, kept: this.#entries.size };
   }
@@ -374,6 +376,7 @@ class MemoryStore implements Store {
       partial: entries.filter(({ cid }) => !this.#isWhole(cid)).length,
       damaged: 0,
       scrubbedAt: this.#scrubbedAt,
+      collectedAt: this.#collectedAt,
     };
   }
 

@@ -320,6 +320,8 @@ for (const [name, open] of Object.entries(stores)) {
     assert.deepEqual(gone, [loose]);
     assert.deepEqual({ removed: second.removed, bytes: second.removedBytes }, { removed: 1, bytes: 30_000 });
     assert.equal(await store.has(loose), false);
+    const { objects, bytes, partial, collectedAt } = await store.stats();
+    assert.deepEqual([objects, bytes, partial, collectedAt], [7, 200_010, 1, clock.now]);
     for (const cid of [...kept, young, parent.cid]) assert.equal(await store.has(cid), true);
     assert.equal((await store.usage("a")).usedBytes, 4 * 20_000 + 10 + 90_000 + 30_000);
     await begun.receiver[Symbol.asyncDispose]();

@@ -258,6 +258,8 @@ export type StoreStats = {
   readonly damaged: number;
   /** When the last round of scrubbing ended; null: never. */
   readonly scrubbedAt: number | null;
+  /** When garbage was last collected; null: never. */
+  readonly collectedAt: number | null;
 };
 
 /** What a store needs besides its folder; all have defaults. */

@@ -16,6 +16,9 @@ export type BytesServerParts = {
   readonly events: ContentEvents;
 };
 
+/** How long a client that was refused may go on to send. */
+const patienceMs = 2_000;
+
 const statusOf: Readonly<Record<string, number>> = {
   invalid_request: 400,
   object_not_found: 404,
@@ -83,7 +86,7 @@ async function get(
   const stat = await store.stat(cid);
   if (stat === null) throw notFound(asked.object);
   const span = readRange(request.headers.range, stat.sizeBytes);
-  const found = await store.get(cid, { start: span.start, end: span.end });
+  const found = await (span.isPart ? store.get(cid, span) : store.get(cid));
   if (found.kind === "not_found") throw notFound(asked.object);
   if (found.kind === "incomplete") {
     throw new RpcError("object_incomplete", `not all of these bytes of ${cid} have come yet`);
@@ -151,9 +154,14 @@ function fail(
   if (code === "internal" || response.headersSent) events.requestFailed(request.method ?? "", error);
   if (response.headersSent) return void response.destroy();
   const message = error instanceof Error ? error.message : String(error);
-  const body = JSON.stringify({ error: { code, message } });
-  // What the client still sends is not read: the connection ends with the answer.
-  response
-    .writeHead(statusOf[code] ?? 500, { "content-type": "application/json", connection: "close" })
-    .end(body);
+  response.writeHead(statusOf[code] ?? 500, { "content-type": "application/json" });
+  response.end(JSON.stringify({ error: { code, message } }));
+  if (!request.complete) takeNoMore(request);
+}
+
+/** A client that still sends learns of the answer only if somebody takes what it sends, for a while. */
+function takeNoMore(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.destroy(), patienceMs);
+  request.once("close", () => clearTimeout(timer));
+  request.resume();
 }

@@ -17,7 +17,6 @@ export type ContentViewParts = {
   readonly jobs: Jobs;
   readonly scrubEveryMs: number;
   readonly graceMs: number;
-  readonly collectedAt: () => number | null;
 };
 
 /** Less of the disk than this, or than a twentieth of it, is little. */
@@ -42,9 +41,16 @@ export class ContentView {
     this.#stats = await this.#parts.store.stats();
   }
 
-  details() {
-    const { folder, devices, ledger, jobs, collectedAt } = this.#parts;
-    const { objects, bytes, partial, damaged, scrubbedAt } = this.#stats;
+  /** When this was last done; null for never. */
+  async lastAt(kind: "gc" | "scrub"): Promise<number | null> {
+    await this.refresh();
+    return kind === "gc" ? this.#stats.collectedAt : this.#stats.scrubbedAt;
+  }
+
+  async details() {
+    await this.refresh();
+    const { folder, devices, ledger, jobs } = this.#parts;
+    const { objects, bytes, partial, damaged, scrubbedAt, collectedAt } = this.#stats;
     const { issuer, kid, until } = ledger.signer();
     return {
       folder,
@@ -53,7 +59,7 @@ export class ContentView {
       partial,
       damaged,
       scrubbedAt: timeOf(scrubbedAt),
-      collectedAt: timeOf(collectedAt()),
+      collectedAt: timeOf(collectedAt),
       running: jobs.running(),
       devices: devices.map((device) => ({ folder: device.folder, reachable: existsSync(device.folder) })),
       signer: { issuer, kid, until: until.toISOString() },

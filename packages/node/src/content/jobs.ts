@@ -60,7 +60,7 @@ export class Jobs {
   async wait(jobId: string, waitMs: number): Promise<JobStatus> {
     const job = this.#find(jobId);
     const timer = new AbortController();
-    const patience = sleep(waitMs, undefined, { signal: timer.signal, ref: false }).catch(() => {});
+    const patience = sleep(waitMs, undefined, { signal: timer.signal }).catch(() => {});
     await Promise.race([job.ended, patience]);
     timer.abort();
     return job.status;

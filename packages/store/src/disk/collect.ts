@@ -38,6 +38,7 @@ export class Collector {
     const marked = await this.#condemn(start, start - graceMs);
     const { removed, removedBytes } = await this.#reclaim(start, start - graceMs, onRemoved);
     await garbage.remove();
+    await commits.run(() => this.#statements.collected.run(now()));
     emit({ kind: "collected", marked, removed, removedBytes });
     return { marked, removed, removedBytes, kept: this.#statements.count.get() ?? 0 };
   }
@@ -128,8 +129,7 @@ function prepare(database: Database) {
       }),
     ),
     lastId: database.prepare("SELECT max(id) AS id FROM object", ({ id }) => Number(id ?? 0)),
-    count: database.prepare("SELECT count(*) AS n FROM object WHERE state <> 'incoming'", ({ n }) =>
-      Number(n),
-    ),
+    count: database.prepare("SELECT objects FROM tally", ({ objects }) => Number(objects)),
+    collected: database.prepare("UPDATE tally SET collected_at = ?"),
   };
 }

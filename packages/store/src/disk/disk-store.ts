@@ -1,4 +1,10 @@
-import { type Database, diskFileSystem, type FileSystem, openDatabase } from "@catalyst/durable";
+import {
+  type Database,
+  diskFileSystem,
+  type FileSystem,
+  openDatabase,
+  type SqlValue,
+} from "@catalyst/durable";
 import type { ByteRange, Cid } from "@catalyst/wire";
 import { inStoreTerms, StoreError } from "../errors.ts";
 import { checkNames } from "../names.ts";
@@ -106,9 +112,9 @@ class DiskStore implements Store {
         ({ cid }) => String(cid) as Cid,
       ),
       stats: parts.database.prepare(`
-        SELECT count(*) AS objects, coalesce(sum(size), 0) AS bytes, count(*) FILTER (WHERE state = 'partial') AS partial,
-          (SELECT count(DISTINCT object) FROM damage) AS damaged, (SELECT finished_at FROM scrub) AS scrubbed_at
-        FROM object WHERE state <> 'incoming'`),
+        SELECT objects, bytes, partial, collected_at, (SELECT finished_at FROM scrub) AS scrubbed_at,
+          (SELECT count(DISTINCT object) FROM damage) AS damaged
+        FROM tally`),
     };
   }
 
@@ -282,13 +288,14 @@ class DiskStore implements Store {
   stats() {
     return this.#attempt(() => {
       const row = this.#statements.stats.get() ?? {};
-      const scrubbedAt = row["scrubbed_at"] ?? null;
+      const timeOf = (value: SqlValue | undefined) => (typeof value === "number" ? value : null);
       return {
         objects: Number(row["objects"]),
         bytes: Number(row["bytes"]),
         partial: Number(row["partial"]),
         damaged: Number(row["damaged"]),
-        scrubbedAt: scrubbedAt === null ? null : Number(scrubbedAt),
+        scrubbedAt: timeOf(row["scrubbed_at"]),
+        collectedAt: timeOf(row["collected_at"]),
       };
     });
   }

@@ -86,5 +86,22 @@ export const migrations: readonly string[] = [
     finished_at INTEGER
   ) STRICT;
   INSERT INTO scrub VALUES (1, 0, 0, NULL);
+
+  CREATE TABLE tally (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    objects INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    partial INTEGER NOT NULL,
+    collected_at INTEGER
+  ) STRICT;
+  INSERT INTO tally VALUES (1, 0, 0, 0, NULL);
+  CREATE TRIGGER object_filled AFTER UPDATE OF state ON object WHEN OLD.state <> NEW.state BEGIN
+    UPDATE tally SET objects = objects + (OLD.state = 'incoming'),
+      bytes = bytes + iif(OLD.state = 'incoming', NEW.size, 0),
+      partial = partial + (NEW.state = 'partial') - (OLD.state = 'partial');
+  END;
+  CREATE TRIGGER object_removed AFTER DELETE ON object WHEN OLD.state <> 'incoming' BEGIN
+    UPDATE tally SET objects = objects - 1, bytes = bytes - OLD.size, partial = partial - (OLD.state = 'partial');
+  END;
   `,
 ];
