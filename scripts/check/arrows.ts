@@ -31,7 +31,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
     "wire",
     "xds",
   ],
-  cli: ["config", "evidence", "identity", "node", "rpc"],
+  cli: ["config", "evidence", "identity", "node", "rpc", "wire"],
   harness: ["rpc"],
 };
 

@@ -25,6 +25,7 @@ function terminal(height?: number) {
     colours: pc.createColors(false),
     interactive: height !== undefined,
     data: () => assert.fail("a status on a screen is no data"),
+    bytes: () => assert.fail("nor are bytes"),
     talk: (text) => void said.push(text),
     width: () => undefined,
     repaint: (lines) => {

@@ -2,6 +2,7 @@ import { release } from "@catalyst/node";
 import { Command } from "commander";
 import type { Printer } from "../printer.ts";
 import { runProgram } from "../run-program.ts";
+import { addCam } from "./cam/cam.ts";
 import { addKeys } from "./keys.ts";
 import { addReceipts } from "./receipts.ts";
 
@@ -17,6 +18,7 @@ function buildHolo(printer: Printer): Command {
     .helpCommand(false)
     .showHelpAfterError("(`--help` lists what there is)")
     .exitOverride();
+  addCam(program, printer);
   addKeys(program, printer);
   addReceipts(program, printer);
   return program;

@@ -17,6 +17,8 @@ import { type OutputFormat, outputFormats, printRows } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { type TrustFlags, trustOf, withTrust } from "../roots.ts";
 import { renderTable } from "../table.ts";
+import { addReceiptExport } from "./receipt-export.ts";
+import { printableReceipt } from "./receipt-view.ts";
 
 type VerifyOptions = TrustFlags & { asOf?: string; output: OutputFormat };
 
@@ -36,9 +38,11 @@ type Row = {
 
 type Check = ReturnType<typeof trustOf> & { readonly asOf: number };
 
-/** `holo receipts`: is it true what they say? With the network off. */
+/** `holo receipts`: what they say, and whether it is true. */
 export function addReceipts(program: Command, printer: Printer): void {
-  const receipts = program.command("receipts").description("verify receipts, with the network off");
+  const receipts = program
+    .command("receipts")
+    .description("look at receipts, take them along, and verify them with the network off");
   verifying(receipts.command("verify"), printer, ".receipt", async (bytes, { asOf, ...trusted }) => {
     const trust = await createTrust(trusted, nodeCrypto);
     return [await verifyReceipt(decodeReceiptFile(bytes), { crypto: nodeCrypto, trust, asOf })];
@@ -46,6 +50,7 @@ export function addReceipts(program: Command, printer: Printer): void {
   verifying(receipts.command("bundle-verify"), printer, ".bundle", async (bytes, { roots, asOf }) => {
     return (await verifyBundle(bytes, { crypto: nodeCrypto, roots, asOf })).receipts;
   }).description("verify bundles, with the keys, delegations and policies that they carry");
+  addReceiptExport(receipts, printer);
 }
 
 function verifying(
@@ -98,7 +103,7 @@ function rowOf(file: string, { receipt, statements }: VerifiedReceipt): Row {
     kind: receipt.kind,
     issuedAt: isoOf(issuedAt),
     signers: statements.map(({ header }) => header.claims.issuer),
-    receipt: printable(receipt),
+    receipt: printableReceipt(receipt),
     code: null,
     problem: null,
   };
@@ -108,13 +113,6 @@ function rowOf(file: string, { receipt, statements }: VerifiedReceipt): Row {
 function isoOf(seconds: number): string {
   const date = new Date(seconds * 1_000);
   return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString().replace(".000Z", "Z");
-}
-
-function printable(receipt: Receipt): object {
-  const members = Object.entries(receipt).map(([name, value]) => {
-    return [name, value instanceof Uint8Array ? Buffer.from(value).toString("hex") : value];
-  });
-  return Object.fromEntries(members);
 }
 
 /** A file that is not longer than anything that could be verified. */
