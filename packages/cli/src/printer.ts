@@ -60,7 +60,7 @@ export function createPrinter(options: { quiet?: boolean; plain?: boolean } = {}
     repaint: (lines) => {
       const { width, height } = screen();
       const shown = lines.slice(0, height);
-      const up = painted > 0 ? `\x1b[${Math.min(painted, height)}A` : "";
+      const up = painted > 0 ? `\r\x1b[${Math.min(painted, height)}A` : "";
       const body = shown.map((line) => `\x1b[2K${clip(line, width)}\n`).join("");
       process.stderr.write(`${up}${body}\x1b[0J`);
       painted = shown.length;

@@ -26,6 +26,10 @@ export const leafSizeNames = { "16KiB": "16384", "64KiB": "65536", "256KiB": "26
 /** Files on their way at once: small ones are mostly spent waiting for the disk. */
 const mostAtOnce = 4;
 
+/** What the columns beside the last take: a CID, two sizes, and what is between. */
+const besideNames = 86;
+const narrowestName = 8;
+
 type PutRow = PutAnswer & { readonly file: string; readonly name: string | null };
 
 /** `holo cam put FILE…`: what was stored before one failed is told too. */
@@ -40,7 +44,13 @@ export async function putFiles(
   }
   if (files.includes("-") && process.stdin.isTTY) printer.talk("Reading from the terminal: Ctrl-D ends it.");
   const { sources, skipped } = await findSources(files, options, process.stdin);
-  if (skipped > 0) printer.talk(`${skipped} links and special files are left out.`);
+  if (skipped > 0) {
+    printer.talk(
+      skipped === 1
+        ? "1 link or special file is left out."
+        : `${skipped} links and special files are left out.`,
+    );
+  }
   const rows: PutRow[] = [];
   try {
     await putAll(context, options, sources, rows);
@@ -141,19 +151,18 @@ function named(error: unknown, { file }: PutSource, { dataDir }: CommandContext,
   return several ? new RpcError(error.code, `${file}: ${error.message}`, { cause: error }) : error;
 }
 
-function tableOf(rows: readonly PutRow[], width: number | undefined): readonly string[] {
-  const hasNames = rows.some(({ name }) => name !== null);
-  const longest = width === undefined ? Number.POSITIVE_INFINITY : Math.max(20, Math.floor((width - 90) / 2));
-  const cell = (text: string) => clipMiddle(visible(text), longest);
+/** Either all of them have names, or none has. */
+function tableOf(rows: readonly PutRow[], width = Number.POSITIVE_INFINITY): readonly string[] {
   if (rows.length === 0) return [];
+  const last = rows.every(({ name }) => name === null) ? "FILE" : "NAME";
+  const longest = Math.max(narrowestName, width - besideNames);
   return renderTable(
-    ["CID", "SIZE", "NEW", ...(hasNames ? ["NAME"] : []), "FILE"],
+    ["CID", "SIZE", "NEW", last],
     rows.map(({ cid, sizeBytes, addedBytes, name, file }) => [
       cid,
       formatBytes(sizeBytes),
       formatBytes(addedBytes),
-      ...(hasNames ? [cell(name ?? "-")] : []),
-      cell(file),
+      clipMiddle(visible(name ?? file), longest),
     ]),
     width,
   );
