@@ -56,12 +56,16 @@ export class StoreError extends Error {
   }
 }
 
+const ofFull =
+  "Free space on the disk, or unpin and unlink objects and collect garbage: what was stored is unharmed";
+
 /** A failure of what the store stands on, in the terms of this package; what is a caller's own stays as it is. */
 function storeError(cause: unknown): unknown {
   if (!(cause instanceof DurableError)) return cause;
   const { path } = cause.evidence;
   const code = cause.code === "disk_full" ? cause.code : codeOf(cause);
-  return new StoreError(code, cause.message, { cause, evidence: path === undefined ? {} : { path } });
+  const message = code === "disk_full" ? `${cause.message}. ${ofFull}` : cause.message;
+  return new StoreError(code, message, { cause, evidence: path === undefined ? {} : { path } });
 }
 
 /** Runs something, and translates what it fails with. */

@@ -1,10 +1,10 @@
-import type { Database } from "@catalyst/durable";
+import { type Database, DurableError } from "@catalyst/durable";
 import type { Cid } from "@catalyst/wire";
 import { defaultGraceMs, type GcOptions, type GcReport } from "../store.ts";
 import type { DiskParts } from "./parts.ts";
 
 /** Rows that one transaction looks at, so that writers have their turn in between. */
-const batchRows = 5_000;
+const batchRows = 500;
 
 /** Nothing that is linked, pinned or referred to at this moment, whatever was marked before. */
 const unkept = `
@@ -38,9 +38,19 @@ export class Collector {
     const marked = await this.#condemn(start, start - graceMs);
     const { removed, removedBytes } = await this.#reclaim(start, start - graceMs, onRemoved);
     await garbage.remove();
+    this.#shortenLog();
     await commits.run(() => this.#statements.collected.run(now()));
     emit({ kind: "collected", marked, removed, removedBytes });
     return { marked, removed, removedBytes, kept: this.#statements.count.get() ?? 0 };
+  }
+
+  /** Gives the space of the database's log back, where the disk has room for what is in it. */
+  #shortenLog(): void {
+    try {
+      this.#statements.checkpoint.get();
+    } catch (error) {
+      if (!(error instanceof DurableError && error.code === "disk_full")) throw error;
+    }
   }
 
   async #markLive(roots: GcOptions["roots"]): Promise<void> {
@@ -117,7 +127,7 @@ function prepare(database: Database) {
       UPDATE object SET condemned_at = ?
       WHERE id >= ? AND id < ? AND state <> 'incoming' AND condemned_at IS NULL AND used_at < ? AND ${unkept}`),
     condemned: database.prepare(
-      `SELECT id, cid, size, bytes IS NOT NULL AS inline FROM object
+      `SELECT id, cid, size, inline FROM object
        WHERE condemned_at < ? AND condemned_at <= ? AND ${unkept}
          AND NOT EXISTS (SELECT 1 FROM reference WHERE reference.cid = object.cid)
        LIMIT ${batchRows}`,
@@ -130,6 +140,7 @@ function prepare(database: Database) {
     ),
     lastId: database.prepare("SELECT max(id) AS id FROM object", ({ id }) => Number(id ?? 0)),
     count: database.prepare("SELECT objects FROM tally", ({ objects }) => Number(objects)),
+    checkpoint: database.prepare("PRAGMA wal_checkpoint(TRUNCATE)"),
     collected: database.prepare("UPDATE tally SET collected_at = ?"),
   };
 }

@@ -23,7 +23,8 @@ async function start(files: SimulatedDisk = createSimulatedDisk()): Promise<Open
 async function reopen(files: SimulatedDisk, path: string): Promise<Opened> {
   const events: StoreEvent[] = [];
   const database = openDatabase(path, { migrations: storeMigrations });
-  const store = await openDiskStore("", { files, database, onEvent: (event) => events.push(event) });
+  const onEvent = (event: StoreEvent) => void events.push(event);
+  const store = await openDiskStore("", { files, database, onEvent, reserveBytes: 0 });
   return { store, files, database, events, path };
 }
 
@@ -114,7 +115,7 @@ test("A small object that was changed in the database is damaged, and repaired",
   const { store, database } = await start();
   const small = makeBytes(1_000);
   const cid = await putBytes(store, small);
-  database.prepare("UPDATE object SET bytes = zeroblob(1000)").run();
+  database.prepare("UPDATE inline SET bytes = zeroblob(1000)").run();
   await assert.rejects(readAll(await store.get(cid)), { code: "object_damaged" });
   assert.deepEqual((await store.scrub(fast)).damage, [{ cid, part: "data", firstLeaf: 0, leaves: 1 }]);
   assert.equal((await store.repair(cid, async () => makeBytes(1_000, 2))).kind, "damaged");
@@ -245,7 +246,7 @@ test("A scrub that is ended goes on where it was, and keeps to its rate", async 
 test("What a crash left of a put is removed when the store is opened again", async () => {
   const { store, files, path } = await start();
   const stuck = (async function* () {
-    yield bytes;
+    yield makeBytes(1_100_000);
     await new Promise(() => {});
   })();
   void store.put(stuck, { namespace: "a" });

@@ -38,6 +38,7 @@ import { putObject } from "./put.ts";
 import { getObject, sliceObject } from "./read.ts";
 import { receiveObject } from "./receive.ts";
 import { repairObject } from "./repair.ts";
+import { defaultReserveBytes, Reserve } from "./reserve.ts";
 import { migrations } from "./schema.ts";
 import { scrubObjects, verifyObject } from "./scrub.ts";
 
@@ -46,6 +47,8 @@ export type DiskStoreOptions = StoreOptions & {
   readonly database?: Database;
   /** Where files are; for tests. Default: the file system of this machine. */
   readonly files?: FileSystem;
+  /** What is kept free for the database on a disk that is full. Default 8 MiB. */
+  readonly reserveBytes?: number;
 };
 
 /**
@@ -60,15 +63,19 @@ export type DiskStoreOptions = StoreOptions & {
 export async function openDiskStore(folder: string, options: DiskStoreOptions = {}): Promise<Store> {
   const database = options.database ?? openDatabase(`${folder}/store.db`, { migrations });
   const { now = Date.now, random = Math.random, onEvent = () => {} } = options;
+  const { reserveBytes = defaultReserveBytes } = options;
   try {
     const files = new ObjectFiles(options.files ?? diskFileSystem, folder);
+    const reserve = new Reserve(files.system, folder, reserveBytes);
+    const commits = new Commits(database, reserve);
     const parts: DiskParts = {
       database,
-      commits: new Commits(database),
+      commits,
       objects: openObjects(database),
       keeping: openKeeping(database),
       files,
-      garbage: new Garbage(database, files),
+      reserve,
+      garbage: new Garbage(database, commits, files),
       receiving: new Set(),
       now,
       random,
@@ -119,15 +126,17 @@ class DiskStore implements Store {
   }
 
   put(source: ByteSource, options: PutOptions) {
-    return this.#attempt(() => {
+    return this.#attempt(async () => {
       checkNames(options.namespace);
+      if (!this.#parts.reserve.isHeld) await this.#parts.reserve.take();
       return putObject(this.#parts, source, options);
     });
   }
 
   receive(cid: Cid, claim: TreeClaim, options: ReceiveOptions) {
-    return this.#attempt(() => {
+    return this.#attempt(async () => {
       checkNames(options.namespace);
+      if (!this.#parts.reserve.isHeld) await this.#parts.reserve.take();
       return receiveObject(this.#parts, cid, claim, options);
     });
   }

@@ -1,4 +1,5 @@
 import type { Database } from "@catalyst/durable";
+import type { Commits } from "./commits.ts";
 import type { ObjectFiles } from "./object-files.ts";
 
 /**
@@ -6,12 +7,12 @@ import type { ObjectFiles } from "./object-files.ts";
  * after a crash, until they are gone.
  */
 export class Garbage {
-  readonly #database: Database;
+  readonly #commits: Commits;
   readonly #files: ObjectFiles;
   readonly #statements;
 
-  constructor(database: Database, files: ObjectFiles) {
-    this.#database = database;
+  constructor(database: Database, commits: Commits, files: ObjectFiles) {
+    this.#commits = commits;
     this.#files = files;
     this.#statements = {
       add: database.prepare("INSERT OR IGNORE INTO garbage VALUES (?)"),
@@ -35,7 +36,7 @@ export class Garbage {
       for (const folder of folders) {
         if ((await this.#files.system.stat(folder)) !== null) await this.#files.system.syncFolder(folder);
       }
-      this.#database.transaction(() => {
+      await this.#commits.run(() => {
         for (const path of paths) this.#statements.forget.run(path);
       });
     }

@@ -1,4 +1,4 @@
-import type { Database, SqlRow, SqlValue } from "@catalyst/durable";
+import type { Database, SqlRow } from "@catalyst/durable";
 import { type Cid, openTree, rootOfCid, type Tree } from "@catalyst/wire";
 import { StoreError } from "../errors.ts";
 import type { Damage } from "../events.ts";
@@ -29,8 +29,7 @@ export type Content = {
   readonly bytes: Uint8Array | null;
 };
 
-const columns =
-  "id, state, cid, size, top, sha256, ranges, stored_at, verified_at, seal, bytes IS NOT NULL AS inline";
+const columns = "id, state, cid, size, top, sha256, inline, ranges, stored_at, verified_at, seal";
 
 /** The table of objects. Nothing here begins a transaction. */
 export type Objects = ReturnType<typeof openObjects>;
@@ -53,7 +52,7 @@ export function openObjects(database: Database) {
     readRow,
   );
   const fill = database.prepare(
-    "UPDATE object SET state = ?, cid = ?, size = ?, top = ?, sha256 = ?, bytes = ?, seal = ?, used_at = ? WHERE id = ?",
+    "UPDATE object SET state = ?, cid = ?, size = ?, top = ?, sha256 = ?, inline = ?, seal = ?, used_at = ? WHERE id = ?",
   );
   const setRanges = database.prepare("UPDATE object SET ranges = ?, used_at = ? WHERE id = ?");
   const touch = database.prepare(
@@ -61,10 +60,10 @@ export function openObjects(database: Database) {
   );
   const remove = database.prepare("DELETE FROM object WHERE id = ?");
   const bytes = database.prepare(
-    "SELECT bytes FROM object WHERE id = ?",
+    "SELECT bytes FROM inline WHERE object = ?",
     (row) => row["bytes"] as Uint8Array,
   );
-  const setBytes = database.prepare("UPDATE object SET bytes = ? WHERE id = ?");
+  const setBytes = database.prepare("INSERT OR REPLACE INTO inline (object, bytes) VALUES (?, ?)");
   const setVerified = database.prepare("UPDATE object SET verified_at = ? WHERE id = ?");
   const refer = database.prepare("INSERT OR IGNORE INTO reference (parent, cid) VALUES (?, ?)");
   const addDamage = database.prepare(
@@ -92,9 +91,11 @@ export function openObjects(database: Database) {
     page: (after: number, limit: number): readonly ObjectRow[] => page.all(after, limit),
     /** The first row from an id on; read it by `findById`, which may find it damaged. */
     nextId: (from: number): number | null => nextId.get(from) ?? null,
-    fill: (id: number, { cid, tree, state, sha256, bytes: inline }: Content, now: number): void => {
-      const seal = sealOf(sealed(id, state, cid, tree.size, tree.top, sha256));
+    fill: (id: number, { cid, tree, state, sha256, bytes: content }: Content, now: number): void => {
+      const inline = content === null ? 0 : 1;
+      const seal = sealOf([id, state, cid, tree.size, tree.top, sha256, inline]);
       fill.run(state, cid, tree.size, tree.top, sha256, inline, seal, now, id);
+      if (content !== null) setBytes.run(id, content);
     },
     /** False when the row is gone. */
     setRanges: (id: number, ranges: RangeSet, now: number): boolean =>
@@ -102,7 +103,7 @@ export function openObjects(database: Database) {
     touch: (cid: Cid, now: number): void => void touch.run(now, cid),
     remove: (id: number): void => void remove.run(id),
     bytes: (id: number): Uint8Array => bytes.get(id) ?? new Uint8Array(0),
-    setBytes: (id: number, content: Uint8Array): void => void setBytes.run(content, id),
+    setBytes: (id: number, content: Uint8Array): void => void setBytes.run(id, content),
     setVerified: (id: number, now: number): void => void setVerified.run(now, id),
     refer: (parent: number, cid: Cid): void => void refer.run(parent, cid),
     setDamage: (id: number, found: readonly Damage[]): void => {
@@ -122,20 +123,10 @@ export function openObjects(database: Database) {
   };
 }
 
-function sealed(
-  id: SqlValue,
-  state: SqlValue,
-  cid: SqlValue,
-  size: SqlValue,
-  top: SqlValue,
-  sha256: SqlValue,
-): SqlValue[] {
-  return [id, state, cid, size, top, sha256];
-}
-
 function readRow(row: SqlRow): ObjectRow {
-  const { id = null, state = null, cid = null, size = null, top = null, sha256 = null } = row;
-  if (!isSealed(sealed(id, state, cid, size, top, sha256), row["seal"])) {
+  const { id = null, state = null, cid = null, size = null, top = null } = row;
+  const { sha256 = null, inline = null } = row;
+  if (!isSealed([id, state, cid, size, top, sha256, inline], row["seal"])) {
     throw new StoreError(
       "record_damaged",
       `the record of object ${String(id)}, ${String(cid)}, was changed`,
@@ -153,7 +144,7 @@ function readRow(row: SqlRow): ObjectRow {
     tree: openTree(root, { size: Number(size), top: top as Uint8Array }),
     sha256: sha256 as Uint8Array | null,
     ranges: parseRanges(String(row["ranges"])),
-    inline: row["inline"] === 1,
+    inline: inline === 1,
     storedAt: Number(row["stored_at"]),
     verifiedAt: row["verified_at"] === null ? null : Number(row["verified_at"]),
   };

@@ -6,6 +6,7 @@ import type { Garbage } from "./garbage.ts";
 import type { Keeping } from "./keeping.ts";
 import type { ObjectFiles } from "./object-files.ts";
 import type { Objects } from "./objects.ts";
+import type { Reserve } from "./reserve.ts";
 
 /** What the operations of a store on disk work on. */
 export type DiskParts = {
@@ -14,6 +15,7 @@ export type DiskParts = {
   readonly objects: Objects;
   readonly keeping: Keeping;
   readonly files: ObjectFiles;
+  readonly reserve: Reserve;
   readonly garbage: Garbage;
   /** Objects that somebody is receiving: neither collected nor received twice. */
   readonly receiving: Set<Cid>;

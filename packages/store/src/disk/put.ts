@@ -32,7 +32,7 @@ async function putInline(parts: DiskParts, bytes: Uint8Array, options: PutOption
   const hashed = hasher.finish();
   const cid = cidOfTree(hashed, options.content);
   if (isUnexpected(cid, options)) return { kind: "other_content", cid };
-  const outcome = await parts.commits.run(() => commit(parts, null, cid, hashed, bytes, options));
+  const outcome = await parts.commits.store(() => commit(parts, null, cid, hashed, bytes, options));
   return told(parts, outcome, options);
 }
 
@@ -42,7 +42,7 @@ async function putFile(
   pieces: AsyncGenerator<Uint8Array>,
   options: PutOptions,
 ): Promise<PutOutcome> {
-  const id = await parts.commits.run(() => parts.objects.begin(parts.now()));
+  const id = await parts.commits.store(() => parts.objects.begin(parts.now()));
   try {
     const outcome = await writeAndCommit(parts, id, head, pieces, options);
     if (outcome.kind !== "stored" || !outcome.isNew) await discard(parts, id);
@@ -66,7 +66,7 @@ async function writeAndCommit(
   if (!("root" in hashed)) return { kind: "quota_exceeded", ...hashed };
   const cid = cidOfTree(hashed, options.content);
   if (isUnexpected(cid, options)) return { kind: "other_content", cid };
-  return parts.commits.run(() => commit(parts, id, cid, hashed, null, options));
+  return parts.commits.store(() => commit(parts, id, cid, hashed, null, options));
 }
 
 async function writeFiles(

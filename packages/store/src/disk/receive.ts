@@ -36,7 +36,7 @@ export async function receiveObject(
     throw new StoreError("option_invalid", `${cid} names a block, which is put in one piece`);
   const tree = openTree(root, claim);
   const { objects, receiving, files, commits } = parts;
-  const refused = await commits.run(() => hold(parts, namespace, cid));
+  const refused = await commits.store(() => hold(parts, namespace, cid));
   if (refused === null) return { kind: "present" };
   if (refused.kind === "quota_exceeded") return refused;
   if (receiving.has(cid)) return { kind: "busy" };
@@ -69,10 +69,10 @@ async function beginPartial(
   const { commits, objects, keeping, now } = parts;
   const exceeded = keeping.exceeded(namespace, null, tree.size);
   if (exceeded !== null) return exceeded;
-  const id = await commits.run(() => objects.begin(now()));
+  const id = await commits.store(() => objects.begin(now()));
   try {
     await createFiles(parts, id, tree);
-    const begun = await commits.run(() => {
+    const begun = await commits.store(() => {
       const known = objects.find(cid); // somebody may have put it meanwhile
       const refused = known ?? keeping.exceeded(namespace, id, tree.size);
       if (refused !== null) return refused;
@@ -165,7 +165,7 @@ class DiskReceiver implements Receiver {
     const { commits, objects, now, emit } = this.#parts;
     const { id, cid, tree } = this.#row;
     const isWhole = await inStoreTerms(() =>
-      commits.run(() => {
+      commits.store(() => {
         const known = objects.find(cid);
         if (known?.state === "partial" && known.id === id) {
           objects.fill(id, { cid, tree, state: "whole", sha256, bytes: null }, now());
@@ -208,7 +208,7 @@ class DiskReceiver implements Receiver {
     for (const { offset, bytes } of runsOf(nodes)) await this.#file.outboard.write(bytes, offset);
     await Promise.all([this.#file.data.sync(), this.#file.outboard.sync()]);
     const { commits, objects, now } = this.#parts;
-    await commits.run(() => objects.setRanges(this.#row.id, ranges, now()));
+    await commits.store(() => objects.setRanges(this.#row.id, ranges, now()));
   }
 
   async #hashAll(): Promise<Uint8Array> {

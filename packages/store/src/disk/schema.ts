@@ -1,6 +1,6 @@
 /**
- * The database of a store. What an object is lies in `object`; small ones whole, of larger ones the files are named by
- * the id, which is never used again. A row is there before its files are (`incoming`), so that none is ever lost.
+ * The database of a store. What an object is lies in `object`; the bytes of a small one in `inline`, so that a change of
+ * its row does not write them anew; of larger ones the files are named by the id, which is never used again. A row is there before its files are (`incoming`), so that none is ever lost.
  * The foreign keys on `object.cid` hold what refers to an object and the object together.
  */
 export const migrations: readonly string[] = [
@@ -17,9 +17,13 @@ export const migrations: readonly string[] = [
     used_at INTEGER NOT NULL,
     verified_at INTEGER,
     condemned_at INTEGER,
+    inline INTEGER NOT NULL DEFAULT 0,
     seal BLOB,
-    bytes BLOB,
     CHECK (state = 'incoming' OR (cid IS NOT NULL AND size IS NOT NULL AND top IS NOT NULL AND seal IS NOT NULL))
+  ) STRICT;
+  CREATE TABLE inline (
+    object INTEGER PRIMARY KEY REFERENCES object (id) ON DELETE CASCADE,
+    bytes BLOB NOT NULL
   ) STRICT;
   CREATE INDEX object_sha256 ON object (sha256) WHERE sha256 IS NOT NULL;
   CREATE INDEX object_condemned ON object (condemned_at) WHERE condemned_at IS NOT NULL;
