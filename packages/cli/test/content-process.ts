@@ -43,13 +43,18 @@ export class ContentProcess implements AsyncDisposable {
     const child = spawn(process.execPath, [bin("catalyst"), "content", "-q"], {
       cwd: this.folder,
       env: this.#environment,
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    child.stderr.on("data", (text) => {
+      said += text;
     });
     this.#child = child;
     const deadline = Date.now() + 30_000;
     while (!(await this.#answers())) {
       if (child.exitCode !== null || Date.now() > deadline)
-        throw new Error("the content process did not start");
+        throw new Error(`it did not start:
+${said}`);
       await sleep(50);
     }
   }

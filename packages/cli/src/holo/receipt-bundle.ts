@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { parse } from "node:path";
 import { defaultMaxBundleBytes, type Envelope, encodeBundle } from "@catalyst/evidence";
-import { formatStatementKey, IdentityError, type KeptKey, openKeyStore } from "@catalyst/identity";
+import { formatStatementKey, IdentityError, openKeyStore, type StatementKey } from "@catalyst/identity";
 import { paths } from "@catalyst/node";
 import { CommandError, exitCode } from "../exit-code.ts";
 import type { FoundReceipts, LentKey, LoggedReceipt } from "./receipt-log.ts";
@@ -9,16 +9,20 @@ import type { FoundReceipts, LentKey, LoggedReceipt } from "./receipt-log.ts";
 /** What a bundle holds at most: spec/evidence.md §5.1. */
 const mostReceipts = 200;
 const mostDelegations = 64;
-/** CBOR's heads of one member, and of the bundle itself. */
+/** CBOR's heads of one member. */
 const headBytes = 8;
+/** For the rest: the names of the lists, and a key. */
+const spareBytes = 256;
 
 /** Bundles that were written, and whom one has to believe to verify them. */
 export type WrittenBundles = {
   readonly files: readonly string[];
   readonly receipts: number;
-  /** As `--root` takes them. */
-  readonly roots: readonly string[];
+  readonly roots: readonly BundleRoot[];
 };
+
+/** Somebody who signs without that another one lent the key; null for a key that is not kept here. */
+export type BundleRoot = { readonly name: string; readonly kid: string; readonly key: string | null };
 
 type Draft = { readonly receipts: LoggedReceipt[]; readonly lent: Set<LentKey>; bytes: number };
 
@@ -37,20 +41,25 @@ export async function writeBundles(
   if (there !== undefined && !force) {
     throw new CommandError(exitCode.usage, `${there} is there already: name another file, or use --force`);
   }
+  const own = await ownKey(dataDir);
   for (const [at, { receipts, lent }] of drafts.entries()) {
+    const delegations = [...lent].map(({ delegation }) => delegation.envelope);
+    const envelopes = [...receipts.map(({ envelope }) => envelope), ...delegations];
+    const isRoot = own !== null && envelopes.some(({ header }) => header.kid === own.kid);
     const bytes = encodeBundle({
       receipts: receipts.map(({ envelope }) => [envelope.bytes]),
-      delegations: [...lent].map(({ delegation }) => delegation.envelope.bytes),
+      delegations: delegations.map((envelope) => envelope.bytes),
+      keys: isRoot ? [own.key] : [],
     });
     writeFileSync(files[at] ?? out, bytes);
   }
-  return { files, receipts: found.receipts.length, roots: await rootsOf(dataDir, drafts) };
+  return { files, receipts: found.receipts.length, roots: rootsOf(drafts, own) };
 }
 
 /** The command that verifies what was written, without this node. */
 export function verifyingCommands({ files, roots }: WrittenBundles): readonly string[] {
-  const trust = roots.map((root) => `--root ${root}`).join(" ");
-  return files.map((file) => `holo receipts bundle-verify ${file} ${trust}`);
+  const trust = roots.map(({ name, kid, key }) => `--root ${name}=${key ?? `<the key with kid ${kid}>`}`);
+  return files.map((file) => `holo receipts bundle-verify ${file} ${trust.join(" ")}`);
 }
 
 function draftsOf({ receipts, delegations }: FoundReceipts): readonly Draft[] {
@@ -69,7 +78,7 @@ function fits({ receipts, lent, bytes }: Draft, logged: LoggedReceipt, needed: r
   return (
     receipts.length < mostReceipts &&
     lent.size + more.length <= mostDelegations &&
-    bytes + sizeOf(logged, more) <= defaultMaxBundleBytes - 16 * headBytes
+    bytes + sizeOf(logged, more) <= defaultMaxBundleBytes - spareBytes
   );
 }
 
@@ -99,27 +108,30 @@ function lendersOf({ header }: Envelope, delegations: readonly LentKey[]): reado
   return lenders.flatMap((lent) => [lent, ...lendersOf(lent.delegation.envelope, delegations)]);
 }
 
-/** Those who sign without that somebody lent them their key. */
-async function rootsOf(dataDir: string, drafts: readonly Draft[]): Promise<readonly string[]> {
+function rootsOf(drafts: readonly Draft[], own: OwnKey | null): readonly BundleRoot[] {
   const lent = drafts.flatMap((draft) => [...draft.lent]);
   const borrowed = new Set(lent.map(({ kid }) => kid));
   const envelopes = [
     ...drafts.flatMap(({ receipts }) => receipts.map(({ envelope }) => envelope)),
     ...lent.map(({ delegation }) => delegation.envelope),
   ];
-  const own = await ownKey(dataDir);
-  const roots = envelopes.flatMap(({ header: { kid, claims } }) => {
-    if (borrowed.has(kid)) return [];
-    const key = own?.kid === kid && own.publicKey.algorithm === "Ed25519" ? own.publicKey : null;
-    return [`${claims.issuer}=${key === null ? `kid:${kid}` : formatStatementKey(key)}`];
-  });
-  return [...new Set(roots)];
+  const roots = new Map<string, BundleRoot>();
+  for (const { header } of envelopes) {
+    const { kid } = header;
+    const name = header.claims.issuer;
+    const key = own?.kid === kid ? formatStatementKey(own.key) : null;
+    if (!borrowed.has(kid)) roots.set(`${name} ${kid}`, { name, kid, key });
+  }
+  return [...roots.values()];
 }
 
+type OwnKey = { readonly kid: string; readonly key: StatementKey };
+
 /** The node's key; null where it is not kept here, as on another machine. */
-async function ownKey(dataDir: string): Promise<KeptKey | null> {
+async function ownKey(dataDir: string): Promise<OwnKey | null> {
   try {
-    return await (await openKeyStore(paths.keys(dataDir))).show("statements");
+    const { kid, publicKey } = await (await openKeyStore(paths.keys(dataDir))).show("statements");
+    return publicKey.algorithm === "Ed25519" ? { kid, key: publicKey } : null;
   } catch (error) {
     if (error instanceof IdentityError) return null;
     throw error;
