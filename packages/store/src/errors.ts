@@ -16,6 +16,7 @@ import type { Cid } from "@catalyst/wire";
  * | `name_invalid` | a namespace, a name or a scope has 1 to 512 characters, none of them a control character |
  * | `option_invalid` | a fault of the caller: the message names the option and its range |
  * | `manifest_invalid` | the object is no manifest of this format: name another object, or get it as it is |
+ * | `chunk_missing` | a chunk that a manifest lists is not here: import the file again, or put the chunk that `evidence` names |
  * | `closed` | a fault of the caller: the store was closed |
  */
 export type StoreErrorCode =
@@ -28,6 +29,7 @@ export type StoreErrorCode =
   | "name_invalid"
   | "option_invalid"
   | "manifest_invalid"
+  | "chunk_missing"
   | "closed";
 
 /** What an error is about, as far as it is known. */

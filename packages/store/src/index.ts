@@ -1,6 +1,10 @@
+export { type Cutter, createCutter } from "./chunk/cutter.ts";
+export { type ChunkMean, chunkMeans } from "./chunk/parameters.ts";
 export { type DiskStoreOptions, openDiskStore, storeMigrations } from "./disk/disk-store.ts";
 export { StoreError, type StoreErrorCode, type StoreEvidence } from "./errors.ts";
 export type { Damage, StoreEvent } from "./events.ts";
+export { type ManifestOutcome, openManifest } from "./manifest/file.ts";
+export { type ImportOptions, type ImportOutcome, importChunked } from "./manifest/import.ts";
 export { createMemoryStore } from "./memory-store.ts";
 export {
   copies,

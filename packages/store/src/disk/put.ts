@@ -1,11 +1,14 @@
 import { type Cid, cidOfTree, createTreeHasher, defaultLeafSize, type HashedObject } from "@catalyst/wire";
 import type { ByteSource, PutOptions, PutOutcome, Usage } from "../store.ts";
 import { discard, discardAfterFailure } from "./discard.ts";
+import type { OpenObject } from "./object-files.ts";
 import type { DiskParts } from "./parts.ts";
 import { TreeWriter } from "./tree-writer.ts";
 
 /** Objects up to this size lie in the database. */
 export const maxInlineBytes = 16 * 1024;
+/** Objects up to this size are held in memory until it is known whether they are here already. */
+const maxHeldBytes = 1024 * 1024;
 /** What is hashed at once: between two pieces others have their turn. */
 const pieceBytes = 1024 * 1024;
 
@@ -21,64 +24,90 @@ export async function putObject(
   for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
     head.push(new Uint8Array(next.value));
     length += next.value.length;
-    if (length > maxInlineBytes) return putFile(parts, head, pieces, options);
+    if (length > maxHeldBytes) return putStream(parts, head, pieces, options);
   }
-  return putInline(parts, Buffer.concat(head), options);
+  return putHeld(parts, Buffer.concat(head), options);
 }
 
-async function putInline(parts: DiskParts, bytes: Uint8Array, options: PutOptions): Promise<PutOutcome> {
-  const hasher = createTreeHasher({ leafSize: options.leafSize ?? defaultLeafSize, sha256: true });
+/** Of what is here already nothing is written. */
+async function putHeld(parts: DiskParts, bytes: Uint8Array, options: PutOptions): Promise<PutOutcome> {
+  const nodes: Uint8Array[] = [];
+  const hasher = createTreeHasher({
+    leafSize: options.leafSize ?? defaultLeafSize,
+    sha256: true,
+    onNode: (digest) => nodes.push(Buffer.from(digest)),
+  });
   hasher.update(bytes);
   const hashed = hasher.finish();
   const cid = cidOfTree(hashed, options.content);
   if (isUnexpected(cid, options)) return { kind: "other_content", cid };
-  const outcome = await parts.commits.store(() => commit(parts, null, cid, hashed, bytes, options));
-  return told(parts, outcome, options);
+  const isInline = bytes.length <= maxInlineBytes;
+  const needsFile = () => !isInline && parts.objects.find(cid)?.state !== "whole";
+  const outcome = await parts.commits.store(() =>
+    needsFile() ? null : commit(parts, null, cid, hashed, isInline ? bytes : null, options),
+  );
+  if (outcome !== null) return told(parts, outcome, options);
+  return putFile(parts, options, async ({ data, outboard }) => {
+    await Promise.all([data.write(bytes, 0), outboard.write(Buffer.concat(nodes), 0)]);
+    await Promise.all([data.sync(), outboard.sync()]);
+    return hashed;
+  });
 }
 
-async function putFile(
+async function putStream(
   parts: DiskParts,
   head: readonly Uint8Array[],
   pieces: AsyncGenerator<Uint8Array>,
   options: PutOptions,
 ): Promise<PutOutcome> {
+  try {
+    const usage = parts.keeping.usage(options.namespace);
+    return await putFile(parts, options, (file) => writeStream(file, head, pieces, usage, options));
+  } finally {
+    await pieces.return(undefined);
+  }
+}
+
+/** Makes the files of an object, and an object of them; `write` fills them, or says what quota they would exceed. */
+async function putFile(
+  parts: DiskParts,
+  options: PutOptions,
+  write: (file: OpenObject) => Promise<HashedObject | Usage>,
+): Promise<PutOutcome> {
   const id = await parts.commits.store(() => parts.objects.begin(parts.now()));
   try {
-    const outcome = await writeAndCommit(parts, id, head, pieces, options);
+    const outcome = await writeAndCommit(parts, id, write, options);
     if (outcome.kind !== "stored" || !outcome.isNew) await discard(parts, id);
     return told(parts, outcome, options);
   } catch (error) {
     await discardAfterFailure(parts, id);
     throw error;
-  } finally {
-    await pieces.return(undefined);
   }
 }
 
 async function writeAndCommit(
   parts: DiskParts,
   id: number,
-  head: readonly Uint8Array[],
-  pieces: AsyncGenerator<Uint8Array>,
+  write: (file: OpenObject) => Promise<HashedObject | Usage>,
   options: PutOptions,
 ): Promise<PutOutcome> {
-  const hashed = await writeFiles(parts, id, head, pieces, options);
+  const file = await parts.files.create(id);
+  const hashed = await write(file).finally(() => file.close());
   if (!("root" in hashed)) return { kind: "quota_exceeded", ...hashed };
+  await parts.files.syncFolder(id);
   const cid = cidOfTree(hashed, options.content);
   if (isUnexpected(cid, options)) return { kind: "other_content", cid };
   return parts.commits.store(() => commit(parts, id, cid, hashed, null, options));
 }
 
-async function writeFiles(
-  { files, keeping }: DiskParts,
-  id: number,
+async function writeStream(
+  file: OpenObject,
   head: readonly Uint8Array[],
   pieces: AsyncGenerator<Uint8Array>,
-  { namespace, leafSize = defaultLeafSize }: PutOptions,
+  usage: Usage,
+  { leafSize = defaultLeafSize }: PutOptions,
 ): Promise<HashedObject | Usage> {
-  const usage = keeping.usage(namespace);
   const mostBytes = usage.maxBytes ?? Number.POSITIVE_INFINITY;
-  const file = await files.create(id);
   const writer = new TreeWriter(file, { leafSize, sha256: true });
   let length = 0;
   try {
@@ -88,12 +117,9 @@ async function writeFiles(
       length += piece.length;
       if (length > mostBytes) return usage;
     }
-    const hashed = await writer.finish();
-    await files.syncFolder(id);
-    return hashed;
+    return await writer.finish();
   } finally {
     await writer.settle();
-    await file.close();
   }
 }
 
