@@ -67,21 +67,31 @@ ${said}`);
     await once(child, "exit");
   }
 
+  /** Sends the process a signal. */
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name);
+  }
+
   /** Runs `holo`, without a terminal, with these bytes as its standard input. */
   holo(args: readonly string[], stdin: Uint8Array = new Uint8Array()): Promise<CommandResult> {
+    return this.begin(args, stdin).ended;
+  }
+
+  /** Begins to. */
+  begin(args: readonly string[], stdin: Uint8Array = new Uint8Array()) {
     const options = {
       ...{ cwd: this.folder, env: this.#environment },
       encoding: "buffer" as const,
       maxBuffer: 64 * 1_024 * 1_024,
     };
-    return new Promise((resolve) => {
-      const child = execFile(process.execPath, [bin("holo"), ...args], options, (error, stdout, stderr) => {
-        const code = error === null ? 0 : Number(error.code ?? Number.NaN);
-        resolve({ code, stdout, stderr: stderr.toString() });
-      });
-      child.stdin?.on("error", () => {}); // it may end before it has read all
-      child.stdin?.end(stdin);
+    const { promise: ended, resolve } = Promise.withResolvers<CommandResult>();
+    const child = execFile(process.execPath, [bin("holo"), ...args], options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : Number(error.code ?? Number.NaN);
+      resolve({ code, stdout, stderr: stderr.toString() });
     });
+    child.stdin?.on("error", () => {}); // it may end before it has read all
+    child.stdin?.end(stdin);
+    return { child, ended };
   }
 
   /** `holo cam …`, of which success is expected. */

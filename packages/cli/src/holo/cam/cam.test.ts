@@ -1,8 +1,19 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { cidOfTree, hashTree } from "@catalyst/wire";
 import { ContentProcess } from "../../../test/content-process.ts";
 
@@ -287,6 +298,73 @@ function flip(file: string, at: number): void {
   bytes[at] = (bytes[at] ?? 0) ^ 1;
   writeFileSync(file, bytes);
 }
+
+test("Ctrl-C cancels a job, and a file that is only begun is removed", async () => {
+  const scrub = content.begin(["cam", "scrub", "--rate", "1kB/s"]);
+  await until("it runs", async () =>
+    (await jobs()).some(({ kind, state }) => kind === "scrub" && state === "running"),
+  );
+  scrub.child.kill("SIGINT");
+  assert.equal((await scrub.ended).code, 128 + 2);
+  assert.match((await scrub.ended).stderr, /is cancelled; what it had done stays done/);
+  assert.ok((await jobs()).every(({ state }) => state !== "running"));
+
+  const parts = () => readdirSync(content.folder).filter((name) => name.endsWith(".part"));
+  content.signal("SIGSTOP");
+  const get = content.begin(["cam", "get", "size/1048577", "--out", "never"]);
+  await until("it begins", () => parts().length === 1);
+  get.child.kill("SIGINT");
+  assert.equal((await get.ended).code, 128 + 2);
+  content.signal("SIGCONT");
+  assert.deepEqual([parts(), existsSync(join(content.folder, "never"))], [[], false]);
+});
+
+async function jobs(): Promise<readonly { kind: string; state: string }[]> {
+  return content.camJson("jobs");
+}
+
+async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, `not within 20 s: ${what}`);
+    await sleep(50);
+  }
+}
+
+test("whatever a process gives for an object that is not it, is caught before it has its name", async () => {
+  const dataDir = join(content.folder, "liar");
+  mkdirSync(join(dataDir, "run"), { recursive: true });
+  const right = Buffer.from("the right bytes");
+  const [cid, other] = [cidOf(right), cidOf(Buffer.from("others"))];
+  let answer = { etag: cid, body: right };
+  const liar = createServer((_request, response) => {
+    response
+      .writeHead(200, { etag: `"${answer.etag}"`, "content-length": answer.body.length })
+      .end(answer.body);
+  });
+  await new Promise<void>((resolve) => liar.listen(join(dataDir, "run", "content.sock"), resolve));
+  const get = (object: string) =>
+    content.holo(["cam", "get", object, "--out", "lie", "--force", "--node-data-dir", dataDir]);
+  try {
+    assert.equal((await get(cid)).code, 0);
+    rmSync(join(content.folder, "lie"));
+    const sha256 = createHash("sha256").update(right).digest("hex");
+    for (const [object, etag, body] of [
+      [cid, cid, "the wrong bytes"],
+      ["name", cid, "the wrong bytes"],
+      [cid, other, "others"],
+      [`sha256:${sha256}`, other, "others"],
+    ] as const) {
+      answer = { etag, body: Buffer.from(body) };
+      const got = await get(object);
+      assert.equal(got.code, 1, object);
+      assert.match(got.stderr, /is not what its CID says/);
+      assert.ok(!existsSync(join(content.folder, "lie")));
+    }
+  } finally {
+    liar.close();
+  }
+});
 
 test("where nobody listens, it is told how to start who would", async () => {
   for (const args of [["ls"], ["put", "in-1"], ["get", "size/1"], ["gc"]]) {

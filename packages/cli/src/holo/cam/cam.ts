@@ -64,6 +64,7 @@ function addBytes(cam: Command, printer: Printer): void {
     .argument("<object>", objectText)
     .option("-O, --out <file>", "write them to a file, once all are verified (default: standard output)")
     .option("--force", "replace a file that is there")
+    .option("--manifest", "of what was put with --chunked: the list of its pieces")
     .option("--range <start-end>", "first and last byte as HTTP has them, from 0: 0-99 is a hundred bytes");
   asking<GetOptions, [string]>(within(get), printer, getObject);
 }

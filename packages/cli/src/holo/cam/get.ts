@@ -1,5 +1,5 @@
 import { contentContract, type GotBytes, getBytes, RpcError, socketPath } from "@catalyst/rpc";
-import { parseCid } from "@catalyst/wire";
+import { type Cid, parseCid } from "@catalyst/wire";
 import { formatBytes } from "../../byte-size.ts";
 import { type CommandContext, unreachable } from "../../context.ts";
 import { CommandError, exitCode } from "../../exit-code.ts";
@@ -7,7 +7,15 @@ import { onInterruption } from "../../interruption.ts";
 import { printValue } from "../../output.ts";
 import { showProgress } from "../../progress.ts";
 import { visible } from "../../table.ts";
-import { type ContentCheck, checkContent, checkSha256 } from "./content-check.ts";
+import {
+  type ContentCheck,
+  checkContent,
+  checkFile,
+  checkSha256,
+  isManifest,
+  manifestLimits,
+  neverRight,
+} from "./content-check.ts";
 import { damageText } from "./damage.ts";
 import { openTarget } from "./target-file.ts";
 
@@ -15,6 +23,7 @@ export type GetOptions = {
   readonly namespace: string;
   readonly out?: string;
   readonly range?: string;
+  readonly manifest?: boolean;
   readonly force?: boolean;
 };
 
@@ -23,20 +32,22 @@ type Range = { readonly start: number; readonly end?: number };
 /** `holo cam get OBJECT`: to a file, or to whatever reads the standard output. */
 export async function getObject(context: CommandContext, options: GetOptions, object: string): Promise<void> {
   const { printer, format } = context;
-  const { out, force = false } = options;
+  const { out, force = false, manifest = false } = options;
   const range = options.range === undefined ? undefined : parseRange(options.range);
   if (out === undefined) {
     if (printer.width() !== undefined) {
       const how = "name a file with --out, or give them to another program with |";
       throw new CommandError(exitCode.usage, `bytes are not for a terminal: ${how}`);
     }
-    await receive(context, { ...options, object, range }, (bytes) => printer.bytes(bytes));
+    await receive(context, { ...options, object, manifest, range }, (bytes) => printer.bytes(bytes));
     return;
   }
   using interruption = onInterruption(`Interrupted: ${out} was not written.`);
   const { signal } = interruption;
   await using target = await openTarget(out, force);
-  const got = await receive(context, { ...options, object, range, signal }, (bytes) => target.write(bytes));
+  const got = await receive(context, { ...options, object, manifest, range, signal }, (bytes) =>
+    target.write(bytes),
+  );
   await target.commit();
   printValue(printer, format, { file: out, ...got }, () => [
     `${got.cid}  ${formatBytes(got.lengthBytes)}  ${visible(out)}${got.verified ? "" : "  (a part, as the node verified it)"}`,
@@ -46,6 +57,7 @@ export async function getObject(context: CommandContext, options: GetOptions, ob
 type Asked = {
   readonly object: string;
   readonly namespace: string;
+  readonly manifest: boolean;
   readonly range: Range | undefined;
   readonly signal?: AbortSignal;
 };
@@ -75,18 +87,20 @@ async function receive(
 
 async function receiveChecked(
   { dataDir, printer }: CommandContext,
-  { object, namespace, range, signal }: Asked,
+  asked: Asked,
   take: (bytes: Uint8Array) => Promise<void>,
 ): Promise<Received> {
   using progress = showProgress(printer);
+  const { object, namespace, manifest, range, signal } = asked;
+  const path = socketPath(dataDir, "content");
   const got = await getBytes({
-    socketPath: socketPath(dataDir, "content"),
-    ...{ object, namespace },
+    ...{ socketPath: path, object, namespace },
+    ...(manifest ? { manifest: "true" } : {}),
     ...(range === undefined ? {} : { range }),
     ...(signal === undefined ? {} : { signal }),
   });
   const { cid, sizeBytes, lengthBytes } = got;
-  const checks = lengthBytes === sizeBytes ? checksOf(object, got) : [];
+  const checks = lengthBytes === sizeBytes ? await checksOf(asked, path, got) : [];
   let bytes = 0;
   for await (const piece of got.bytes) {
     for (const check of checks) check.update(piece);
@@ -103,9 +117,33 @@ async function receiveChecked(
 }
 
 /** What the whole object has to be: what its CID says, and what was asked for. */
-function checksOf(object: string, { cid }: GotBytes): readonly ContentCheck[] {
+async function checksOf(
+  { object, namespace, manifest }: Asked,
+  path: string,
+  got: GotBytes,
+): Promise<readonly ContentCheck[]> {
+  const cid = parseCid(got.cid);
+  if (manifest || !isManifest(cid)) return [checkContent(cid), ...askedFor(object, cid)];
+  const found = await getBytes({ socketPath: path, object: cid, namespace, manifest: "true" });
+  return [checkFile(cid, await readManifest(found.bytes)), ...askedFor(object, cid)];
+}
+
+/** A digest that was asked for has to be that of what came; a name is the node's to resolve. */
+function askedFor(object: string, cid: Cid): readonly ContentCheck[] {
   const digest = /^sha256:(.*)$/.exec(object)?.[1];
-  return [checkContent(parseCid(cid)), ...(digest === undefined ? [] : [checkSha256(digest)])];
+  if (digest !== undefined) return [checkSha256(digest)];
+  return /^b[a-z2-7]{50,}$/.test(object) && object !== cid ? [neverRight] : [];
+}
+
+async function readManifest(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of bytes) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length > manifestLimits.maxBytes) break; // it will not match its CID
+  }
+  return Buffer.concat(pieces);
 }
 
 /** Bytes that end early may be damaged on the disk: the process does not give them, and knows where. */

@@ -22,7 +22,9 @@ function linesOf(result: JobResult, { colours }: Printer): readonly string[] {
   switch (result.kind) {
     case "gc":
       return [
-        `removed ${counted(result.removed, "object")}, ${formatBytes(result.removedBytes)} freed; ${result.kept} kept`,
+        result.removed === 0
+          ? `nothing to remove; ${result.kept} kept`
+          : `removed ${counted(result.removed, "object")}, ${formatBytes(result.removedBytes)} freed; ${result.kept} kept`,
         ...(result.marked > result.removed
           ? [
               `${result.marked - result.removed} more are removed by a run after the grace, unless they are used`,

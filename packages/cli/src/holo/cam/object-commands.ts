@@ -3,7 +3,7 @@ import { formatBytes, parseBytes } from "../../byte-size.ts";
 import type { CommandContext } from "../../context.ts";
 import { parseDuration } from "../../duration.ts";
 import { printValue } from "../../output.ts";
-import { visible } from "../../table.ts";
+import { visible, wrap } from "../../table.ts";
 import { damageText } from "./damage.ts";
 
 type InNamespace = { readonly namespace: string };
@@ -30,7 +30,7 @@ export async function showObject(
   ];
   const loose = names.length + pins.length === 0;
   printValue(printer, format, stat, () => [
-    ...rows.map(([label, value]) => `${label.padEnd(10)}${value}`),
+    ...rows.flatMap(([label, value]) => wrap(`${label.padEnd(10)}${value}`, printer.width(), " ".repeat(10))),
     ...(loose ? ["nothing here names or pins it: unless another object refers to it, gc removes it"] : []),
   ]);
 }
@@ -56,9 +56,9 @@ export async function linkName(
   const linked = await content.call.link({ name, object, namespace });
   const { cid, previous } = linked;
   const instead = previous === null || previous === cid ? "" : `, and no longer ${previous}`;
-  printValue(printer, format, { name, namespace, ...linked }, () => [
-    `${visible(name)} is ${cid} now${instead}`,
-  ]);
+  printValue(printer, format, { name, namespace, ...linked }, () =>
+    wrap(`${visible(name)} is ${cid} now${instead}`, printer.width(), "  "),
+  );
 }
 
 /** `holo cam unlink NAME` */
@@ -69,9 +69,13 @@ export async function unlinkName(
 ): Promise<void> {
   using content = await connect("content", contentContract);
   const unlinked = await content.call.unlink({ name, namespace });
-  printValue(printer, format, { name, namespace, ...unlinked }, () => [
-    `${visible(name)} is gone; ${unlinked.cid} stays until \`holo cam gc\`, or as long as something else keeps it`,
-  ]);
+  printValue(printer, format, { name, namespace, ...unlinked }, () =>
+    wrap(
+      `${visible(name)} is gone; ${unlinked.cid} stays until \`holo cam gc\`, or as long as something else keeps it`,
+      printer.width(),
+      "  ",
+    ),
+  );
 }
 
 export type PinOptions = InNamespace & {
@@ -90,9 +94,9 @@ export async function pinObject(
   using content = await connect("content", contentContract);
   const pinned = await content.call.pin({ object, namespace, class: kind, scope, ...ttlMs });
   const until = pinned.until === null ? "until it is unpinned" : `until ${pinned.until}`;
-  printValue(printer, format, { namespace, scope, class: kind, ...pinned }, () => [
-    `${pinned.cid} is kept, ${kind}, ${until}`,
-  ]);
+  printValue(printer, format, { namespace, scope, class: kind, ...pinned }, () =>
+    wrap(`${pinned.cid} is kept, ${kind}, ${until}`, printer.width(), "  "),
+  );
 }
 
 /** `holo cam unpin OBJECT` */
@@ -103,9 +107,9 @@ export async function unpinObject(
 ): Promise<void> {
   using content = await connect("content", contentContract);
   const unpinned = await content.call.unpin({ object, namespace, scope });
-  printValue(printer, format, { namespace, scope, ...unpinned }, () => [
-    `${unpinned.cid} is no longer pinned for ${visible(scope)}`,
-  ]);
+  printValue(printer, format, { namespace, scope, ...unpinned }, () =>
+    wrap(`${unpinned.cid} is no longer pinned for ${visible(scope)}`, printer.width(), "  "),
+  );
 }
 
 /** `holo cam quota NAMESPACE [BYTES|none]`: shows what it may hold, or says it. */
