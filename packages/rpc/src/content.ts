@@ -148,8 +148,10 @@ const contentDetails = z.object({
   collectedAt: timestamp.nullable(),
   running: z.array(jobStatus),
   devices: z.array(z.object({ folder: z.string(), reachable: z.boolean() })),
-  /** Who signs receipts, with which key, lent until when. */
-  signer: z.object({ issuer: z.string(), kid: z.string(), until: timestamp }),
+  /** In whose name receipts are signed. */
+  issuer: z.string(),
+  /** The key that signs them, and until when it is lent; null before the first receipt. */
+  signer: z.object({ kid: z.string(), until: timestamp }).nullable(),
   /** The audit log's number of entries and the digest of the last, as `catalyst audit verify` prints it. */
   auditHead: z.string(),
 });

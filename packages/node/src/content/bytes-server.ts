@@ -154,14 +154,23 @@ function fail(
   if (code === "internal" || response.headersSent) events.requestFailed(request.method ?? "", error);
   if (response.headersSent) return void response.destroy();
   const message = error instanceof Error ? error.message : String(error);
-  response.writeHead(statusOf[code] ?? 500, { "content-type": "application/json" });
-  response.end(JSON.stringify({ error: { code, message } }));
-  if (!request.complete) takeNoMore(request);
+  const body = JSON.stringify({ error: { code, message } });
+  response.writeHead(statusOf[code] ?? 500, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+  });
+  response.write(body);
+  if (request.complete) response.end();
+  else takeNoMore(request, response);
 }
 
-/** A client that still sends learns of the answer only if somebody takes what it sends, for a while. */
-function takeNoMore(request: IncomingMessage): void {
+/**
+ * Ends the answer when the client has stopped to send, and for a while takes what it sends: otherwise it learns that
+ * the connection broke, and not why.
+ */
+function takeNoMore(request: IncomingMessage, response: ServerResponse): void {
+  const end = () => void response.end();
   const timer = setTimeout(() => request.destroy(), patienceMs);
   request.once("close", () => clearTimeout(timer));
-  request.resume();
+  request.once("end", end).once("close", end).resume();
 }

@@ -51,7 +51,7 @@ export class ContentView {
     await this.refresh();
     const { folder, devices, ledger, jobs } = this.#parts;
     const { objects, bytes, partial, damaged, scrubbedAt, collectedAt } = this.#stats;
-    const { issuer, kid, until } = ledger.signer();
+    const signer = ledger.signer();
     return {
       folder,
       objects,
@@ -62,7 +62,8 @@ export class ContentView {
       collectedAt: timeOf(collectedAt),
       running: jobs.running(),
       devices: devices.map((device) => ({ folder: device.folder, reachable: existsSync(device.folder) })),
-      signer: { issuer, kid, until: until.toISOString() },
+      issuer: ledger.issuer,
+      signer: signer === null ? null : { kid: signer.kid, until: signer.until.toISOString() },
       auditHead: formatAuditHead(ledger.head),
     };
   }
@@ -101,7 +102,7 @@ export class ContentView {
             },
         devices.length === 0 ? "none is configured" : "ok",
       ),
-      this.#checkSigner(),
+      await this.#checkSigner(),
     ];
   }
 
@@ -169,16 +170,18 @@ export class ContentView {
     );
   }
 
-  #checkSigner(): CheckResult {
-    const { kid, until } = this.#parts.ledger.signer();
-    return checked(
-      "content.signer",
-      "the key that signs receipts is lent",
-      until.getTime() > Date.now()
-        ? null
-        : { detail: `the lent key ended ${until.toISOString()}`, hint: "see `catalyst logs content`" },
-      `${kid}, until ${until.toISOString()}`,
+  async #checkSigner(): Promise<CheckResult> {
+    const { ledger } = this.#parts;
+    const problem = await ledger.keepLent().then(
+      () => null,
+      (error: Error) => ({
+        detail: `no key can be lent: ${error.message}`,
+        hint: "mend that: until then only what needs no receipt is done",
+      }),
     );
+    const signer = ledger.signer();
+    const told = signer === null ? "none" : `${signer.kid}, until ${signer.until.toISOString()}`;
+    return checked("content.signer", "receipts can be signed", problem, told);
   }
 }
 

@@ -171,7 +171,10 @@ test("what was acknowledged is there after kill -9, each with its receipt in a l
       const put = await putBytes({ socketPath, bytes, name: `o${at}` }).catch(() => null); // cut off by the kill
       if (put !== null) acknowledged.push(put);
     });
-    for (const before = acknowledged.length; acknowledged.length < before + 10; ) await sleep(1);
+    for (let left = 10_000; acknowledged.length < (round + 1) * 10; left--) {
+      assert.ok(left > 0);
+      await sleep(1);
+    }
     await kill(content);
     await Promise.all(puts);
     content = await start({}, dataDir);

@@ -52,7 +52,7 @@ async function rootOf({ keysFolder }: LedgerParts) {
 test("a receipt verifies under the node's key by the delegation that stands before it in the log", async () => {
   const { parts, clock } = start();
   await using ledger = await Ledger.open(parts);
-  const cid = await ledger.record(receipt);
+  const [cid] = await Promise.all([ledger.record(receipt), ledger.record(receipt)]);
   const [lent, recorded] = (await entriesOf(parts)).map(({ event }) => event);
   assert.ok(lent !== undefined && "delegation" in lent && recorded !== undefined && "receipt" in recorded);
   assert.equal(cidOfBlock(recorded.receipt, "cbor"), cid);
@@ -67,17 +67,19 @@ test("a receipt verifies under the node's key by the delegation that stands befo
 test("a key is lent anew after half of its time, and at once when the clock was set back before it", async () => {
   const { parts, clock } = start();
   await using ledger = await Ledger.open(parts);
-  const first = ledger.signer().kid;
+  assert.equal(ledger.signer(), null);
+  await ledger.keepLent();
+  const first = ledger.signer()?.kid;
   clock.now += 11 * 3_600_000;
   await ledger.keepLent();
-  assert.equal(ledger.signer().kid, first);
+  assert.equal(ledger.signer()?.kid, first);
   clock.now += 3_600_000;
   await ledger.keepLent();
-  const second = ledger.signer().kid;
+  const second = ledger.signer()?.kid;
   assert.notEqual(second, first);
   clock.now -= 48 * 3_600_000;
   await ledger.record(receipt);
-  assert.notEqual(ledger.signer().kid, second);
+  assert.notEqual(ledger.signer()?.kid, second);
   const delegations = (await entriesOf(parts)).filter(({ event }) => "delegation" in event);
   assert.equal(delegations.length, 3);
 });
@@ -85,6 +87,7 @@ test("a key is lent anew after half of its time, and at once when the clock was 
 test("a key that is still lent signs on when the node's key cannot be read; afterwards nothing is acknowledged", async () => {
   const { parts, clock } = start();
   await using ledger = await Ledger.open(parts);
+  await ledger.keepLent();
   rmSync(join(parts.keysFolder, "statements.pem"));
   writeFileSync(join(parts.keysFolder, "statements.pem"), "nonsense", { mode: 0o600 });
   clock.now += 13 * 3_600_000;
@@ -97,14 +100,19 @@ test("the node's key is made once, open to its owner alone, and encrypted when a
   const passphraseFile = join(folder, "passphrase");
   writeFileSync(passphraseFile, "correct horse\n");
   const { parts } = start(passphraseFile);
-  for (let at = 0; at < 2; at++) await (await Ledger.open(parts))[Symbol.asyncDispose]();
+  for (let at = 0; at < 2; at++) {
+    await using ledger = await Ledger.open(parts);
+    await ledger.record(receipt);
+  }
   assert.deepEqual(
     readdirSync(parts.keysFolder).filter((name) => name.endsWith(".pem")),
     ["statements.pem"],
   );
   assert.equal(statSync(join(parts.keysFolder, "statements.pem")).mode & 0o777, 0o600);
   assert.equal((await (await openKeyStore(parts.keysFolder)).show("statements")).encrypted, true);
-  await assert.rejects(Ledger.open({ ...parts, passphraseFile: undefined }), { code: "passphrase_missing" });
+  await using locked = await Ledger.open({ ...parts, passphraseFile: undefined });
+  await assert.rejects(locked.record(receipt), { code: "evidence_failed", message: /passphrase_missing/ });
+  await locked.act({ action: "content.quota", target: "acme", outcome: "done" });
 });
 
 test("what was done, and what was denied, stands in the log with who asked", async () => {

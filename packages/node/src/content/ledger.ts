@@ -1,5 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DurableError } from "@catalyst/durable";
 import {
   type AuditedAction,
   type AuditHead,
@@ -41,6 +43,9 @@ const lifetimeSeconds = 86_400 - 120;
 /** A key is lent anew at half of its time. */
 const renewAfterSeconds = lifetimeSeconds / 2;
 
+/** How long another process may take to make the key. */
+const patienceMs = 500;
+
 type Lent = {
   readonly signer: Signer;
   readonly from: number;
@@ -56,33 +61,37 @@ export class Ledger implements AsyncDisposable {
   readonly #parts: LedgerParts;
   readonly #log: AuditLog;
   readonly #actor = `${userInfo().username}@${hostname()}`.slice(0, 512);
-  #lent: Lent;
+  #lent: Lent | null = null;
+  /** All who wait for a key are given the same. */
+  #borrowing: Promise<Lent> | null = null;
 
-  private constructor(parts: LedgerParts, log: AuditLog, lent: Lent) {
+  private constructor(parts: LedgerParts, log: AuditLog) {
     this.#parts = parts;
     this.#log = log;
-    this.#lent = lent;
   }
 
-  /** Throws IdentityError, EvidenceError or DurableError for keys or a log that cannot be used. */
+  /**
+   * Borrows the first key when it is needed: what needs no receipt goes on where none can be signed, or the disk is
+   * full. Throws EvidenceError or DurableError for a log that cannot be used.
+   */
   static async open(parts: LedgerParts): Promise<Ledger> {
     mkdirSync(parts.auditFolder, { recursive: true, mode: 0o700 });
     const log = await openAuditLog(parts.auditFolder, parts.now === undefined ? {} : { now: parts.now });
-    try {
-      return new Ledger(parts, log, await borrow(parts, log));
-    } catch (error) {
-      await log[Symbol.asyncDispose]();
-      throw error;
-    }
+    return new Ledger(parts, log);
   }
 
   get head(): AuditHead {
     return this.#log.head;
   }
 
-  signer(): { readonly issuer: string; readonly kid: string; readonly until: Date } {
-    const { signer, until } = this.#lent;
-    return { issuer: this.#parts.issuer, kid: signer.kid, until: new Date(until * 1_000) };
+  get issuer(): string {
+    return this.#parts.issuer;
+  }
+
+  /** The key that signs, and until when it is lent; null before the first is. */
+  signer(): { readonly kid: string; readonly until: Date } | null {
+    const lent = this.#lent;
+    return lent === null ? null : { kid: lent.signer.kid, until: new Date(lent.until * 1_000) };
   }
 
   /** Resolves with the CID of the receipt once it survives a power cut. Throws RpcError `evidence_failed`. */
@@ -112,14 +121,18 @@ export class Ledger implements AsyncDisposable {
 
   async #signer(): Promise<Signer> {
     const now = this.#seconds();
-    const { from, until, renewAt } = this.#lent;
-    if (now >= from && now < renewAt) return this.#lent.signer;
+    const lent = this.#lent;
+    if (lent !== null && now >= lent.from && now < lent.renewAt) return lent.signer;
     try {
-      this.#lent = await borrow(this.#parts, this.#log);
+      this.#borrowing ??= borrow(this.#parts, this.#log).finally(() => {
+        this.#borrowing = null;
+      });
+      this.#lent = await this.#borrowing;
+      return this.#lent.signer;
     } catch (error) {
-      if (now < from || now >= until) throw error; // else it is still good, and tried again
+      if (lent === null || now < lent.from || now >= lent.until) throw error;
+      return lent.signer; // still good, and tried again
     }
-    return this.#lent.signer;
   }
 
   #seconds(): number {
@@ -130,7 +143,10 @@ export class Ledger implements AsyncDisposable {
     try {
       return await run();
     } catch (cause) {
-      if (!(cause instanceof EvidenceError || cause instanceof IdentityError)) throw cause;
+      if (
+        !(cause instanceof EvidenceError || cause instanceof IdentityError || cause instanceof DurableError)
+      )
+        throw cause;
       throw new RpcError("evidence_failed", `${cause.message} (${cause.code})`, { cause });
     }
   }
@@ -169,7 +185,10 @@ async function nodeKey({ keysFolder, passphraseFile }: LedgerParts): Promise<Pri
   try {
     await keys.create(statementsKey, "Ed25519", secret);
   } catch (error) {
-    if (!(error instanceof IdentityError && error.code === "key_exists")) throw error; // made by another process
+    const isMade =
+      error instanceof IdentityError && (error.code === "key_exists" || error.code === "keys_in_use");
+    if (!isMade) throw error;
+    await sleep(patienceMs); // another process makes it
   }
   return keys.open(statementsKey, secret);
 }
