@@ -107,6 +107,7 @@ for (const path of [
   "docs/how-to/run-a-node.md",
   "docs/how-to/services.md",
   "docs/how-to/receipts.md",
+  "docs/how-to/content.md",
   "examples/README.md",
 ]) {
   test(`what ${path} tells a reader to type works`, () => follow(path));
