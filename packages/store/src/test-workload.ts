@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { type Cid, cidOfTree, hashTree } from "@catalyst/wire";
+import { openManifest } from "./manifest/file.ts";
+import { importChunked } from "./manifest/import.ts";
+import { createMemoryStore } from "./memory-store.ts";
 import type { ObjectStat, Store } from "./store.ts";
 import { feed, makeBytes, readAll } from "./test-objects.ts";
 
-/** One thing that is asked of a store; objects are told by the seed of their bytes. */
+/** One thing that is asked of a store; objects, and files that are imported, are told by the seed of their bytes. */
 export type Operation =
-  | { readonly kind: "put" | "receive" | "pin" | "unpin"; readonly seed: number }
+  | { readonly kind: "put" | "receive" | "import" | "pin" | "unpin"; readonly seed: number }
   | { readonly kind: "link"; readonly name: string; readonly seed: number }
   | { readonly kind: "unlink"; readonly name: string }
   | { readonly kind: "gc" };
@@ -15,7 +18,10 @@ export type LogEntry = { readonly phase: "begun" | "done"; readonly operation: O
 
 const namespace = "torture";
 const leafSize = 16_384;
+const mean = 65_536;
 const seeds = 12;
+/** The last of the seeds are files: they have most of their chunks in common. */
+const files = 3;
 const sizes = [100, 16_384, 16_385, 60_000, 150_000];
 
 /** The next operations, to be run at the same time: each about another object or name. */
@@ -26,6 +32,7 @@ export function nextOperations(random: () => number): readonly Operation[] {
     const seed = (first + at) % seeds;
     const name = `name-${seed % 5}-${at}`;
     const chance = random();
+    if (chance < 0.5 && isFile(seed)) return { kind: "import", seed };
     if (chance < 0.4) return { kind: "put", seed };
     if (chance < 0.5) return { kind: "receive", seed };
     if (chance < 0.65) return { kind: "link", name, seed };
@@ -57,6 +64,8 @@ async function run(store: Store, operation: Operation): Promise<boolean> {
       return (await store.put([bytesOf(operation.seed)], { namespace, leafSize })).kind === "stored";
     case "receive":
       return receive(store, operation.seed);
+    case "import":
+      return (await importChunked(store, [bytesOf(operation.seed)], { namespace, mean })).kind === "stored";
     case "link":
       return (await store.link(namespace, operation.name, cidOf(operation.seed))).kind === "linked";
     case "unlink":
@@ -84,6 +93,15 @@ async function receive(store: Store, seed: number): Promise<boolean> {
   await receiver.checkpoint();
   if (receiver.missing().length > 0) await feed(receiver, bytes, receiver.missing());
   return await receiver.finish();
+}
+
+async function read(store: Store, seed: number): Promise<Uint8Array> {
+  if (!isFile(seed)) return readAll(await store.get(cidOf(seed)));
+  const opened = await openManifest(store, cidOf(seed));
+  assert.ok(opened.kind === "found", `file ${seed} is ${opened.kind}`);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of opened.read()) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 /** What a store must hold after a crash, told by the log alone. */
@@ -131,7 +149,7 @@ export class Expectation {
   /** Holds an opened store to it, and takes over what was uncertain. */
   async check(store: Store, files: readonly string[]): Promise<void> {
     for (const seed of this.#stored) {
-      assert.deepEqual(await readAll(await store.get(cidOf(seed))), Buffer.from(bytesOf(seed)));
+      assert.deepEqual(await read(store, seed), Buffer.from(bytesOf(seed)));
     }
     const seedOf = new Map(Array.from({ length: seeds }, (_, seed) => [cidOf(seed), seed]));
     const objects = await store.list();
@@ -184,9 +202,25 @@ export async function emptyStore(store: Store, tick: () => Promise<void>): Promi
   assert.equal((await store.usage(namespace)).usedBytes, 0);
 }
 
-const known = new Map<number, { readonly bytes: Uint8Array; readonly cid: Cid }>();
+type Content = { readonly bytes: Uint8Array; readonly cid: Cid };
 
-function contentOf(seed: number): { readonly bytes: Uint8Array; readonly cid: Cid } {
+const known = new Map<number, Content>();
+for (let seed = seeds - files; seed < seeds; seed++) known.set(seed, await makeFile(seed));
+
+function isFile(seed: number): boolean {
+  return seed >= seeds - files;
+}
+
+/** A file, and the CID of its manifest. */
+async function makeFile(seed: number): Promise<Content> {
+  const bytes = Buffer.concat([makeBytes(1_000, seed), makeBytes(200_000, seeds)]);
+  await using store = createMemoryStore();
+  const imported = await importChunked(store, [bytes], { namespace, mean });
+  assert.ok(imported.kind === "stored");
+  return { bytes, cid: imported.cid };
+}
+
+function contentOf(seed: number): Content {
   const content = known.get(seed);
   if (content !== undefined) return content;
   const bytes = makeBytes(sizes[seed % sizes.length] ?? 0, seed);
