@@ -2,6 +2,7 @@ import { type Database, DurableError } from "@catalyst/durable";
 import type { Cid } from "@catalyst/wire";
 import { defaultGraceMs, type GcOptions, type GcReport } from "../store.ts";
 import type { DiskParts } from "./parts.ts";
+import { checkKeeping, checkRecords } from "./soundness.ts";
 
 /** Rows that one transaction looks at, so that writers have their turn in between. */
 const batchRows = 500;
@@ -22,7 +23,7 @@ export class Collector {
     this.#statements = prepare(parts.database);
   }
 
-  /** {@link Store.gc} on disk. Throws `record_damaged` when links or pins are not what was written. */
+  /** {@link Store.gc} on disk. Throws `database_damaged` or `record_damaged` when the database is not what was written. */
   run(options: GcOptions): Promise<GcReport> {
     const run = this.#running.then(() => this.#collect(options));
     this.#running = run.catch(() => {}); // whoever asked for it is told
@@ -30,9 +31,10 @@ export class Collector {
   }
 
   async #collect({ roots, graceMs = defaultGraceMs, onRemoved }: GcOptions): Promise<GcReport> {
-    const { commits, keeping, now, emit, garbage } = this.#parts;
+    const { commits, now, emit, garbage } = this.#parts;
     const start = now();
-    keeping.check();
+    await checkKeeping(this.#parts);
+    await checkRecords(this.#parts);
     await commits.run(() => this.#statements.expirePins.run(start));
     await this.#markLive(roots);
     const marked = await this.#condemn(start, start - graceMs);
@@ -59,7 +61,7 @@ export class Collector {
     for await (const cid of roots) addLive.run(cid);
     for (const cid of this.#parts.receiving) addLive.run(cid);
     addKept.run();
-    addReferred.run();
+    while (addReferred.run() > 0);
   }
 
   /** What was put, linked, pinned or referred to since the cutoff is spared, and what is live is spared again. */
@@ -112,13 +114,8 @@ function prepare(database: Database) {
     addLive: database.prepare("INSERT OR IGNORE INTO live VALUES (?)"),
     addKept: database.prepare("INSERT OR IGNORE INTO live SELECT cid FROM link UNION SELECT cid FROM pin"),
     addReferred: database.prepare(`
-      WITH RECURSIVE reach (cid) AS (
-        SELECT cid FROM live
-        UNION
-        SELECT reference.cid FROM reach
-          JOIN object ON object.cid = reach.cid JOIN reference ON reference.parent = object.id
-      )
-      INSERT OR IGNORE INTO live SELECT cid FROM reach`),
+      INSERT OR IGNORE INTO live SELECT reference.cid FROM reference CROSS JOIN object ON object.id = reference.parent
+      WHERE object.cid IN (SELECT cid FROM live)`),
     expirePins: database.prepare("DELETE FROM pin WHERE until <= ?"),
     spare: database.prepare(`
       UPDATE object SET condemned_at = NULL

@@ -1,8 +1,12 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database, SqlRow } from "@catalyst/durable";
 import type { Cid } from "@catalyst/wire";
 import { StoreError } from "../errors.ts";
 import type { Pin, PinClass, Usage } from "../store.ts";
 import { isSealed, sealOf } from "./seal.ts";
+
+/** Rows that are read at once: others have their turn in between. */
+const batchRows = 2_000;
 
 /** Who keeps objects, and for how much: links, pins and what namespaces hold. Nothing here begins a transaction. */
 export type Keeping = ReturnType<typeof openKeeping>;
@@ -29,6 +33,10 @@ export function openKeeping(database: Database) {
   const pins = database.prepare("SELECT * FROM pin WHERE cid = ? ORDER BY namespace, scope", readPin);
   const allLinks = database.prepare("SELECT * FROM link", readLink);
   const allPins = database.prepare("SELECT * FROM pin", readPin);
+  const references = database.prepare(
+    `SELECT * FROM reference WHERE (parent, cid) > (?, ?) ORDER BY parent, cid LIMIT ${batchRows}`,
+    readReference,
+  );
 
   const usageOf = (namespace: string): Usage => {
     const row = usage.get(namespace);
@@ -68,10 +76,15 @@ export function openKeeping(database: Database) {
       void pin.run(cid, namespace, scope, kind, until, sealOf([cid, namespace, scope, kind, until])),
     unpin: (cid: Cid, namespace: string, scope: string): boolean => unpin.run(cid, namespace, scope) > 0,
     pins: (cid: Cid): readonly (Pin & { cid: Cid })[] => pins.all(cid),
-    /** Reads every link and pin, and throws `record_damaged` at one that is not what was written. */
-    check: (): void => {
+    /** Reads all that keeps objects, and throws `record_damaged` at what was not written so. */
+    check: async (): Promise<void> => {
       allLinks.all();
       allPins.all();
+      for (let page = references.all(0, ""); page.length > 0; ) {
+        await nextTurn();
+        const { parent, cid } = page.at(-1) ?? { parent: 0, cid: "" };
+        page = references.all(parent, cid);
+      }
     },
   };
 }
@@ -95,6 +108,12 @@ function readPin(row: SqlRow): Pin & { cid: Cid } {
   };
 }
 
+function readReference(row: SqlRow): { parent: number; cid: string } {
+  const { parent = null, cid = null } = row;
+  if (!isSealed([parent, cid], row["seal"])) throw damaged(`reference of object ${String(parent)}`);
+  return { parent: Number(parent), cid: String(cid) };
+}
+
 function damaged(what: string): StoreError {
-  return new StoreError("record_damaged", `the ${what} was changed in the database`);
+  return new StoreError("record_damaged", `the ${what} was changed in the database: restore a copy`);
 }

@@ -208,7 +208,7 @@ class DiskReceiver implements Receiver {
     for (const { offset, bytes } of runsOf(nodes)) await this.#file.outboard.write(bytes, offset);
     await Promise.all([this.#file.data.sync(), this.#file.outboard.sync()]);
     const { commits, objects, now } = this.#parts;
-    await commits.store(() => objects.setRanges(this.#row.id, ranges, now()));
+    await commits.store(() => objects.setRanges(this.#row, ranges, now()));
   }
 
   async #hashAll(): Promise<Uint8Array> {

@@ -32,6 +32,7 @@ export const migrations: readonly string[] = [
   CREATE TABLE reference (
     parent INTEGER NOT NULL REFERENCES object (id) ON DELETE CASCADE,
     cid TEXT NOT NULL REFERENCES object (cid),
+    seal BLOB NOT NULL,
     PRIMARY KEY (parent, cid)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX reference_cid ON reference (cid);
@@ -96,9 +97,24 @@ export const migrations: readonly string[] = [
     objects INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     partial INTEGER NOT NULL,
-    collected_at INTEGER
+    collected_at INTEGER,
+    logical_difference INTEGER NOT NULL DEFAULT 0
   ) STRICT;
-  INSERT INTO tally VALUES (1, 0, 0, 0, NULL);
+  INSERT INTO tally VALUES (1, 0, 0, 0, NULL, 0);
+
+  CREATE TABLE logical (
+    object INTEGER PRIMARY KEY REFERENCES object (id) ON DELETE CASCADE,
+    difference INTEGER NOT NULL
+  ) STRICT;
+  CREATE TRIGGER logical_begins AFTER INSERT ON logical BEGIN
+    UPDATE tally SET logical_difference = logical_difference + NEW.difference;
+  END;
+  CREATE TRIGGER logical_changes AFTER UPDATE ON logical BEGIN
+    UPDATE tally SET logical_difference = logical_difference + NEW.difference - OLD.difference;
+  END;
+  CREATE TRIGGER logical_ends AFTER DELETE ON logical BEGIN
+    UPDATE tally SET logical_difference = logical_difference - OLD.difference;
+  END;
   CREATE TRIGGER object_filled AFTER UPDATE OF state ON object WHEN OLD.state <> NEW.state BEGIN
     UPDATE tally SET objects = objects + (OLD.state = 'incoming'),
       bytes = bytes + iif(OLD.state = 'incoming', NEW.size, 0),

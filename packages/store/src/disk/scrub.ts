@@ -10,10 +10,11 @@ import {
   type VerifyOutcome,
 } from "../store.ts";
 import { openBytes } from "./object-bytes.ts";
-import type { ObjectRow } from "./objects.ts";
+import { type ObjectRow, openRecordCheck } from "./objects.ts";
 import { createPace, type Pace } from "./pace.ts";
 import type { DiskParts } from "./parts.ts";
 import { noteDamage, readVerified } from "./read.ts";
+import { checkKeeping } from "./soundness.ts";
 
 /** What is read between two notes of how far a round has come. */
 const segmentBytes = 64 * 1024 * 1024;
@@ -74,20 +75,20 @@ class Round {
     this.#sampleRate = sampleRate;
     this.#pace = createPace(options, maxBytesPerSecond);
     this.#statements = {
+      check: openRecordCheck(parts.database),
       cursor: parts.database.prepare("SELECT object, offset FROM scrub", (row) => ({
         object: Number(row["object"]),
         offset: Number(row["offset"]),
       })),
       move: parts.database.prepare("UPDATE scrub SET object = ?, offset = ?"),
       finish: parts.database.prepare("UPDATE scrub SET object = 0, offset = 0, finished_at = ?"),
-      check: parts.database.prepare("PRAGMA quick_check(1)", (row) => String(row["quick_check"])),
     };
   }
 
   async run(): Promise<boolean> {
     const { commits, objects, now } = this.#parts;
     let cursor = this.#statements.cursor.get() ?? { object: 0, offset: 0 };
-    if (cursor.object === 0) this.#checkDatabase();
+    if (cursor.object === 0) await checkKeeping(this.#parts);
     for (let id = objects.nextId(cursor.object); id !== null; id = objects.nextId(cursor.object)) {
       const offset = id === cursor.object ? cursor.offset : 0;
       const end = await this.#scrubSegment(id, offset);
@@ -100,12 +101,6 @@ class Round {
 
   #move({ object, offset }: { object: number; offset: number }): Promise<unknown> {
     return this.#parts.commits.run(() => this.#statements.move.run(object, offset));
-  }
-
-  #checkDatabase(): void {
-    const [found = "ok"] = this.#statements.check.all();
-    if (found !== "ok") throw new StoreError("database_damaged", `SQLite finds its file damaged: ${found}`);
-    this.#parts.keeping.check();
   }
 
   /** Verifies a part of an object; returns where the next one begins, or null at the end. */
@@ -127,6 +122,7 @@ class Round {
 
   #find(id: number): ObjectRow | null {
     try {
+      this.#statements.check(id, id + 1);
       return this.#parts.objects.findById(id);
     } catch (error) {
       if (!(error instanceof StoreError && error.code === "record_damaged")) throw error;
