@@ -53,6 +53,7 @@ type Entry = {
   readonly holders: Set<string>;
   ranges: RangeSet;
   sha256: Uint8Array | null;
+  logicalBytes: number;
   usedAt: number;
   condemnedAt: number | null;
   verifiedAt: number | null;
@@ -94,9 +95,11 @@ class MemoryStore implements Store {
     const missing = references.find((reference) => !this.#isWhole(reference));
     if (missing !== undefined) return { kind: "reference_missing", cid: missing };
     const isNew = !this.#isWhole(cid);
+    const { logicalBytes = tree.size } = options;
     const sha256 = hash("sha256", bytes, "buffer");
     const entry = isNew ? this.#add(cid, tree, bytes) : (this.#entries.get(cid) as Entry);
     entry.sha256 = sha256;
+    entry.logicalBytes = isNew ? logicalBytes : Math.max(entry.logicalBytes, logicalBytes);
     entry.ranges = [{ start: 0, end: leafCount(tree) }];
     for (const reference of references) {
       entry.references.add(reference);
@@ -373,6 +376,7 @@ class MemoryStore implements Store {
     return {
       objects: entries.length,
       bytes: entries.reduce((sum, { tree }) => sum + tree.size, 0),
+      logicalBytes: entries.reduce((sum, { logicalBytes }) => sum + logicalBytes, 0),
       partial: entries.filter(({ cid }) => !this.#isWhole(cid)).length,
       damaged: 0,
       scrubbedAt: this.#scrubbedAt,
@@ -401,6 +405,7 @@ class MemoryStore implements Store {
       holders: before?.holders ?? new Set(),
       ranges: [],
       sha256: null,
+      logicalBytes: tree.size,
       usedAt: now,
       condemnedAt: null,
       verifiedAt: null,

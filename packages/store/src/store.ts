@@ -77,6 +77,11 @@ export type PutOptions = {
   readonly expected?: Cid;
   /** Objects that are kept as long as this one is. */
   readonly references?: readonly Cid[];
+  /**
+   * What it counts in the statistics of deduplication, in bytes: of a manifest the file, of a chunk nothing. Default:
+   * its own size.
+   */
+  readonly logicalBytes?: number;
 };
 
 export type QuotaExceeded = { readonly kind: "quota_exceeded" } & Usage;
@@ -254,6 +259,8 @@ export type RepairOutcome =
 export type StoreStats = {
   readonly objects: number;
   readonly bytes: number;
+  /** What the objects stand for: what they would take without deduplication. Divided by `bytes`, the dedup ratio. */
+  readonly logicalBytes: number;
   readonly partial: number;
   readonly damaged: number;
   /** When the last round of scrubbing ended; null: never. */

@@ -31,6 +31,7 @@ import { Commits } from "./commits.ts";
 import { Garbage } from "./garbage.ts";
 import { hold } from "./hold.ts";
 import { openKeeping } from "./keeping.ts";
+import { openLogical } from "./logical.ts";
 import { ObjectFiles } from "./object-files.ts";
 import { type ObjectRow, openObjects } from "./objects.ts";
 import type { DiskParts } from "./parts.ts";
@@ -73,6 +74,7 @@ export async function openDiskStore(folder: string, options: DiskStoreOptions = 
       commits,
       objects: openObjects(database),
       keeping: openKeeping(database),
+      logical: openLogical(database),
       files,
       reserve,
       garbage: new Garbage(database, commits, files),
@@ -119,7 +121,8 @@ class DiskStore implements Store {
         ({ cid }) => String(cid) as Cid,
       ),
       stats: parts.database.prepare(`
-        SELECT objects, bytes, partial, collected_at, (SELECT finished_at FROM scrub) AS scrubbed_at,
+        SELECT objects, bytes, bytes + logical_difference AS logical_bytes, partial, collected_at,
+          (SELECT finished_at FROM scrub) AS scrubbed_at,
           (SELECT count(DISTINCT object) FROM damage) AS damaged
         FROM tally`),
     };
@@ -301,6 +304,7 @@ class DiskStore implements Store {
       return {
         objects: Number(row["objects"]),
         bytes: Number(row["bytes"]),
+        logicalBytes: Number(row["logical_bytes"]),
         partial: Number(row["partial"]),
         damaged: Number(row["damaged"]),
         scrubbedAt: timeOf(row["scrubbed_at"]),

@@ -4,6 +4,7 @@ import type { StoreEvent } from "../events.ts";
 import type { Commits } from "./commits.ts";
 import type { Garbage } from "./garbage.ts";
 import type { Keeping } from "./keeping.ts";
+import type { Logical } from "./logical.ts";
 import type { ObjectFiles } from "./object-files.ts";
 import type { Objects } from "./objects.ts";
 import type { Reserve } from "./reserve.ts";
@@ -14,6 +15,7 @@ export type DiskParts = {
   readonly commits: Commits;
   readonly objects: Objects;
   readonly keeping: Keeping;
+  readonly logical: Logical;
   readonly files: ObjectFiles;
   readonly reserve: Reserve;
   readonly garbage: Garbage;

@@ -125,12 +125,12 @@ async function writeStream(
 
 /** Makes what was written an object; or says why not, or that it is one already. Inside a transaction. */
 function commit(
-  { objects, keeping, garbage, now }: DiskParts,
+  { objects, keeping, logical, garbage, now }: DiskParts,
   id: number | null,
   cid: Cid,
   hashed: HashedObject,
   bytes: Uint8Array | null,
-  { namespace, references = [] }: PutOptions,
+  { namespace, references = [], logicalBytes = hashed.size }: PutOptions,
 ): PutOutcome {
   const exceeded = keeping.exceeded(namespace, objects.find(cid)?.id ?? null, hashed.size);
   if (exceeded !== null) return { kind: "quota_exceeded", ...exceeded };
@@ -150,6 +150,7 @@ function commit(
     objects.refer(row, reference);
     objects.touch(reference, now());
   }
+  logical.count(row, isNew, logicalBytes - size);
   keeping.hold(namespace, row, size);
   return { kind: "stored", cid, sizeBytes: size, sha256: sha256 ?? new Uint8Array(0), isNew };
 }

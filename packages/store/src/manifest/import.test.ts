@@ -81,6 +81,43 @@ for (const [name, open] of Object.entries(stores)) {
     }
   });
 
+  test(`${name}: what is stored, and what it stands for, give the ratio of deduplication`, async () => {
+    const { store, clock } = await start();
+    const ratio = async () => {
+      const { bytes: taken, logicalBytes } = await store.stats();
+      return logicalBytes / taken;
+    };
+    const { cid } = await stored(store, bytes);
+    const overhead = await ratio();
+    assert.ok(overhead < 1 && overhead > 0.99, `${overhead}`);
+    await stored(store, bytes);
+    assert.equal(await ratio(), overhead);
+    await stored(store, Buffer.concat([Buffer.of(1), bytes]));
+    assert.equal((await store.stats()).logicalBytes, 2 * bytes.length + 1);
+    assert.ok((await ratio()) > 1.8);
+    await store.put([makeBytes(50_000, 8)], { namespace: "a" });
+    assert.equal((await store.stats()).logicalBytes, 2 * bytes.length + 50_001);
+    await store.link("a", "file", cid);
+    for (let round = 0; round < 3; round++) {
+      clock.now += 10;
+      await store.gc({ roots: [], graceMs: 0 });
+    }
+    assert.equal((await store.stats()).logicalBytes, bytes.length);
+    await store[Symbol.asyncDispose]();
+  });
+
+  test(`${name}: a chunk that is put as an object of its own counts as one, and stays one`, async () => {
+    const { store } = await start();
+    const small = makeBytes(10_000);
+    await stored(store, small);
+    assert.equal((await store.stats()).logicalBytes, 10_000);
+    await store.put([small], { namespace: "a" });
+    assert.equal((await store.stats()).logicalBytes, 20_000);
+    await stored(store, small);
+    assert.equal((await store.stats()).logicalBytes, 20_000);
+    await store[Symbol.asyncDispose]();
+  });
+
   test(`${name}: chunks live as long as the manifest, and go with it`, async () => {
     const { store, clock } = await start();
     const { cid } = await stored(store, bytes);
@@ -232,6 +269,20 @@ for (const [name, open] of Object.entries(stores)) {
     await store[Symbol.asyncDispose]();
   });
 }
+
+test("a file and what it counts are there again after a restart", async () => {
+  const folder = mkdtempSync(join(root, "t-"));
+  const first = await openDiskStore(folder);
+  const { cid } = await stored(first, Buffer.concat([bytes, bytes]));
+  const stats = await first.stats();
+  await first[Symbol.asyncDispose]();
+  await using store = await openDiskStore(folder);
+  assert.deepEqual(await store.stats(), stats);
+  assert.ok(stats.logicalBytes > stats.bytes * 1.8);
+  const opened = await openManifest(store, cid);
+  assert.ok(opened.kind === "found");
+  assert.equal(Buffer.compare(await joined(opened.read()), Buffer.concat([bytes, bytes])), 0);
+});
 
 async function stored(store: Store, file: Uint8Array) {
   const imported = await importChunked(store, [file], options);

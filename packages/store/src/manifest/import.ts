@@ -122,7 +122,7 @@ class FileWriter {
 
   async #putChunk(chunk: Uint8Array): Promise<ManifestPart> {
     const { namespace, leafSize = defaultLeafSize } = this.#options;
-    const put = await this.#store.put([chunk], { namespace, leafSize });
+    const put = await this.#store.put([chunk], { namespace, leafSize, logicalBytes: 0 });
     const { cid, isNew } = stored(put);
     if (isNew) {
       this.#newChunks += 1;
@@ -161,6 +161,7 @@ class FileWriter {
       leafSize: defaultLeafSize,
       content: "cbor",
       references: parts.map(({ cid }) => cid),
+      logicalBytes: sha256 === null ? 0 : size,
     });
     return { cid: stored(put).cid, size };
   }
