@@ -209,8 +209,8 @@ test("all objects are listed, as a table, as JSON and a line each", async () => 
 });
 
 test("of several files, those that were stored before one failed are told", async () => {
-  // Four are on their way at once: the last one begins when one of them is stored.
-  const good = ["g1", "g2", "g3", "g4"];
+  // Eight are on their way at once: the last one begins when one of them is stored.
+  const good = Array.from({ length: 8 }, (_, at) => `g${at}`);
   for (const name of good) content.file(name, name);
   content.file("bad", randomBytes(5_000));
   await content.cam("quota", "tight", "1kB");

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { asking } from "../../asking.ts";
+import { asking, located } from "../../asking.ts";
 import type { Printer } from "../../printer.ts";
 import { type GetOptions, getObject } from "./get.ts";
 import {
@@ -57,7 +57,7 @@ function addBytes(cam: Command, printer: Printer): void {
     )
     .option("--chunked", "store each piece that is there already once only")
     .option("--receipt <file>", "write a bundle with the receipt, which verifies anywhere");
-  asking<PutOptions, [string[]]>(within(put), printer, putFiles);
+  located<PutOptions, [string[]]>(within(put), printer, putFiles);
   const get = cam
     .command("get")
     .description("get an object's bytes, verified against its CID")
@@ -66,7 +66,7 @@ function addBytes(cam: Command, printer: Printer): void {
     .option("--force", "replace a file that is there")
     .option("--manifest", "of what was put with --chunked: the list of its pieces")
     .option("--range <start-end>", "first and last byte as HTTP has them, from 0: 0-99 is a hundred bytes");
-  asking<GetOptions, [string]>(within(get), printer, getObject);
+  located<GetOptions, [string]>(within(get), printer, getObject);
 }
 
 function addLooking(cam: Command, printer: Printer): void {

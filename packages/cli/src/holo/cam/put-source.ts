@@ -111,12 +111,10 @@ function named(prefix: string | undefined, path: string): string {
 }
 
 function sourceOf(file: string, name: string | null, found: Stats): PutSource {
-  return {
-    file,
-    name,
-    sizeBytes: found.isFile() ? found.size : null,
-    open: () => createReadStream(file, { highWaterMark: readAheadBytes }),
-  };
+  const sizeBytes = found.isFile() ? found.size : null;
+  // No more room for a small file than it takes: of thousands, that would be most of the work.
+  const highWaterMark = sizeBytes === null ? readAheadBytes : Math.min(readAheadBytes, sizeBytes + 1);
+  return { file, name, sizeBytes, open: () => createReadStream(file, { highWaterMark }) };
 }
 
 function usage(message: string): CommandError {

@@ -24,7 +24,7 @@ export type PutOptions = NamingOptions & {
 export const leafSizeNames = { "16KiB": "16384", "64KiB": "65536", "256KiB": "262144" } as const;
 
 /** Files on their way at once: small ones are mostly spent waiting for the disk. */
-const mostAtOnce = 4;
+const mostAtOnce = 8;
 
 /** What the columns beside the last take: a CID, two sizes, and what is between. */
 const besideNames = 86;
@@ -75,7 +75,7 @@ async function putAll(
   rows: PutRow[],
 ): Promise<void> {
   using progress = showProgress(context.printer);
-  using interruption = onInterruption("Interrupted: what is told above is stored, the rest is not.");
+  using interruption = onInterruption("Interrupted: what is not told above was not stored.");
   const tell = totals(progress, sources);
   const controller = new AbortController();
   const signal = AbortSignal.any([controller.signal, interruption.signal]);
