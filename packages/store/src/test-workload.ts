@@ -22,7 +22,8 @@ const mean = 65_536;
 const seeds = 12;
 /** The last of the seeds are files: they have most of their chunks in common. */
 const files = 3;
-const sizes = [100, 16_384, 16_385, 60_000, 150_000];
+/** In the database; in files, written at once; in files, written as the bytes come. */
+const sizes = [100, 16_384, 16_385, 60_000, 1_100_000];
 
 /** The next operations, to be run at the same time: each about another object or name. */
 export function nextOperations(random: () => number): readonly Operation[] {
