@@ -92,12 +92,23 @@ async function writeAndCommit(
   options: PutOptions,
 ): Promise<PutOutcome> {
   const file = await parts.files.create(id);
-  const hashed = await write(file).finally(() => file.close());
+  const hashed = await writeAndClose(file, write);
   if (!("root" in hashed)) return { kind: "quota_exceeded", ...hashed };
   await parts.files.syncFolder(id);
   const cid = cidOfTree(hashed, options.content);
   if (isUnexpected(cid, options)) return { kind: "other_content", cid };
   return parts.commits.store(() => commit(parts, id, cid, hashed, null, options));
+}
+
+async function writeAndClose(
+  file: OpenObject,
+  write: (file: OpenObject) => Promise<HashedObject | Usage>,
+): Promise<HashedObject | Usage> {
+  try {
+    return await write(file);
+  } finally {
+    await file.close();
+  }
 }
 
 async function writeStream(
