@@ -160,3 +160,23 @@ test("After a power cut at any step a placement is whole, or can be repaired, or
     assert.deepEqual(survived.files(), []);
   }
 });
+
+test("After a power cut at any step of a repair the object and its shards can be repaired still", async () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = seededNumbers(seed);
+    const { store, files, placement } = await start();
+    const cid = await putBytes(store, bytes);
+    await placement.place(cid, { data: 2, parity: 1 });
+    const [lost] = files.files().filter((path) => path.endsWith(".data"));
+    if (seed % 2 === 0) await files.remove(lost ?? "");
+    else files.flipBit(lost ?? "", 4_000);
+    files.crashAt(files.steps + 1 + Math.floor(random() * 16));
+    await placement.repair(cid, { namespace }).catch(() => {}); // that is the power cut
+    const survived = files.afterPowerCut(random);
+    const empty = createMemoryStore();
+    const again = await openPlacement({ store: empty, devices: folders, files: survived });
+    await again.repair(cid, { namespace });
+    assert.deepEqual(await readAll(await empty.get(cid)), Buffer.from(bytes), `seed ${seed}`);
+    assert.deepEqual(await statesOf(again, cid), ["intact", "intact", "intact"]);
+  }
+});
