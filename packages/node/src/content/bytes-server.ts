@@ -3,15 +3,13 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "@catalyst/config";
 import { getQuery, objectsPath, putQuery, RpcError } from "@catalyst/rpc";
-import type { Store } from "@catalyst/store";
 import type { LeafSize } from "@catalyst/wire";
 import type { ContentEvents } from "./events.ts";
 import type { ObjectService } from "./object-service.ts";
 import { type ByteSpan, readRange } from "./range.ts";
-import { notFound, refusalOf } from "./refusal.ts";
+import { refusalOf } from "./refusal.ts";
 
 export type BytesServerParts = {
-  readonly store: Store;
   readonly objects: ObjectService;
   readonly events: ContentEvents;
 };
@@ -64,36 +62,30 @@ async function put(
   response: ServerResponse,
   query: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const { leafSize, namespace, expected, name, pin } = parsed(putQuery, query);
+  const { leafSize, ...asked } = parsed(putQuery, query);
   const answer = await objects.put(request as AsyncIterable<Uint8Array>, {
-    namespace,
+    namespace: asked.namespace,
+    expected: asked.expected,
+    name: asked.name,
+    pin: asked.pin,
+    chunked: asked.chunked,
     leafSize: leafSize === undefined ? undefined : (Number(leafSize) as LeafSize),
-    expected,
-    name,
-    pin,
   });
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
 }
 
 async function get(
-  { store, objects, events }: BytesServerParts,
+  { objects, events }: BytesServerParts,
   request: IncomingMessage,
   response: ServerResponse,
   query: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const asked = parsed(getQuery, query);
-  const cid = await objects.locate(asked);
-  const stat = await store.stat(cid);
-  if (stat === null) throw notFound(asked.object);
-  const span = readRange(request.headers.range, stat.sizeBytes);
-  const found = await (span.isPart ? store.get(cid, span) : store.get(cid));
-  if (found.kind === "not_found") throw notFound(asked.object);
-  if (found.kind === "incomplete") {
-    throw new RpcError("object_incomplete", `not all of these bytes of ${cid} have come yet`);
-  }
-  const head = () => response.writeHead(span.isPart ? 206 : 200, headersOf(cid, span));
+  const { manifest, ...located } = parsed(getQuery, query);
+  const object = await objects.open(located, manifest);
+  const span = readRange(request.headers.range, object.sizeBytes);
+  const head = () => response.writeHead(span.isPart ? 206 : 200, headersOf(object.cid, span));
   if (request.method === "HEAD") return void head().end();
-  await send(found.bytes, head, response, events);
+  await send(await object.read(span.isPart ? span : undefined), head, response, events);
 }
 
 /** The first piece is read before anything is said, so that what fails at once is told. */

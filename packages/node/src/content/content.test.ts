@@ -111,6 +111,28 @@ test("bytes that are put come back, whole and in ranges, by CID, SHA-256 and nam
   await kill(content);
 });
 
+test("a file that is put in chunks comes back, and what two files have in common is stored once", async () => {
+  const content = await start();
+  const { socketPath } = content;
+  const file = makeBytes(3_000_000);
+  const changed = Buffer.concat([file.subarray(0, 1_500_000), Buffer.from("!"), file.subarray(1_500_000)]);
+  const first = await putBytes({ socketPath, bytes: [file], name: "one", chunked: "true" });
+  assert.ok((first.chunks ?? 0) > 5);
+  assert.equal(first.addedBytes, file.length);
+  const second = await putBytes({ socketPath, bytes: [changed], name: "two", chunked: "true" });
+  assert.ok(second.addedBytes < 2_000_000, String(second.addedBytes));
+  assert.deepEqual(await readAll((await getBytes({ socketPath, object: "two" })).bytes), changed);
+  const part = await getBytes({ socketPath, object: "two", range: { start: 1_499_999, end: 1_500_002 } });
+  assert.deepEqual([part.cid, part.sizeBytes, part.lengthBytes], [second.cid, changed.length, 3]);
+  assert.deepEqual(await readAll(part.bytes), changed.subarray(1_499_999, 1_500_002));
+  const manifest = await getBytes({ socketPath, object: "two", manifest: "true" });
+  assert.ok(manifest.sizeBytes < 10_000);
+  await readAll(manifest.bytes);
+  const other = putBytes({ socketPath, bytes: [file], expected: second.cid, chunked: "true" });
+  await assert.rejects(other, { code: "content_mismatch" });
+  await kill(content);
+});
+
 test("what is refused is told with its code, and leaves nothing behind", async () => {
   const content = await start({ quotas: [{ namespace: "small", maxBytes: 100_000 }] });
   const { socketPath } = content;

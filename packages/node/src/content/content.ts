@@ -23,12 +23,12 @@ const minuteMs = 60_000;
 export function runContent(config: NodeConfig, dataDir: string): Promise<void> {
   return runProcess("content", contentContract, config, dataDir, async (frame, resources) => {
     const parts = await openParts(frame, resources);
-    const { store, objects, events, jobs, view } = parts;
+    const { objects, events, jobs, view } = parts;
     resources.use(scheduleOf(config, parts));
     return {
       details: () => view.details(),
       readiness: () => ({ ready: true, reasons: view.reasons() }),
-      http: createBytesServer({ store, objects, events }),
+      http: createBytesServer({ objects, events }),
       drain: () => jobs.cancelAll(),
       implementation: implementationOf(parts),
     };

@@ -83,6 +83,16 @@ export function exposeStore(metrics: Metrics, store: Store, now: () => number): 
     });
   read("content_objects", "Objects in the store.", ({ objects }) => objects);
   read("content_bytes", "Bytes of the objects in the store.", ({ bytes }) => bytes);
+  read(
+    "content_logical_bytes",
+    "Bytes of all files, those stored in chunks counted as if they were whole.",
+    (stats) => stats.logicalBytes,
+  );
+  read(
+    "content_dedup_ratio",
+    "Bytes of all files over the bytes that they take.",
+    ({ bytes, logicalBytes }) => (bytes === 0 ? 1 : logicalBytes / bytes),
+  );
   read("content_partial_objects", "Objects that have not come whole yet.", ({ partial }) => partial);
   read("content_damaged_objects", "Objects that are known to be damaged.", ({ damaged }) => damaged);
   read("content_scrub_age_seconds", "Since the last round of scrubbing ended.", ({ scrubbedAt }) =>

@@ -1,7 +1,16 @@
 import type { Receipt } from "@catalyst/evidence";
 import { type ContentUsage, type ObjectStat, RpcError } from "@catalyst/rpc";
-import type { Pin, PinClass, Placement, PutOutcome, Store, ObjectStat as StoredStat } from "@catalyst/store";
-import { type Cid, type LeafSize, parseCid, WireError } from "@catalyst/wire";
+import {
+  importChunked,
+  openManifest,
+  type Pin,
+  type PinClass,
+  type Placement,
+  type PutOutcome,
+  type Store,
+  type ObjectStat as StoredStat,
+} from "@catalyst/store";
+import { type ByteRange, type Cid, type LeafSize, parseCid, splitCid, WireError } from "@catalyst/wire";
 import type { ContentEvents } from "./events.ts";
 import type { Ledger } from "./ledger.ts";
 import { notFound, overQuota } from "./refusal.ts";
@@ -21,6 +30,16 @@ export type PutRequest = {
   readonly expected: string | undefined;
   readonly name: string | undefined;
   readonly pin: PinClass | undefined;
+  /** Cut into chunks, each of which is stored once, with a manifest above them. */
+  readonly chunked: boolean;
+};
+
+/** An object, or the file that a manifest stands for. */
+export type OpenObject = {
+  readonly cid: Cid;
+  readonly sizeBytes: number;
+  /** The bytes of a range; by default all. Throws RpcError `object_not_found` or `object_incomplete`. */
+  readonly read: (range?: ByteRange) => Promise<AsyncIterable<Uint8Array>>;
 };
 
 type Located = { readonly object: string; readonly namespace: string };
@@ -74,29 +93,57 @@ export class ObjectService {
     return rows;
   }
 
+  /** Opens an object to read it: a file that was imported in chunks as the file, or as its manifest. */
+  async open(located: Located, asManifest: boolean): Promise<OpenObject> {
+    const { store } = this.#parts;
+    const cid = await this.locate(located);
+    if (splitCid(cid).content === "cbor" && !asManifest) {
+      const file = await openManifest(store, cid);
+      if (file.kind !== "found") throw absent(file.kind, located.object);
+      return { cid, sizeBytes: file.sizeBytes, read: async (range) => file.read(range) };
+    }
+    const stat = await store.stat(cid);
+    if (stat === null) throw notFound(located.object);
+    const read = async (range?: ByteRange) => {
+      const found = await store.get(cid, range);
+      if (found.kind !== "found") throw absent(found.kind, located.object);
+      return found.bytes;
+    };
+    return { cid, sizeBytes: stat.sizeBytes, read };
+  }
+
   /** Stores bytes, names and pins them as asked, and answers when all of it is evident. */
   async put(bytes: AsyncIterable<Uint8Array>, request: PutRequest) {
-    const { store, ledger } = this.#parts;
-    const { namespace, leafSize, expected, name, pin } = request;
-    const outcome = await store.put(bytes, {
+    const { ledger } = this.#parts;
+    const { namespace, name, pin, chunked } = request;
+    const stored = chunked ? await this.#import(bytes, request) : await this.#put(bytes, request);
+    const { cid, sizeBytes: size, addedBytes: added } = stored;
+    const receipt = await ledger.record({ kind: "storage", scope: "local", cid, size, added, namespace });
+    if (name !== undefined) await this.link({ object: cid, namespace, name });
+    if (pin !== undefined) await this.pin({ object: cid, namespace, class: pin, scope: "default" });
+    return { ...stored, receipt };
+  }
+
+  async #put(bytes: AsyncIterable<Uint8Array>, { namespace, leafSize, expected }: PutRequest) {
+    const outcome = await this.#parts.store.put(bytes, {
       namespace,
       ...(leafSize === undefined ? {} : { leafSize }),
       ...(expected === undefined ? {} : { expected: parseExpected(expected) }),
     });
-    const { cid, sizeBytes, sha256, isNew } = await this.#stored(outcome, namespace);
-    const addedBytes = isNew ? sizeBytes : 0;
-    const storage: Receipt = {
-      kind: "storage",
-      scope: "local",
-      cid,
-      size: sizeBytes,
-      added: addedBytes,
-      namespace,
-    };
-    const receipt = await ledger.record(storage);
-    if (name !== undefined) await this.link({ object: cid, namespace, name });
-    if (pin !== undefined) await this.pin({ object: cid, namespace, class: pin, scope: "default" });
-    return { cid, sizeBytes, sha256: hexOf(sha256), addedBytes, chunks: null, receipt };
+    if (outcome.kind !== "stored") throw await this.#refused(outcome, namespace);
+    const { cid, sizeBytes, sha256, isNew } = outcome;
+    return { cid, sizeBytes, sha256: hexOf(sha256), addedBytes: isNew ? sizeBytes : 0, chunks: null };
+  }
+
+  /** What was stored of a file that turns out to be another is left to the collector. */
+  async #import(bytes: AsyncIterable<Uint8Array>, { namespace, leafSize, expected }: PutRequest) {
+    const wanted = expected === undefined ? null : parseExpected(expected);
+    const options = { namespace, ...(leafSize === undefined ? {} : { leafSize }) };
+    const outcome = await importChunked(this.#parts.store, bytes, options);
+    if (outcome.kind !== "stored") throw await this.#refused(outcome, namespace);
+    const { cid, sizeBytes, sha256, chunks, newBytes } = outcome;
+    if (wanted !== null && cid !== wanted) throw otherContent(cid);
+    return { cid, sizeBytes, sha256: hexOf(sha256), addedBytes: newBytes, chunks };
   }
 
   async link({ name, ...located }: Located & { readonly name: string }) {
@@ -169,24 +216,25 @@ export class ObjectService {
     return store.usage(namespace);
   }
 
-  async #stored(outcome: PutOutcome, namespace: string): Promise<PutOutcome & { readonly kind: "stored" }> {
-    switch (outcome.kind) {
-      case "stored":
-        return outcome;
-      case "quota_exceeded":
-        await this.#parts.ledger.act({
-          action: "content.put",
-          target: namespace,
-          outcome: "denied",
-          reason: "quota exceeded",
-        });
-        throw overQuota(outcome);
-      case "other_content":
-        throw new RpcError("content_mismatch", `the bytes are ${outcome.cid}: nothing was kept`);
-      case "reference_missing":
-        throw notFound(outcome.cid);
-    }
+  async #refused(
+    outcome: Exclude<PutOutcome, { readonly kind: "stored" }>,
+    namespace: string,
+  ): Promise<RpcError> {
+    if (outcome.kind === "other_content") return otherContent(outcome.cid);
+    if (outcome.kind === "reference_missing") return notFound(outcome.cid);
+    const denied = { action: "content.put", target: namespace, outcome: "denied" } as const;
+    await this.#parts.ledger.act({ ...denied, reason: "quota exceeded" });
+    return overQuota(outcome);
   }
+}
+
+function otherContent(cid: Cid): RpcError {
+  return new RpcError("content_mismatch", `the bytes are ${cid}: nothing was kept`);
+}
+
+function absent(kind: "not_found" | "incomplete", object: string): RpcError {
+  if (kind === "not_found") return notFound(object);
+  return new RpcError("object_incomplete", `not all of these bytes of ${object} have come yet`);
 }
 
 function readCid(text: string): Cid | null {

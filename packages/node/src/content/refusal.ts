@@ -10,6 +10,7 @@ export function refusalOf(error: unknown): unknown {
     case "object_damaged":
       return new RpcError(code, message, { cause: error });
     case "object_removed":
+    case "chunk_missing":
       return new RpcError("object_not_found", message, { cause: error });
     case "name_invalid":
     case "option_invalid":
