@@ -11,6 +11,7 @@ import {
   rootOfCid,
   type Tree,
 } from "@catalyst/wire";
+import { checkAmount } from "./amounts.ts";
 import { StoreError } from "./errors.ts";
 import { checkNames } from "./names.ts";
 import { addRange, bytesOf, leavesOf, missingIn, type RangeSet } from "./range-set.ts";
@@ -209,8 +210,11 @@ class MemoryStore implements Store {
 
   async list({ after, limit = 1_000 }: { after?: Cid; limit?: number } = {}): Promise<readonly ObjectStat[]> {
     this.#check();
+    checkAmount("limit", limit, 1);
     const all = [...this.#entries.values()];
     const from = after === undefined ? 0 : all.findIndex(({ cid }) => cid === after) + 1;
+    if (after !== undefined && from === 0)
+      throw new StoreError("object_removed", `${after} was removed: list from the start`);
     return all.slice(from, from + limit).map((entry) => this.#statOf(entry));
   }
 
@@ -265,6 +269,7 @@ class MemoryStore implements Store {
   async pin(namespace: string, cid: Cid, options: PinOptions = {}): Promise<PinOutcome> {
     const { class: kind = "warm", scope = "default", ttlMs } = options;
     this.#check(namespace, scope);
+    checkAmount("ttlMs", ttlMs, 1);
     const refused = this.#hold(namespace, cid);
     if (refused !== null) return refused;
     const until = ttlMs === undefined ? null : this.#now() + ttlMs;
@@ -297,6 +302,7 @@ class MemoryStore implements Store {
 
   async setQuota(namespace: string, maxBytes: number | null): Promise<void> {
     this.#check(namespace);
+    checkAmount("maxBytes", maxBytes);
     this.#quotas.set(namespace, maxBytes);
   }
 
@@ -313,6 +319,7 @@ class MemoryStore implements Store {
 
   async gc({ roots, graceMs = defaultGraceMs, onRemoved }: GcOptions): Promise<GcReport> {
     this.#check();
+    checkAmount("graceMs", graceMs);
     const start = this.#now();
     const live = new Set<Cid>(this.#receiving);
     for await (const cid of roots) live.add(cid);

@@ -392,6 +392,26 @@ for (const [name, open] of Object.entries(stores)) {
     assert.equal(events.at(-1)?.kind, "scrubbed");
   });
 
+  test(`${name}: a number that is none of its kind is refused, and a list goes on after what is here`, async () => {
+    const { store, clock } = await start();
+    const cid = await putBytes(store, makeBytes(10));
+    for (const bad of [Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY]) {
+      for (const refused of [
+        () => store.pin("a", cid, { ttlMs: bad }),
+        () => store.gc({ roots: [], graceMs: bad }),
+        () => store.setQuota("a", bad),
+        () => store.list({ limit: bad }),
+      ])
+        await assert.rejects(refused, { name: "StoreError", code: "option_invalid" });
+    }
+    assert.deepEqual(await store.pins(cid), []);
+    for (let round = 0; round < 2; round++) {
+      clock.now += 10;
+      await store.gc({ roots: [], graceMs: 0 });
+    }
+    await assert.rejects(store.list({ after: cid }), { name: "StoreError", code: "object_removed" });
+  });
+
   test(`${name}: a closed store does nothing any more`, async () => {
     const { store } = await start();
     await store[Symbol.asyncDispose]();

@@ -22,7 +22,7 @@ export type Store = AsyncDisposable & {
   has(cid: Cid): Promise<boolean>;
   /** The whole object with this plain SHA-256, 32 bytes; of several, the one that came first. */
   findBySha256(sha256: Uint8Array): Promise<Cid | null>;
-  /** Objects in the order in which they came. */
+  /** Objects in the order in which they came. Throws `object_removed` when the one to go on after is gone. */
   list(page?: { readonly after?: Cid; readonly limit?: number }): Promise<readonly ObjectStat[]>;
 
   /** Gives an object a name within a namespace, in place of what had it. The object is kept as long as it has one. */

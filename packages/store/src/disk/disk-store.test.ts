@@ -231,6 +231,22 @@ test("A scrub that is ended goes on where it was, and keeps to its rate", async 
   await store[Symbol.asyncDispose]();
 });
 
+test("What runs when the store is closed fails with a code", async () => {
+  const { store } = await start();
+  const running = [
+    store.put([makeBytes(10)], { namespace: "a" }),
+    store.put([bytes], { namespace: "a" }),
+    store.gc({ roots: [] }),
+    store.scrub(fast),
+  ];
+  await store[Symbol.asyncDispose]();
+  for (const outcome of await Promise.allSettled(running)) {
+    if (outcome.status === "rejected") {
+      assert.deepEqual([outcome.reason.name, outcome.reason.code], ["StoreError", "closed"]);
+    }
+  }
+});
+
 test("What a crash left of a put is removed when the store is opened again", async () => {
   const { store, files, path } = await start();
   const stuck = (async function* () {

@@ -6,6 +6,7 @@ import {
   type SqlValue,
 } from "@catalyst/durable";
 import type { ByteRange, Cid } from "@catalyst/wire";
+import { checkAmount } from "../amounts.ts";
 import { inStoreTerms, StoreError } from "../errors.ts";
 import { checkNames } from "../names.ts";
 import type {
@@ -169,7 +170,10 @@ class DiskStore implements Store {
 
   list({ after, limit = 1_000 }: { after?: Cid; limit?: number } = {}) {
     return this.#attempt(() => {
-      const from = after === undefined ? 0 : (this.#statements.idOf.get(after) ?? 0);
+      checkAmount("limit", limit, 1);
+      const from = after === undefined ? 0 : this.#statements.idOf.get(after);
+      if (from === undefined)
+        throw new StoreError("object_removed", `${after} was removed: list from the start`);
       return this.#parts.objects.page(from, limit).map((row) => this.#statOf(row));
     });
   }
@@ -228,6 +232,7 @@ class DiskStore implements Store {
     return this.#attempt(async () => {
       const { class: kind = "warm", scope = "default", ttlMs } = options;
       checkNames(namespace, scope);
+      checkAmount("ttlMs", ttlMs, 1);
       const { keeping, commits, emit, now } = this.#parts;
       const until = ttlMs === undefined ? null : now() + ttlMs;
       const outcome = await commits.run((): PinOutcome => {
@@ -269,6 +274,7 @@ class DiskStore implements Store {
   setQuota(namespace: string, maxBytes: number | null) {
     return this.#attempt(() => {
       checkNames(namespace);
+      checkAmount("maxBytes", maxBytes);
       return this.#parts.commits.run(() => this.#parts.keeping.setQuota(namespace, maxBytes));
     });
   }
@@ -282,7 +288,10 @@ class DiskStore implements Store {
   }
 
   gc(options: GcOptions) {
-    return this.#attempt(() => this.#collector.run(options));
+    return this.#attempt(() => {
+      checkAmount("graceMs", options.graceMs);
+      return this.#collector.run(options);
+    });
   }
 
   verify(cid: Cid, options: ReadingOptions = {}) {
@@ -335,7 +344,15 @@ class DiskStore implements Store {
   }
 
   async #attempt<T>(run: () => T | Promise<T>): Promise<T> {
-    if (this.#closed) throw new StoreError("closed", "the store was closed");
-    return inStoreTerms(run);
+    if (this.#closed) throw closedError();
+    try {
+      return await inStoreTerms(run);
+    } catch (error) {
+      throw this.#closed ? closedError(error) : error;
+    }
   }
+}
+
+function closedError(cause?: unknown): StoreError {
+  return new StoreError("closed", "the store was closed", { cause });
 }

@@ -31,7 +31,7 @@ export async function verifyObject(
   const row = objects.find(cid);
   if (row === null) return { kind: "not_found" };
   const ranges = rangesOf(row);
-  const { damage } = await inspect(parts, row, ranges, createPace(options));
+  const damage = await inspect(parts, row, ranges, createPace(options));
   await noteDamage(parts, row, damage);
   await commits.run(() => {
     objects.setDamage(row.id, damage);
@@ -73,7 +73,11 @@ class Round {
     }
     this.#parts = parts;
     this.#sampleRate = sampleRate;
-    this.#pace = createPace(options, maxBytesPerSecond);
+    const pace = createPace(options, maxBytesPerSecond);
+    this.#pace = (bytes) => {
+      this.bytes += bytes;
+      return pace(bytes);
+    };
     this.#statements = {
       check: openRecordCheck(parts.database),
       cursor: parts.database.prepare("SELECT object, offset FROM scrub", (row) => ({
@@ -109,8 +113,7 @@ class Round {
     const end = offset + segmentBytes;
     if (row !== null) {
       const ranges = this.#sample(rangesOf(row), offset, end);
-      const { damage, bytes } = await inspect(this.#parts, row, ranges, this.#pace);
-      this.bytes += bytes;
+      const damage = await inspect(this.#parts, row, ranges, this.#pace);
       this.damage.push(...damage);
       await noteDamage(this.#parts, row, damage);
       if (end < row.tree.size) return end;
@@ -166,9 +169,8 @@ async function inspect(
   row: ObjectRow,
   ranges: readonly ByteRange[],
   pace: Pace,
-): Promise<{ damage: readonly Damage[]; bytes: number }> {
+): Promise<readonly Damage[]> {
   const damage: Damage[] = [];
-  let bytes = 0;
   const onDamage = (found: Damage) => {
     const last = damage.at(-1);
     const follows = last?.part === found.part && last.firstLeaf + last.leaves === found.firstLeaf;
@@ -178,9 +180,8 @@ async function inspect(
   await using opened = await openBytes(parts, row, ranges);
   for await (const { step } of readVerified(row, ranges, opened, onDamage)) {
     if (step.kind !== "leaf") continue;
-    bytes += step.length;
     const wait = pace(step.length);
     if (wait !== undefined) await wait;
   }
-  return { damage, bytes };
+  return damage;
 }
