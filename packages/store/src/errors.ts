@@ -10,9 +10,9 @@ import type { Cid } from "@catalyst/wire";
  * | `disk_full` | free space, lower a quota or collect garbage; what was stored before is unharmed, nothing is half there |
  * | `io_failed` | the message has the system's reason: check the disk and its permissions |
  * | `object_damaged` | bytes on the disk are not the object's: `evidence` names the leaves; repair the object |
- * | `object_removed` | the object was collected before it was read: pin or link what is to stay |
- * | `record_damaged` | a row of the database is not what was written: restore the database from a copy, or repair the object |
- * | `database_damaged` | SQLite finds its file damaged: restore it from a copy |
+ * | `object_removed` | the object was collected before it was read, or before a list went on after it: pin or link what is to stay, list from the start |
+ * | `record_damaged` | a row of the database is not what was written: restore the database from a copy; nothing is collected before, and a new store gets placed objects back from their devices |
+ * | `database_damaged` | SQLite finds its file damaged: restore it from a copy, or begin a new store, which gets placed objects back from their devices |
  * | `name_invalid` | a namespace, a name or a scope has 1 to 512 characters, none of them a control character |
  * | `option_invalid` | a fault of the caller: the message names the option and its range |
  * | `manifest_invalid` | the object is no manifest of this format: name another object, or get it as it is |
