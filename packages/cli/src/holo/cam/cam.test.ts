@@ -58,6 +58,29 @@ test("what is put a second time adds no bytes, and other leaves make another CID
   assert.equal((await content.camJson<{ leafSize: number }>("stat", other?.cid ?? "")).leafSize, 16_384);
 });
 
+test("of what is put in pieces, those that are there already are not stored again, and it comes back whole", async () => {
+  const common = randomBytes(2_000_000);
+  content.file("c1", common);
+  content.file("c2", Buffer.concat([Buffer.from("insertion"), common]));
+  await content.cam("put", "c1", "--chunked");
+  const [second] = await content.camJson<(Put & { chunks: number })[]>(
+    "put",
+    "c2",
+    "--chunked",
+    "--name",
+    "c2",
+  );
+  assert.ok((second?.chunks ?? 0) > 2 && (second?.addedBytes ?? 0) < 1_000_000);
+  const out = join(content.folder, "c2-out");
+  const got = await content.camJson<{ verified: boolean }>("get", "c2", "--out", out);
+  assert.equal(got.verified, true);
+  assert.ok(readFileSync(out).equals(readFileSync(join(content.folder, "c2"))));
+  assert.equal(await content.cam("get", "c2", "--range", "0-8"), "insertion");
+  const manifest = await content.holo(["cam", "get", "c2", "--manifest"]);
+  assert.equal(cidOfTree(hashTree(manifest.stdout), "cbor") as string, second?.cid);
+  assert.match(await content.cam("stat", "c2"), /the manifest of a file/);
+});
+
 test("-r puts each file of a folder under its path there, links and special files left out", async () => {
   content.file("album/one.txt", "one");
   content.file("album/sub/two.txt", "two");

@@ -1,9 +1,11 @@
 import { contentContract } from "@catalyst/rpc";
+import { parseCid } from "@catalyst/wire";
 import { formatBytes, parseBytes } from "../../byte-size.ts";
 import type { CommandContext } from "../../context.ts";
 import { parseDuration } from "../../duration.ts";
 import { printValue } from "../../output.ts";
 import { visible, wrap } from "../../table.ts";
+import { isManifest } from "./content-check.ts";
 import { damageText } from "./damage.ts";
 
 type InNamespace = { readonly namespace: string };
@@ -19,6 +21,7 @@ export async function showObject(
   const { cid, sizeBytes, leafSize, sha256, state, storedAt, verifiedAt, damage, pins, names } = stat;
   const rows: readonly (readonly [string, string])[] = [
     ["cid", cid],
+    ...(isManifest(parseCid(cid)) ? [manifestRow] : []),
     ["sha256", sha256 ?? "not known before all of it has come"],
     ["size", `${formatBytes(sizeBytes)} (${sizeBytes} bytes), in leaves of ${leafSize / 1_024} KiB`],
     ["state", state === "whole" ? "whole" : printer.colours.yellow("partial")],
@@ -34,6 +37,11 @@ export async function showObject(
     ...(loose ? ["nothing here names or pins it: unless another object refers to it, gc removes it"] : []),
   ]);
 }
+
+const manifestRow = [
+  "kind",
+  "the manifest of a file that was put with --chunked: size and digest here are its own",
+] as const;
 
 function pinText(pin: {
   readonly namespace: string;
