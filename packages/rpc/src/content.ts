@@ -44,6 +44,8 @@ export const objectStat = z.object({
   leafSize: count,
   /** Hexadecimal; null while the object is partial. */
   sha256: z.string().nullable(),
+  /** The file of which the object is the manifest. */
+  file: z.object({ sizeBytes: count, sha256: z.string() }).nullable(),
   state: z.enum(["whole", "partial"]),
   storedAt: timestamp,
   verifiedAt: timestamp.nullable(),
@@ -174,7 +176,7 @@ export const contentContract = defineContract({
       z.object({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) }),
       z.array(objectStat),
     ),
-    /** The names within a namespace, in their order. */
+    /** The names within a namespace, in their order; of a manifest the size of its file. */
     names: defineMethod(
       z.object({ namespace: contentNamespace }),
       z.array(z.object({ name: z.string(), cid: z.string(), sizeBytes: count, storedAt: timestamp })),

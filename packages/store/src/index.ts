@@ -19,6 +19,7 @@ export {
 export type { Scheme } from "./place/plan.ts";
 export type {
   ByteSource,
+  FileFact,
   GcOptions,
   GcReport,
   GetOptions,

@@ -18,6 +18,7 @@ import { addRange, bytesOf, leavesOf, missingIn, type RangeSet } from "./range-s
 import {
   type ByteSource,
   defaultGraceMs,
+  type FileFact,
   type GcOptions,
   type GcReport,
   type GetOutcome,
@@ -54,7 +55,7 @@ type Entry = {
   readonly holders: Set<string>;
   ranges: RangeSet;
   sha256: Uint8Array | null;
-  logicalBytes: number;
+  standsFor: PutOptions["standsFor"];
   usedAt: number;
   condemnedAt: number | null;
   verifiedAt: number | null;
@@ -96,11 +97,11 @@ class MemoryStore implements Store {
     const missing = references.find((reference) => !this.#isWhole(reference));
     if (missing !== undefined) return { kind: "reference_missing", cid: missing };
     const isNew = !this.#isWhole(cid);
-    const { logicalBytes = tree.size } = options;
     const sha256 = hash("sha256", bytes, "buffer");
     const entry = isNew ? this.#add(cid, tree, bytes) : (this.#entries.get(cid) as Entry);
     entry.sha256 = sha256;
-    entry.logicalBytes = isNew ? logicalBytes : Math.max(entry.logicalBytes, logicalBytes);
+    const { standsFor } = options;
+    if (isNew || logicalBytes({ tree, standsFor }) > logicalBytes(entry)) entry.standsFor = standsFor;
     entry.ranges = [{ start: 0, end: leafCount(tree) }];
     for (const reference of references) {
       entry.references.add(reference);
@@ -205,6 +206,9 @@ class MemoryStore implements Store {
     for (const entry of this.#entries.values()) {
       if (entry.sha256 !== null && Buffer.compare(entry.sha256, sha256) === 0) return entry.cid;
     }
+    for (const entry of this.#entries.values()) {
+      if (Buffer.compare(fileOf(entry)?.sha256 ?? new Uint8Array(0), sha256) === 0) return entry.cid;
+    }
     return null;
   }
 
@@ -264,6 +268,11 @@ class MemoryStore implements Store {
     this.#check();
     const found = [...this.#entries.values()].filter(({ references }) => references.has(cid));
     return found.slice(0, 100).map((entry) => entry.cid);
+  }
+
+  async references(cid: Cid): Promise<readonly Cid[]> {
+    this.#check();
+    return [...(this.#entries.get(cid)?.references ?? [])].sort();
   }
 
   async pin(namespace: string, cid: Cid, options: PinOptions = {}): Promise<PinOutcome> {
@@ -383,7 +392,7 @@ class MemoryStore implements Store {
     return {
       objects: entries.length,
       bytes: entries.reduce((sum, { tree }) => sum + tree.size, 0),
-      logicalBytes: entries.reduce((sum, { logicalBytes }) => sum + logicalBytes, 0),
+      logicalBytes: entries.reduce((sum, entry) => sum + logicalBytes(entry), 0),
       partial: entries.filter(({ cid }) => !this.#isWhole(cid)).length,
       damaged: 0,
       scrubbedAt: this.#scrubbedAt,
@@ -412,7 +421,7 @@ class MemoryStore implements Store {
       holders: before?.holders ?? new Set(),
       ranges: [],
       sha256: null,
-      logicalBytes: tree.size,
+      standsFor: undefined,
       usedAt: now,
       condemnedAt: null,
       verifiedAt: null,
@@ -454,11 +463,23 @@ class MemoryStore implements Store {
     return { namespace, usedBytes, maxBytes: this.#quotas.get(namespace) ?? null };
   }
 
-  #statOf({ cid, tree, sha256, storedAt, verifiedAt }: Entry): ObjectStat {
+  #statOf(entry: Entry): ObjectStat {
+    const { cid, tree, sha256, storedAt, verifiedAt } = entry;
     const state = sha256 === null ? "partial" : "whole";
     const { size: sizeBytes, leafSize } = tree;
-    return { cid, sizeBytes, leafSize, sha256, state, storedAt, verifiedAt, damage: [] };
+    const file = fileOf(entry);
+    return { cid, sizeBytes, leafSize, sha256, file, state, storedAt, verifiedAt, damage: [] };
   }
+}
+
+function fileOf({ standsFor }: Entry): FileFact | null {
+  if (typeof standsFor !== "object") return null;
+  return { sizeBytes: standsFor.sizeBytes, sha256: new Uint8Array(standsFor.sha256) };
+}
+
+function logicalBytes({ tree, standsFor }: Pick<Entry, "tree" | "standsFor">): number {
+  if (standsFor === "part") return 0;
+  return standsFor?.sizeBytes ?? tree.size;
 }
 
 function hereOf({ ranges, tree }: Entry): number {

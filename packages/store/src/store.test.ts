@@ -72,6 +72,7 @@ for (const [name, open] of Object.entries(stores)) {
       cid: second,
       sizeBytes: 50_000,
       leafSize: 16_384,
+      file: null,
       state: "whole",
       storedAt: 5_000,
       verifiedAt: null,

@@ -20,7 +20,7 @@ export type Store = AsyncDisposable & {
   stat(cid: Cid): Promise<ObjectStat | null>;
   /** Whether the whole object is here. */
   has(cid: Cid): Promise<boolean>;
-  /** The whole object with this plain SHA-256, 32 bytes; of several, the one that came first. */
+  /** The whole object with this plain SHA-256, 32 bytes, or the manifest of such a file; of several, the first. */
   findBySha256(sha256: Uint8Array): Promise<Cid | null>;
   /** Objects in the order in which they came. Throws `object_removed` when the one to go on after is gone. */
   list(page?: { readonly after?: Cid; readonly limit?: number }): Promise<readonly ObjectStat[]>;
@@ -34,6 +34,8 @@ export type Store = AsyncDisposable & {
   linksTo(cid: Cid): Promise<readonly { readonly namespace: string; readonly name: string }[]>;
   /** The objects that keep this one because they refer to it; up to a hundred. */
   referrers(cid: Cid): Promise<readonly Cid[]>;
+  /** The objects that this one refers to, and keeps. */
+  references(cid: Cid): Promise<readonly Cid[]>;
 
   /** Keeps an object until it is unpinned or the time is over. A namespace has one pin for each object and scope. */
   pin(namespace: string, cid: Cid, options?: PinOptions): Promise<PinOutcome>;
@@ -77,11 +79,15 @@ export type PutOptions = {
   readonly expected?: Cid;
   /** Objects that are kept as long as this one is. */
   readonly references?: readonly Cid[];
-  /**
-   * What it counts in the statistics of deduplication, in bytes: of a manifest the file, of a chunk nothing. Default:
-   * its own size.
-   */
-  readonly logicalBytes?: number;
+  /** What it is a part of, or a manifest of. Default: it stands for itself. */
+  readonly standsFor?: FileFact | "part";
+};
+
+/** A file of which only a manifest, and its parts, are stored. It is found by its SHA-256 as objects are. */
+export type FileFact = {
+  readonly sizeBytes: number;
+  /** 32 bytes. */
+  readonly sha256: Uint8Array;
 };
 
 export type QuotaExceeded = { readonly kind: "quota_exceeded" } & Usage;
@@ -156,6 +162,8 @@ export type ObjectStat = {
   readonly sizeBytes: number;
   readonly leafSize: LeafSize;
   readonly sha256: Uint8Array | null;
+  /** The file that a manifest stands for. */
+  readonly file: FileFact | null;
   readonly state: "whole" | "partial";
   readonly storedAt: number;
   /** When all of it was last found to be intact; null: not since it came. */

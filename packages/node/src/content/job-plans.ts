@@ -1,7 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Receipt } from "@catalyst/evidence";
 import { type JobRequest, type JobResult, RpcError } from "@catalyst/rpc";
-import type { Damage, GcReport, Placement, ReadingOptions, ScrubOptions, Store } from "@catalyst/store";
+import type {
+  Damage,
+  GcReport,
+  Placement,
+  ReadingOptions,
+  ScrubOptions,
+  ShardStatus,
+  Store,
+} from "@catalyst/store";
 import type { Cid } from "@catalyst/wire";
 import type { JobControl, JobOutcome, JobPlan } from "./jobs.ts";
 import type { Ledger } from "./ledger.ts";
@@ -51,11 +59,10 @@ export class JobPlans {
     if (stat === null && request.kind !== "repair") throw notFound(request.object);
     const run = (control: JobControl) => {
       if (request.kind === "verify") return this.#verify(cid, control);
-      return request.kind === "place"
-        ? this.#place(cid, request, control)
-        : this.#repair(cid, request.namespace);
+      if (request.kind === "place") return this.#place(cid, request, control);
+      return this.#repair(cid, request.namespace, control);
     };
-    const totalBytes = request.kind === "repair" ? null : (stat?.sizeBytes ?? null);
+    const totalBytes = request.kind === "repair" ? null : ((stat?.file ?? stat)?.sizeBytes ?? null);
     return { kind: request.kind, cid, totalBytes, run };
   }
 
@@ -148,50 +155,95 @@ export class JobPlans {
 
   async #verify(cid: Cid, control: JobControl): Promise<JobOutcome> {
     const { store, placement } = this.#parts;
-    const outcome = await store.verify(cid, control);
-    if (outcome.kind === "not_found") throw notFound(cid);
-    const status = await placement.check(cid, { signal: control.signal });
+    const damage: Damage[] = [];
+    const shards: ShardStatus[] = [];
+    let sizeBytes = 0;
+    let isPlaced = false;
+    for await (const part of partsOf(store, cid, control.signal)) {
+      const outcome = await store.verify(part, control);
+      if (outcome.kind === "not_found") throw notFound(part);
+      if (outcome.kind === "damaged") damage.push(...outcome.damage.slice(0, mostDamage - damage.length));
+      else sizeBytes += outcome.sizeBytes;
+      const status = await placement.check(part, { signal: control.signal });
+      if (status.kind !== "placed") continue;
+      isPlaced = true;
+      shards.push(...status.shards.filter(({ state }) => part === cid || state !== "intact"));
+      control.onProgress(0, 1);
+    }
     const result: Result<"verify"> = {
       kind: "verify",
       cid,
-      sizeBytes: (await store.stat(cid))?.sizeBytes ?? 0,
-      damage: outcome.kind === "damaged" ? outcome.damage.map((each) => ({ ...each })) : [],
-      shards: status.kind === "placed" ? status.shards.map((each) => ({ ...each })) : null,
+      sizeBytes,
+      damage: damage.map((each) => ({ ...each })),
+      shards: isPlaced ? shards.map((each) => ({ ...each })) : null,
     };
     return { result, receipt: null };
   }
 
+  /** A manifest is placed with all that it refers to: each part may be on other devices. */
   async #place(cid: Cid, request: Request<"place">, control: JobControl): Promise<JobOutcome> {
-    const { placement, ledger, siteOf } = this.#parts;
+    const { placement, ledger, siteOf, store } = this.#parts;
     const { dataShards, parityShards } = request;
-    const outcome = await placement.place(cid, { data: dataShards, parity: parityShards }, control);
-    if (outcome.kind === "not_found") throw notFound(cid);
-    if (outcome.kind === "too_few_devices") {
-      const { needed, given } = outcome;
-      throw new RpcError("too_few_devices", `it takes ${needed} devices, and content.devices names ${given}`);
+    let placedIt: JobOutcome | null = null;
+    for await (const part of partsOf(store, cid, control.signal)) {
+      const outcome = await placement.place(part, { data: dataShards, parity: parityShards }, control);
+      if (outcome.kind === "not_found") throw notFound(part);
+      if (outcome.kind === "too_few_devices") {
+        const { needed, given } = outcome;
+        throw new RpcError(
+          "too_few_devices",
+          `it takes ${needed} devices, and content.devices names ${given}`,
+        );
+      }
+      const places = outcome.devices.map((folder, shard) => ({ site: siteOf(folder), shard }));
+      const scope = "local" as const;
+      const placed: Receipt = { kind: "placement", scope, cid: part, dataShards, parityShards, places };
+      const devices = places.map(({ site }) => site);
+      placedIt = { result: { kind: "place", cid, devices }, receipt: await ledger.record(placed) };
     }
-    const places = outcome.devices.map((folder, shard) => ({ site: siteOf(folder), shard }));
-    const placed: Receipt = { kind: "placement", scope: "local", cid, dataShards, parityShards, places };
-    const devices = places.map(({ site }) => site);
-    return { result: { kind: "place", cid, devices }, receipt: await ledger.record(placed) };
+    if (placedIt === null) throw notFound(cid);
+    return placedIt;
   }
 
-  async #repair(cid: Cid, namespace: string): Promise<JobOutcome> {
-    const { store, placement, ledger } = this.#parts;
-    const outcome = await placement.repair(cid, { namespace });
-    if (outcome.kind === "not_placed") {
-      const found = await store.verify(cid);
-      if (found.kind === "not_found") throw notFound(cid);
-      return {
-        result: { kind: "repair", cid, outcome: found.kind === "intact" ? "intact" : "lost", shards: 0 },
-        receipt: null,
-      };
+  async #repair(cid: Cid, namespace: string, control: JobControl): Promise<JobOutcome> {
+    const { store, ledger } = this.#parts;
+    let shards = 0;
+    let outcome: Result<"repair">["outcome"] = "intact";
+    for await (const part of partsOf(store, cid, control.signal)) {
+      const repaired = await this.#repairPart(part, namespace);
+      shards += repaired.shards;
+      if (repaired.outcome === "lost" || outcome === "intact") ({ outcome } = repaired);
     }
-    const done = outcome.kind === "lost" ? "failed" : "done";
-    await ledger.act({ action: "content.repair", target: cid, outcome: done, reason: outcome.kind });
-    const shards = outcome.kind === "repaired" ? outcome.shards : 0;
-    return { result: { kind: "repair", cid, outcome: outcome.kind, shards }, receipt: null };
+    const done = outcome === "lost" ? "failed" : "done";
+    await ledger.act({ action: "content.repair", target: cid, outcome: done, reason: outcome });
+    return { result: { kind: "repair", cid, outcome, shards }, receipt: null };
   }
+
+  async #repairPart(cid: Cid, namespace: string): Promise<Pick<Result<"repair">, "outcome" | "shards">> {
+    const { store, placement } = this.#parts;
+    const outcome = await placement.repair(cid, { namespace });
+    if (outcome.kind === "repaired") return { outcome: "repaired", shards: outcome.shards };
+    if (outcome.kind !== "not_placed") return { outcome: outcome.kind, shards: 0 };
+    const found = await store.verify(cid);
+    if (found.kind === "not_found") throw notFound(cid);
+    return { outcome: found.kind === "intact" ? "intact" : "lost", shards: 0 };
+  }
+}
+
+/** What an object refers to, at any depth and each once, and at last the object itself. */
+async function* partsOf(
+  store: Store,
+  cid: Cid,
+  signal: AbortSignal,
+  seen = new Set<Cid>(),
+): AsyncGenerator<Cid> {
+  for (const reference of await store.references(cid)) {
+    signal.throwIfAborted();
+    if (seen.has(reference)) continue;
+    seen.add(reference);
+    yield* partsOf(store, reference, signal, seen);
+  }
+  yield cid;
 }
 
 /**

@@ -88,7 +88,9 @@ export class ObjectService {
     const rows: { name: string; cid: string; sizeBytes: number; storedAt: string }[] = [];
     for (const { name, cid } of await store.links(namespace)) {
       const stat = await store.stat(cid);
-      if (stat !== null) rows.push({ name, cid, sizeBytes: stat.sizeBytes, storedAt: timeOf(stat.storedAt) });
+      if (stat === null) continue;
+      const { sizeBytes } = stat.file ?? stat;
+      rows.push({ name, cid, sizeBytes, storedAt: timeOf(stat.storedAt) });
     }
     return rows;
   }
@@ -262,12 +264,13 @@ function pinReceipt(action: "pin" | "unpin", cid: Cid, kind: PinClass, until: nu
 }
 
 function viewOf(stat: StoredStat): ObjectStat {
-  const { cid, sizeBytes, leafSize, sha256, state, storedAt, verifiedAt, damage } = stat;
+  const { cid, sizeBytes, leafSize, sha256, file, state, storedAt, verifiedAt, damage } = stat;
   return {
     cid,
     sizeBytes,
     leafSize,
     sha256: sha256 === null ? null : hexOf(sha256),
+    file: file === null ? null : { sizeBytes: file.sizeBytes, sha256: hexOf(file.sha256) },
     state,
     storedAt: timeOf(storedAt),
     verifiedAt: verifiedAt === null ? null : timeOf(verifiedAt),

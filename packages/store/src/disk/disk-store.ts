@@ -116,6 +116,11 @@ class DiskStore implements Store {
     this.#collector = new Collector(parts);
     this.#statements = {
       idOf: parts.database.prepare("SELECT id FROM object WHERE cid = ?", ({ id }) => Number(id)),
+      references: parts.database.prepare(
+        `SELECT reference.cid FROM reference JOIN object ON object.id = reference.parent
+         WHERE object.cid = ? ORDER BY reference.cid`,
+        ({ cid }) => String(cid) as Cid,
+      ),
       referrers: parts.database.prepare(
         `SELECT object.cid FROM reference JOIN object ON object.id = reference.parent
          WHERE reference.cid = ? LIMIT 100`,
@@ -165,7 +170,13 @@ class DiskStore implements Store {
   }
 
   findBySha256(sha256: Uint8Array) {
-    return this.#attempt(() => this.#parts.objects.findBySha256(sha256)?.cid ?? null);
+    return this.#attempt(() => {
+      const { objects, logical } = this.#parts;
+      const found = objects.findBySha256(sha256);
+      if (found !== null) return found.cid;
+      const manifest = logical.findBySha256(sha256);
+      return manifest === null ? null : (objects.findById(manifest)?.cid ?? null);
+    });
   }
 
   list({ after, limit = 1_000 }: { after?: Cid; limit?: number } = {}) {
@@ -226,6 +237,10 @@ class DiskStore implements Store {
 
   referrers(cid: Cid) {
     return this.#attempt(() => this.#statements.referrers.all(cid));
+  }
+
+  references(cid: Cid) {
+    return this.#attempt(() => this.#statements.references.all(cid));
   }
 
   pin(namespace: string, cid: Cid, options: PinOptions = {}): Promise<PinOutcome> {
@@ -329,17 +344,18 @@ class DiskStore implements Store {
   }
 
   #statOf(row: ObjectRow): ObjectStat {
-    const { cid, tree, sha256, state, storedAt, verifiedAt } = row;
-    const damage = this.#parts.objects.damage(row);
+    const { id, cid, tree, sha256, state, storedAt, verifiedAt } = row;
+    const { objects, logical } = this.#parts;
     return {
       cid,
       sizeBytes: tree.size,
       leafSize: tree.leafSize,
       sha256,
+      file: logical.fileOf(id, tree.size),
       state,
       storedAt,
       verifiedAt,
-      damage,
+      damage: objects.damage(row),
     };
   }
 

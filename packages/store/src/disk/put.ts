@@ -141,7 +141,7 @@ function commit(
   cid: Cid,
   hashed: HashedObject,
   bytes: Uint8Array | null,
-  { namespace, references = [], logicalBytes = hashed.size }: PutOptions,
+  { namespace, references = [], standsFor }: PutOptions,
 ): PutOutcome {
   const exceeded = keeping.exceeded(namespace, objects.find(cid)?.id ?? null, hashed.size);
   if (exceeded !== null) return { kind: "quota_exceeded", ...exceeded };
@@ -161,7 +161,7 @@ function commit(
     objects.refer(row, reference);
     objects.touch(reference, now());
   }
-  logical.count(row, isNew, logicalBytes - size);
+  logical.note(row, isNew, size, standsFor);
   keeping.hold(namespace, row, size);
   return { kind: "stored", cid, sizeBytes: size, sha256: sha256 ?? new Uint8Array(0), isNew };
 }

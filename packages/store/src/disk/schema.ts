@@ -104,8 +104,11 @@ export const migrations: readonly string[] = [
 
   CREATE TABLE logical (
     object INTEGER PRIMARY KEY REFERENCES object (id) ON DELETE CASCADE,
-    difference INTEGER NOT NULL
+    difference INTEGER NOT NULL,
+    sha256 BLOB,
+    seal BLOB NOT NULL
   ) STRICT;
+  CREATE INDEX logical_sha256 ON logical (sha256) WHERE sha256 IS NOT NULL;
   CREATE TRIGGER logical_begins AFTER INSERT ON logical BEGIN
     UPDATE tally SET logical_difference = logical_difference + NEW.difference;
   END;

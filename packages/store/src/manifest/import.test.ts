@@ -87,7 +87,12 @@ for (const [name, open] of Object.entries(stores)) {
       const { bytes: taken, logicalBytes } = await store.stats();
       return logicalBytes / taken;
     };
-    const { cid } = await stored(store, bytes);
+    const { cid, sha256 } = await stored(store, bytes);
+    assert.equal(await store.findBySha256(sha256), cid);
+    assert.deepEqual((await store.stat(cid))?.file, { sizeBytes: bytes.length, sha256: new Uint8Array(sha256) });
+    const [chunk = cid] = await store.references(cid);
+    assert.equal((await store.stat(chunk))?.file, null);
+    assert.deepEqual(await store.references(chunk), []);
     const overhead = await ratio();
     assert.ok(overhead < 1 && overhead > 0.99, `${overhead}`);
     await stored(store, bytes);

@@ -122,7 +122,7 @@ class FileWriter {
 
   async #putChunk(chunk: Uint8Array): Promise<ManifestPart> {
     const { namespace, leafSize = defaultLeafSize } = this.#options;
-    const put = await this.#store.put([chunk], { namespace, leafSize, logicalBytes: 0 });
+    const put = await this.#store.put([chunk], { namespace, leafSize, standsFor: "part" });
     const { cid, isNew } = stored(put);
     if (isNew) {
       this.#newChunks += 1;
@@ -161,7 +161,7 @@ class FileWriter {
       leafSize: defaultLeafSize,
       content: "cbor",
       references: parts.map(({ cid }) => cid),
-      logicalBytes: sha256 === null ? 0 : size,
+      standsFor: sha256 === null ? "part" : { sizeBytes: size, sha256 },
     });
     return { cid: stored(put).cid, size };
   }

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { createSimulatedDisk, type SimulatedDisk, seededNumbers } from "@catalyst/durable/testing";
 import { type Cid, cidOfTree, hashTree } from "@catalyst/wire";
 import type { StoreEvent } from "../events.ts";
+import { openManifest } from "../manifest/file.ts";
+import { importChunked } from "../manifest/import.ts";
 import { createMemoryStore } from "../memory-store.ts";
 import type { Store } from "../store.ts";
 import { makeBytes, putBytes, readAll } from "../test-objects.ts";
@@ -128,6 +130,26 @@ test("A placement that is removed, or placed otherwise, leaves nothing behind", 
   assert.deepEqual(await statesOf(placement, cid), ["intact", "intact"]);
   await placement.remove(cid);
   assert.deepEqual(files.files(), []);
+});
+
+test("A file in chunks that is placed with its chunks comes back as a file when the store is lost", async () => {
+  const { store, files, placement } = await start();
+  const imported = await importChunked(store, [bytes], { namespace });
+  assert.ok(imported.kind === "stored");
+  const { cid, sha256 } = imported;
+  for (const part of [...(await store.references(cid)), cid])
+    await placement.place(part, { data: 2, parity: 1 });
+  const empty = createMemoryStore();
+  const again = await openPlacement({ store: empty, devices: folders, files });
+  assert.equal((await again.repair(cid, { namespace })).kind, "repaired");
+  const file = await openManifest(empty, cid);
+  assert.ok(file.kind === "found");
+  assert.deepEqual(
+    await readAll({ kind: "found", sizeBytes: bytes.length, bytes: file.read() }),
+    Buffer.from(bytes),
+  );
+  assert.equal(await empty.findBySha256(sha256), cid);
+  assert.deepEqual(await empty.references(cid), await store.references(cid));
 });
 
 test("What is not ours in the folder of a device is left alone", async () => {

@@ -6,7 +6,7 @@ import { inStoreTerms, StoreError } from "../errors.ts";
 import type { StoreEvent } from "../events.ts";
 import type { ReadingOptions, ScrubOptions, Store } from "../store.ts";
 import { Device } from "./device.ts";
-import { blockBytesFor, type Plan, type Scheme } from "./plan.ts";
+import { blockBytesFor, type Plan, type Scheme, type Shape } from "./plan.ts";
 import { ShardReader, stripesFrom } from "./shard-reader.ts";
 
 export type ShardStatus = {
@@ -46,7 +46,10 @@ export type Placement = {
     cid: Cid,
     options?: ReadingOptions & Pick<ScrubOptions, "maxBytesPerSecond">,
   ): Promise<PlacementStatus>;
-  /** Makes the object in the store and all its shards whole again; an object that is gone comes back to a namespace. */
+  /**
+   * Makes the object in the store and all its shards whole again. An object that is gone comes back to a namespace,
+   * with what it refers to.
+   */
   repair(cid: Cid, options: { readonly namespace: string }): Promise<PlacementRepair>;
   remove(cid: Cid): Promise<void>;
   /** Every object that a device knows of. */
@@ -117,10 +120,10 @@ class Placer {
     const devices = Array.from({ length: shards }, (_, at) => this.#devices[(first + at) % given] as Device);
     const { sizeBytes } = found;
     const shape = { cid, sizeBytes, scheme, blockBytes: blockBytesFor(sizeBytes, scheme) };
-    const plan = {
-      ...shape,
-      shards: await writeShards(devices, shape, paced(found.bytes, createPace(options))),
-    };
+    const references = await this.#store.references(cid);
+    const file = (await this.#store.stat(cid))?.file ?? null;
+    const trees = await writeShards(devices, shape, paced(found.bytes, createPace(options)));
+    const plan = { ...shape, shards: trees, references, file };
     for (const device of devices) await device.writePlan(plan);
     const folders = devices.map(({ folder }) => folder);
     this.#emit({ kind: "placed", cid, ...scheme, devices: folders });
@@ -174,7 +177,12 @@ class Placer {
     }
     const { leafSize = defaultLeafSize } = rootOfCid(cid) ?? {};
     const { content } = splitCid(cid);
-    const options = { namespace, leafSize, content, expected: cid };
+    for (const reference of plan.references) {
+      if (!(await this.#store.has(reference))) await this.repair(reference, namespace);
+    }
+    const { references, file } = plan;
+    const standsFor = file === null ? {} : { standsFor: file };
+    const options = { namespace, leafSize, content, expected: cid, references, ...standsFor };
     return (await this.#store.put(reader.stream(), options)).kind === "stored" ? "repaired" : "lost";
   }
 
@@ -248,7 +256,7 @@ async function* paced(bytes: AsyncIterable<Uint8Array>, pace: Pace): AsyncGenera
 /** One shard to each device; resolves with their trees when all survive a power cut. */
 async function writeShards(
   devices: readonly Device[],
-  plan: Omit<Plan, "shards">,
+  plan: Shape,
   bytes: AsyncIterable<Uint8Array>,
 ): Promise<Plan["shards"]> {
   const writers = [];

@@ -9,6 +9,7 @@ import {
   rootOfCid,
   type Tree,
 } from "@catalyst/wire";
+import type { FileFact } from "../store.ts";
 
 /** How an object is spread: any `data` of the `data + parity` shards give it back. With one, shards are copies. */
 export type Scheme = { readonly data: number; readonly parity: number };
@@ -24,10 +25,17 @@ export type Plan = {
   readonly blockBytes: number;
   /** The tree of each shard: the data shards, then the parity shards. */
   readonly shards: readonly Tree[];
+  /** What the object keeps: it comes back with them. */
+  readonly references: readonly Cid[];
+  /** The file that it is the manifest of. */
+  readonly file: FileFact | null;
 };
 
 const digestBytes = 32;
 const version = 1;
+
+/** What a plan says before its shards are written. */
+export type Shape = Pick<Plan, "cid" | "sizeBytes" | "scheme" | "blockBytes">;
 
 /** The largest block: a leaf of a shard's tree. Small objects have blocks that fit. */
 export const maxBlockBytes = 65_536;
@@ -40,14 +48,17 @@ export function blockBytesFor(sizeBytes: number, { data }: Scheme): number {
 }
 
 /** The stripes of an object; one even when it is empty. */
-export function stripesOf({ sizeBytes, scheme, blockBytes }: Omit<Plan, "shards">): number {
+export function stripesOf({ sizeBytes, scheme, blockBytes }: Shape): number {
   return Math.max(1, Math.ceil(sizeBytes / (scheme.data * blockBytes)));
 }
 
 /** Deterministic CBOR, then its SHA-256. */
-export function encodePlan({ cid, sizeBytes, scheme, blockBytes, shards }: Plan): Uint8Array {
-  const trees = shards.map((tree) => [cidOfTree(tree), tree.size, tree.top]);
-  const bytes = encodeCbor([version, cid, sizeBytes, scheme.data, scheme.parity, blockBytes, trees]);
+export function encodePlan(plan: Plan): Uint8Array {
+  const { cid, sizeBytes, scheme, blockBytes, references, file } = plan;
+  const trees = plan.shards.map((tree) => [cidOfTree(tree), tree.size, tree.top]);
+  const fact = file === null ? [] : [file.sizeBytes, file.sha256];
+  const shape = [cid, sizeBytes, scheme.data, scheme.parity, blockBytes];
+  const bytes = encodeCbor([version, ...shape, trees, [...references], fact]);
   return Buffer.concat([bytes, hash("sha256", bytes, "buffer")]);
 }
 
@@ -58,7 +69,7 @@ export function decodePlan(bytes: Uint8Array): Plan | null {
   if (Buffer.compare(hash("sha256", content, "buffer"), digest) !== 0) return null;
   const value = decodeCbor(content);
   if (!Array.isArray(value) || value[0] !== version) return null;
-  const [, cid, sizeBytes, data, parity, blockBytes, trees] = value as [
+  const [, cid, sizeBytes, data, parity, blockBytes, trees, references, [fileBytes, sha256]] = value as [
     number,
     string,
     number,
@@ -66,9 +77,18 @@ export function decodePlan(bytes: Uint8Array): Plan | null {
     number,
     number,
     [string, number, Uint8Array][],
+    string[],
+    [number?, Uint8Array?],
   ];
-  const scheme = { data, parity };
-  return { cid: parseCid(cid), sizeBytes, scheme, blockBytes, shards: trees.map(readTree) };
+  return {
+    cid: parseCid(cid),
+    sizeBytes,
+    scheme: { data, parity },
+    blockBytes,
+    shards: trees.map(readTree),
+    references: references.map(parseCid),
+    file: fileBytes === undefined || sha256 === undefined ? null : { sizeBytes: fileBytes, sha256 },
+  };
 }
 
 function readTree([cid, size, top]: [string, number, Uint8Array]): Tree {

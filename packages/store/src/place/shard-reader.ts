@@ -1,7 +1,7 @@
 import type { Tree } from "@catalyst/wire";
 import type { ObjectBytes } from "../disk/object-bytes.ts";
 import { readBlock } from "./device.ts";
-import { type Plan, stripesOf } from "./plan.ts";
+import { type Plan, type Shape, stripesOf } from "./plan.ts";
 import { createReedSolomon } from "./reed-solomon.ts";
 
 /** Reads an object from the shards that can be opened, each block proven or made from others. */
@@ -71,7 +71,7 @@ export class ShardReader implements AsyncDisposable {
 /** The blocks of all shards, stripe by stripe, from the bytes of an object. */
 export async function* stripesFrom(
   bytes: AsyncIterable<Uint8Array>,
-  plan: Omit<Plan, "shards">,
+  plan: Shape,
 ): AsyncGenerator<readonly Uint8Array[]> {
   const { scheme, blockBytes } = plan;
   const code = createReedSolomon(scheme.data, scheme.parity);
