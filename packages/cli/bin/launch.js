@@ -2,6 +2,7 @@
 // Plain JavaScript, because an older Node has to read it.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
+import module from "node:module";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +14,7 @@ const tools = join(packageDir, "..", "..", ".tools");
 export async function launch(path) {
   const program = join(packageDir, "src", path);
   if (Number(process.versions.node.split(".")[0]) >= 24) {
+    module.enableCompileCache(); // here, so that the first file too need not be compiled again
     await import(program);
   } else {
     const node = broughtNode();

@@ -6,14 +6,12 @@ import {
   RpcError,
   type RpcErrorCode,
 } from "@catalyst/rpc";
-import { parseCid } from "@catalyst/wire";
 import type { CommandContext } from "../../context.ts";
 import { CommandError, exitCode } from "../../exit-code.ts";
 import { onInterruption } from "../../interruption.ts";
 import { printValue } from "../../output.ts";
 import type { Printer } from "../../printer.ts";
 import { showProgress } from "../../progress.ts";
-import { isManifest } from "./content-check.ts";
 import { counted, problemOf, resultLines } from "./job-view.ts";
 
 type Content = Client<typeof contentContract>;
@@ -60,11 +58,6 @@ export async function awaitJob(
     ended = await content.cancelJob({ jobId });
   }
   printValue(printer, format, ended, () => resultLines(ended, printer));
-  if (ended.cid !== null && isManifest(parseCid(ended.cid))) {
-    printer.talk(
-      "It is the manifest of a file that was put with --chunked: its pieces are objects of their own.",
-    );
-  }
   signal.throwIfAborted();
   throwForOutcome(ended);
 }

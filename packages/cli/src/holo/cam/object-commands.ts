@@ -1,11 +1,9 @@
-import { contentContract } from "@catalyst/rpc";
-import { parseCid } from "@catalyst/wire";
+import { contentContract, type ObjectStat } from "@catalyst/rpc";
 import { formatBytes, parseBytes } from "../../byte-size.ts";
 import type { CommandContext } from "../../context.ts";
 import { parseDuration } from "../../duration.ts";
 import { printValue } from "../../output.ts";
 import { visible, wrap } from "../../table.ts";
-import { isManifest } from "./content-check.ts";
 import { damageText } from "./damage.ts";
 
 type InNamespace = { readonly namespace: string };
@@ -18,10 +16,10 @@ export async function showObject(
 ): Promise<void> {
   using content = await connect("content", contentContract);
   const stat = await content.call.stat({ object, namespace });
-  const { cid, sizeBytes, leafSize, sha256, state, storedAt, verifiedAt, damage, pins, names } = stat;
+  const { cid, sizeBytes, leafSize, sha256, file, state, storedAt, verifiedAt, damage, pins, names } = stat;
   const rows: readonly (readonly [string, string])[] = [
     ["cid", cid],
-    ...(isManifest(parseCid(cid)) ? [manifestRow] : []),
+    ...(file === null ? [] : fileRows(file)),
     ["sha256", sha256 ?? "not known before all of it has come"],
     ["size", `${formatBytes(sizeBytes)} (${sizeBytes} bytes), in leaves of ${leafSize / 1_024} KiB`],
     ["state", state === "whole" ? "whole" : printer.colours.yellow("partial")],
@@ -38,10 +36,12 @@ export async function showObject(
   ]);
 }
 
-const manifestRow = [
-  "kind",
-  "the manifest of a file that was put with --chunked: size and digest here are its own",
-] as const;
+function fileRows({ sizeBytes, sha256 }: NonNullable<ObjectStat["file"]>): (readonly [string, string])[] {
+  return [
+    ["file", `${formatBytes(sizeBytes)} (${sizeBytes} bytes), of which this object is the manifest:`],
+    ["", `sha256 ${sha256}`],
+  ];
+}
 
 function pinText(pin: {
   readonly namespace: string;
