@@ -43,8 +43,10 @@ export type ProcessBody<C extends Contract> = {
   readonly details: () => unknown | Promise<unknown>;
   /** Whether it does its work, and what is wrong where it does not. `reasons` while ready means degraded. */
   readonly readiness: () => { ready: boolean; reasons: readonly string[] };
-  /** Plain HTTP of its own; comes before the operations endpoints. */
+  /** Plain HTTP of its own; comes before the operations endpoints, also where they are served over TCP to anybody. */
   readonly http?: (request: IncomingMessage, response: ServerResponse) => boolean;
+  /** Plain HTTP for the owner of the process alone: on its socket, and never over TCP. */
+  readonly socketHttp?: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** Finishes what runs, takes nothing new. */
   readonly drain: () => Promise<void>;
   /** Gives up what `drain` still waits for, and what would outlive the process. Default: nothing would. */
@@ -110,7 +112,7 @@ export async function runProcess<C extends Contract>(
     contract,
     implementation: { ...body.implementation, status, drain } as unknown as Omit<Implementation<C>, "hello">,
     logger,
-    http,
+    http: (request, response) => body.socketHttp?.(request, response) === true || http(request, response),
   });
   resources.use(server);
   const startedAt = server.startedAt;

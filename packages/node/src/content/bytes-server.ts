@@ -34,14 +34,20 @@ export function createBytesServer(
   parts: BytesServerParts,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   return (request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://content");
-    if (pathname !== objectsPath) return false;
-    const query = Object.fromEntries(searchParams);
+    const [path, asked] = partsOf(request.url ?? "");
+    if (path !== objectsPath) return false;
+    const query = Object.fromEntries(new URLSearchParams(asked));
     serve(parts, request, response, query).catch((error: unknown) => {
       fail(parts.events, request, response, refusalOf(error));
     });
     return true;
   };
+}
+
+/** The path and the query of a request's target, which may be anything: not all of it is a URL. */
+function partsOf(target: string): readonly [path: string, query: string] {
+  const mark = target.indexOf("?");
+  return mark < 0 ? [target, ""] : [target.slice(0, mark), target.slice(mark + 1)];
 }
 
 function serve(

@@ -28,7 +28,7 @@ export function runContent(config: NodeConfig, dataDir: string): Promise<void> {
     return {
       details: () => view.details(),
       readiness: () => ({ ready: true, reasons: view.reasons() }),
-      http: createBytesServer({ objects, events }),
+      socketHttp: createBytesServer({ objects, events }),
       drain: () => jobs.cancelAll(),
       implementation: implementationOf(parts),
     };

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { putBytes, socketPath } from "@catalyst/rpc";
+
+const folder = mkdtempSync(join(tmpdir(), "catalyst-bytes-"));
+const running = new Set<ChildProcess>();
+after(() => {
+  for (const child of running) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true });
+});
+
+/** A content process that serves its operations endpoints over TCP too. */
+async function start(): Promise<{ child: ChildProcess; socketPath: string; telemetry: string }> {
+  const dataDir = mkdtempSync(join(folder, "d-"));
+  const source = (name: string) => JSON.stringify(join(import.meta.dirname, name));
+  const program = `
+    const { loadConfig } = await import("@catalyst/config");
+    const { nodeConfig } = await import(${source("../options.ts")});
+    const { runContent } = await import(${source("content.ts")});
+    const flags = [{ flag: "--telemetry-listen", value: "127.0.0.1:0" }];
+    await runContent(loadConfig(nodeConfig, { flags }).value, ${JSON.stringify(dataDir)});
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    cwd: import.meta.dirname,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  let words = "";
+  child.stderr.on("data", (text) => {
+    words += text;
+  });
+  for (let left = 200; !words.includes("process started"); left--) {
+    assert.ok(left > 0 && child.exitCode === null, words);
+    await sleep(50);
+  }
+  const telemetry = /"telemetry":"([^"]+)"/.exec(words)?.[1] ?? "";
+  return { child, socketPath: socketPath(dataDir, "content"), telemetry };
+}
+
+/** What is answered to a request as it is, up to the end of the connection. */
+async function ask(path: string, request: string): Promise<string> {
+  const socket = connect(path);
+  let answer = "";
+  socket.on("data", (bytes) => {
+    answer += bytes;
+  });
+  socket.write(request);
+  await once(socket, "close");
+  return answer;
+}
+
+test("objects are put and got on the socket of the process's owner, and never over TCP", async () => {
+  const { socketPath, telemetry } = await start();
+  await putBytes({ socketPath, bytes: [Buffer.from("ours")], name: "ours" });
+  for (const init of [{}, { method: "PUT", body: "theirs" }]) {
+    const answer = await fetch(`http://${telemetry}/objects?object=ours`, init);
+    assert.equal(answer.status, 404);
+    await answer.text();
+  }
+  assert.equal((await fetch(`http://${telemetry}/healthz`)).status, 200);
+});
+
+test("a target that is no URL is answered as any other that is not served", async () => {
+  const { socketPath, child } = await start();
+  for (const target of ["//", "http://[", "http://:x", "/%", "*", "?", "/objects/", "/objects%00"]) {
+    const answer = await ask(socketPath, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    assert.match(answer, /^HTTP\/1.1 40[04] /, target);
+  }
+  assert.equal(child.exitCode, null);
+});
