@@ -9,7 +9,7 @@ const batchRows = 500;
 
 /** Nothing that is linked, pinned or referred to at this moment, whatever was marked before. */
 const unkept = `
-  cid NOT IN (SELECT cid FROM live) AND NOT EXISTS (SELECT 1 FROM link WHERE link.cid = object.cid)
+  NOT EXISTS (SELECT 1 FROM live WHERE live.cid = object.cid) AND NOT EXISTS (SELECT 1 FROM link WHERE link.cid = object.cid)
   AND NOT EXISTS (SELECT 1 FROM pin WHERE pin.cid = object.cid)`;
 
 /** Mark and sweep over the tables of a store; one run at a time. */
@@ -119,7 +119,8 @@ function prepare(database: Database) {
     expirePins: database.prepare("DELETE FROM pin WHERE until <= ?"),
     spare: database.prepare(`
       UPDATE object SET condemned_at = NULL
-      WHERE id >= ? AND id < ? AND condemned_at IS NOT NULL AND cid IN (SELECT cid FROM live)`),
+      WHERE id >= ? AND id < ? AND condemned_at IS NOT NULL
+        AND EXISTS (SELECT 1 FROM live WHERE live.cid = object.cid)`),
     condemn: database.prepare(`
       UPDATE object SET condemned_at = ?
       WHERE id >= ? AND id < ? AND state <> 'incoming' AND condemned_at IS NULL AND used_at < ? AND ${unkept}`),
