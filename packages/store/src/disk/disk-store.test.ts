@@ -290,3 +290,19 @@ test("A part of an object survives from its checkpoint on, and the rest is asked
   await again.store[Symbol.asyncDispose]();
   assert.equal(files.files().length, 2);
 });
+
+test("bytes that come one by one take no more memory than those that come at once", async () => {
+  await using store = await openDiskStore(mkdtempSync(join(root, "t-")));
+  const one = Buffer.from("x");
+  let most = 0;
+  async function* source() {
+    const before = process.memoryUsage().heapUsed;
+    for (let at = 0; at < 900_000; at++) {
+      yield one;
+      if (at % 50_000 === 0) most = Math.max(most, process.memoryUsage().heapUsed - before);
+    }
+  }
+  const stored = await store.put(source(), { namespace: "a" });
+  assert.equal(stored.kind === "stored" && stored.sizeBytes, 900_000);
+  assert.ok(most < 60_000_000, `${most} bytes`);
+});

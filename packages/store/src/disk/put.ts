@@ -19,14 +19,23 @@ export async function putObject(
   options: PutOptions,
 ): Promise<PutOutcome> {
   const pieces = piecesOf(source);
-  const head: Uint8Array[] = [];
+  let held = Buffer.alloc(0);
   let length = 0;
   for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
-    head.push(new Uint8Array(next.value));
+    held = withRoom(held, length + next.value.length);
+    held.set(next.value, length);
     length += next.value.length;
-    if (length > maxHeldBytes) return putStream(parts, head, pieces, options);
+    if (length > maxHeldBytes) return putStream(parts, held.subarray(0, length), pieces, options);
   }
-  return putHeld(parts, Buffer.concat(head), options);
+  return putHeld(parts, held.subarray(0, length), options);
+}
+
+/** Bytes that come one by one take no more room than those that come at once. */
+function withRoom(held: Buffer<ArrayBuffer>, wanted: number): Buffer<ArrayBuffer> {
+  if (wanted <= held.length) return held;
+  const larger = Buffer.allocUnsafeSlow(Math.max(wanted, 2 * held.length));
+  larger.set(held);
+  return larger;
 }
 
 /** Of what is here already nothing is written. */
@@ -56,7 +65,7 @@ async function putHeld(parts: DiskParts, bytes: Uint8Array, options: PutOptions)
 
 async function putStream(
   parts: DiskParts,
-  head: readonly Uint8Array[],
+  head: Uint8Array,
   pieces: AsyncGenerator<Uint8Array>,
   options: PutOptions,
 ): Promise<PutOutcome> {
@@ -113,7 +122,7 @@ async function writeAndClose(
 
 async function writeStream(
   file: OpenObject,
-  head: readonly Uint8Array[],
+  head: Uint8Array,
   pieces: AsyncGenerator<Uint8Array>,
   usage: Usage,
   { leafSize = defaultLeafSize }: PutOptions,
@@ -122,7 +131,7 @@ async function writeStream(
   const writer = new TreeWriter(file, { leafSize, sha256: true });
   let length = 0;
   try {
-    for (const piece of head) await writer.append(piece);
+    await writer.append(head);
     for await (const piece of pieces) {
       await writer.append(piece);
       length += piece.length;
