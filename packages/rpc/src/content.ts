@@ -17,6 +17,10 @@ export const objectName = z
   .string()
   .min(1)
   .max(512)
+  .refine(
+    (text) => text.isWellFormed() && Buffer.byteLength(text) <= 1_024,
+    "is not text of up to 1,024 bytes",
+  )
   .refine((text) => !/^sha256:|^b[a-z2-7]{50,}$/.test(text), "is not a name: it looks like a digest");
 const count = z.int().min(0);
 

@@ -13,7 +13,7 @@ import type { Cid } from "@catalyst/wire";
  * | `object_removed` | the object was collected before it was read, or before a list went on after it: pin or link what is to stay, list from the start |
  * | `record_damaged` | a row of the database is not what was written: restore the database from a copy; nothing is collected before, and a new store gets placed objects back from their devices |
  * | `database_damaged` | SQLite finds its file damaged: restore it from a copy, or begin a new store, which gets placed objects back from their devices |
- * | `name_invalid` | a namespace, a name or a scope has 1 to 512 characters, none of them a control character |
+ * | `name_invalid` | a namespace, a name or a scope has 1 to 512 characters, none of them a control character or half a surrogate pair |
  * | `option_invalid` | a fault of the caller: the message names the option and its range |
  * | `manifest_invalid` | the object is no manifest of this format: name another object, or get it as it is |
  * | `chunk_missing` | a chunk that a manifest lists is not here: import the file again, or put the chunk that `evidence` names |

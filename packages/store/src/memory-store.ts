@@ -11,7 +11,7 @@ import {
   rootOfCid,
   type Tree,
 } from "@catalyst/wire";
-import { checkAmount } from "./amounts.ts";
+import { checkAmount, endOf } from "./amounts.ts";
 import { StoreError } from "./errors.ts";
 import { checkNames } from "./names.ts";
 import { addRange, bytesOf, leavesOf, missingIn, type RangeSet } from "./range-set.ts";
@@ -278,10 +278,9 @@ class MemoryStore implements Store {
   async pin(namespace: string, cid: Cid, options: PinOptions = {}): Promise<PinOutcome> {
     const { class: kind = "warm", scope = "default", ttlMs } = options;
     this.#check(namespace, scope);
-    checkAmount("ttlMs", ttlMs, 1);
+    const until = endOf(ttlMs, this.#now());
     const refused = this.#hold(namespace, cid);
     if (refused !== null) return refused;
-    const until = ttlMs === undefined ? null : this.#now() + ttlMs;
     const others = (this.#pins.get(cid) ?? []).filter(
       (pin) => pin.namespace !== namespace || pin.scope !== scope,
     );

@@ -241,8 +241,9 @@ for (const [name, open] of Object.entries(stores)) {
     assert.deepEqual(await store.linksTo(two), []);
     assert.equal(await store.resolve("a", "app"), null);
     assert.deepEqual(events.at(-1), { kind: "unlinked", namespace: "a", name: "app", cid: two });
-    for (const bad of ["", "a\n", "x".repeat(513)]) {
+    for (const bad of ["", "a\n", "x".repeat(513), "\ud800x"]) {
       await assert.rejects(store.link("a", bad, one), { name: "StoreError", code: "name_invalid" });
+      await assert.rejects(store.pin("a", one, { scope: bad }), { code: "name_invalid" });
       await assert.rejects(store.put([], { namespace: bad }), { code: "name_invalid" });
     }
   });
@@ -405,6 +406,10 @@ for (const [name, open] of Object.entries(stores)) {
       ])
         await assert.rejects(refused, { name: "StoreError", code: "option_invalid" });
     }
+    await assert.rejects(store.pin("a", cid, { ttlMs: Number.MAX_SAFE_INTEGER }), { code: "option_invalid" });
+    await store.pin("a", cid, { ttlMs: 8_640_000_000_000_000 - clock.now });
+    assert.equal((await store.pins(cid))[0]?.until, 8_640_000_000_000_000);
+    await store.unpin("a", cid);
     assert.deepEqual(await store.pins(cid), []);
     for (let round = 0; round < 2; round++) {
       clock.now += 10;

@@ -6,7 +6,7 @@ import {
   type SqlValue,
 } from "@catalyst/durable";
 import type { ByteRange, Cid } from "@catalyst/wire";
-import { checkAmount } from "../amounts.ts";
+import { checkAmount, endOf } from "../amounts.ts";
 import { inStoreTerms, StoreError } from "../errors.ts";
 import { checkNames } from "../names.ts";
 import type {
@@ -247,9 +247,8 @@ class DiskStore implements Store {
     return this.#attempt(async () => {
       const { class: kind = "warm", scope = "default", ttlMs } = options;
       checkNames(namespace, scope);
-      checkAmount("ttlMs", ttlMs, 1);
       const { keeping, commits, emit, now } = this.#parts;
-      const until = ttlMs === undefined ? null : now() + ttlMs;
+      const until = endOf(ttlMs, now());
       const outcome = await commits.run((): PinOutcome => {
         const refused = hold(this.#parts, namespace, cid);
         if (refused !== null) return refused;
