@@ -125,10 +125,13 @@ export class Device {
     return !isDamaged;
   }
 
-  /** Removes all of an object; the plan last, so that a crash leaves what can be removed again. */
+  /**
+   * Removes all of an object but what is being written; the plan last, so that a crash leaves what can be removed
+   * again.
+   */
   async remove(cid: Cid): Promise<void> {
     const names = (await this.#files.list(this.folder)) ?? [];
-    const own = names.filter((name) => name.startsWith(`${cid}.`) && !name.endsWith(".plan"));
+    const own = names.filter((name) => name.startsWith(`${cid}.`) && !/\.(?:plan|new)$/.test(name));
     for (const name of own) await this.#files.remove(`${this.folder}/${name}`);
     await this.#files.remove(this.#planPath(cid));
     await this.#files.syncFolder(this.folder);

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { openDatabase } from "@catalyst/durable";
 import { createSimulatedDisk, type SimulatedDisk, seededNumbers } from "@catalyst/durable/testing";
 import { type Cid, cidOfTree, hashTree } from "@catalyst/wire";
+import { openDiskStore, storeMigrations } from "../disk/disk-store.ts";
 import type { StoreEvent } from "../events.ts";
 import { openManifest } from "../manifest/file.ts";
 import { importChunked } from "../manifest/import.ts";
@@ -132,6 +137,26 @@ test("A placement that is removed, or placed otherwise, leaves nothing behind", 
   assert.deepEqual(files.files(), []);
 });
 
+test("An object that cannot be read is not placed anew, and what was placed before makes it whole", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "catalyst-placement-"));
+  try {
+    const files = createSimulatedDisk();
+    for (const path of ["/objects", ...folders]) await files.makeFolder(path);
+    const database = openDatabase(join(folder, "store.db"), { migrations: storeMigrations });
+    await using store = await openDiskStore("", { database, files, reserveBytes: 0 });
+    const placement = await openPlacement({ store, devices: folders, files });
+    const cid = await putBytes(store, bytes);
+    await placement.place(cid, { data: 2, parity: 1 });
+    files.flipBit(files.files().find((path) => path.startsWith("/objects/")) ?? "", 5_000_000);
+    await assert.rejects(placement.place(cid, copies(2)), { name: "StoreError", code: "object_damaged" });
+    assert.deepEqual(await statesOf(placement, cid), ["intact", "intact", "intact"]);
+    assert.equal((await placement.repair(cid, { namespace })).kind, "repaired");
+    assert.deepEqual(await readAll(await store.get(cid)), Buffer.from(bytes));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("A file in chunks that is placed with its chunks comes back as a file when the store is lost", async () => {
   const { store, files, placement } = await start();
   const imported = await importChunked(store, [bytes], { namespace });
@@ -178,6 +203,23 @@ test("After a power cut at any step a placement is whole, or can be repaired, or
     const states = await statesOf(again, cid);
     if (acknowledged) assert.deepEqual(states, ["intact", "intact", "intact"]);
     for (const state of states) assert.equal(state, "intact", `seed ${seed}`);
+    await again.remove(cid);
+    assert.deepEqual(survived.files(), []);
+  }
+});
+
+test("After a power cut at any step of placing anew the object can be placed again, and nothing is left of the rest", async () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = seededNumbers(seed);
+    const { store, files, placement } = await start();
+    const cid = await putBytes(store, bytes);
+    await placement.place(cid, { data: 4, parity: 2 });
+    files.crashAt(files.steps + 1 + Math.floor(random() * 90));
+    await placement.place(cid, copies(2)).catch(() => {}); // that is the power cut
+    const survived = files.afterPowerCut(random);
+    const again = await openPlacement({ store, devices: folders, files: survived });
+    assert.equal((await again.place(cid, { data: 2, parity: 1 })).kind, "placed");
+    assert.deepEqual(await statesOf(again, cid), ["intact", "intact", "intact"], `seed ${seed}`);
     await again.remove(cid);
     assert.deepEqual(survived.files(), []);
   }

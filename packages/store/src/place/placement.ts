@@ -39,7 +39,10 @@ export type PlacementRepair =
  * Every call throws StoreError `disk_full` or `io_failed`.
  */
 export type Placement = {
-  /** Spreads an object over as many devices as it has shards. Throws `option_invalid` for a scheme that is none. */
+  /**
+   * Spreads an object over as many devices as it has shards, in place of an earlier placement, which stays until all of
+   * the new one is written. Throws `option_invalid` for a scheme that is none, and as {@link Store.get} does.
+   */
   place(cid: Cid, scheme: Scheme, options?: ReadingOptions): Promise<PlaceOutcome>;
   /** Reads every shard of an object. */
   check(
@@ -51,6 +54,7 @@ export type Placement = {
    * with what it refers to.
    */
   repair(cid: Cid, options: { readonly namespace: string }): Promise<PlacementRepair>;
+  /** Takes the object off its devices; what is not placed is left alone. */
   remove(cid: Cid): Promise<void>;
   /** Every object that a device knows of. */
   list(): Promise<readonly Cid[]>;
@@ -115,14 +119,14 @@ class Placer {
     if (given < shards) return { kind: "too_few_devices", needed: shards, given };
     const found = await this.#store.get(cid, undefined, { borrow: true });
     if (found.kind !== "found") return { kind: "not_found" };
-    await this.remove(cid);
     const first = (rootOfCid(cid)?.root[0] ?? 0) % given;
     const devices = Array.from({ length: shards }, (_, at) => this.#devices[(first + at) % given] as Device);
     const { sizeBytes } = found;
     const shape = { cid, sizeBytes, scheme, blockBytes: blockBytesFor(sizeBytes, scheme) };
     const references = await this.#store.references(cid);
     const file = (await this.#store.stat(cid))?.file ?? null;
-    const trees = await writeShards(devices, shape, paced(found.bytes, createPace(options)));
+    const bytes = paced(found.bytes, createPace(options));
+    const trees = await writeShards(devices, shape, bytes, () => this.remove(cid));
     const plan = { ...shape, shards: trees, references, file };
     for (const device of devices) await device.writePlan(plan);
     const folders = devices.map(({ folder }) => folder);
@@ -253,11 +257,15 @@ async function* paced(bytes: AsyncIterable<Uint8Array>, pace: Pace): AsyncGenera
   }
 }
 
-/** One shard to each device; resolves with their trees when all survive a power cut. */
+/**
+ * One shard to each device; resolves with their trees when all survive a power cut. `makeRoom` is called once all are
+ * written, before they get their names: until then what was placed before may be all that is left of the object.
+ */
 async function writeShards(
   devices: readonly Device[],
   plan: Shape,
   bytes: AsyncIterable<Uint8Array>,
+  makeRoom: () => Promise<void>,
 ): Promise<Plan["shards"]> {
   const writers = [];
   try {
@@ -266,6 +274,7 @@ async function writeShards(
       await Promise.all(writers.map((writer, shard) => writer.append(blocks[shard] ?? new Uint8Array(0))));
     }
     const trees = await Promise.all(writers.map((writer) => writer.finish()));
+    await makeRoom();
     for (const writer of writers) await writer.publish();
     return trees;
   } finally {
