@@ -1,0 +1,3 @@
+module catalyst.internal/interop
+
+go 1.22
