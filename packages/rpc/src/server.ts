@@ -52,7 +52,8 @@ export async function serveRpc<C extends Contract>(parts: RpcServerParts<C>): Pr
   const underWay = new Set<Promise<unknown>>();
   const target = targetClass(parts.contract.methods, implementation, parts.logger, underWay);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
-  const server = createServer((request, response) => {
+  // A body may take as long as it takes to come; how long it may stall is for whoever reads it to say.
+  const server = createServer({ requestTimeout: 0 }, (request, response) => {
     if (parts.http?.(request, response) === true) return;
     response.writeHead(404, { "content-type": "text/plain" }).end("Nothing is served here.\n");
   });

@@ -2,12 +2,17 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { putBytes, socketPath } from "@catalyst/rpc";
+import { createLogger, createMetrics } from "@catalyst/telemetry";
+import { createBytesServer } from "./bytes-server.ts";
+import { createContentEvents } from "./events.ts";
+import type { ObjectService } from "./object-service.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "catalyst-bytes-"));
 const running = new Set<ChildProcess>();
@@ -75,4 +80,56 @@ test("a target that is no URL is answered as any other that is not served", asyn
     assert.match(answer, /^HTTP\/1.1 40[04] /, target);
   }
   assert.equal(child.exitCode, null);
+});
+
+test("who sends nothing for long, or takes nothing, is cut off; who is slow is not", async () => {
+  const ends: string[] = [];
+  const objects = {
+    put: async (bytes: AsyncIterable<Uint8Array>) => {
+      let sizeBytes = 0;
+      try {
+        for await (const piece of bytes) sizeBytes += piece.length;
+      } finally {
+        ends.push(`put ${sizeBytes}`);
+      }
+      return { sizeBytes };
+    },
+    open: async () => ({
+      cid: "c",
+      sizeBytes: 1e9,
+      read: async function* () {
+        try {
+          for (;;) yield Buffer.alloc(1_000_000);
+        } finally {
+          ends.push("get");
+        }
+      },
+    }),
+  } as unknown as ObjectService;
+  const events = createContentEvents(createLogger({ process: "content", level: "silent" }), createMetrics());
+  const serve = createBytesServer({ objects, events, stalledMs: 300 });
+  const server = createServer((request, response) => void serve(request, response));
+  const path = join(folder, "stalled.sock");
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const head = "PUT /objects HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nConnection: close\r\n\r\n";
+  const slow = connect(path);
+  slow.write(head);
+  for (let sent = 0; sent < 10; sent++) {
+    await sleep(60);
+    slow.write("x");
+  }
+  await once(slow.resume(), "close");
+  const stalled = connect(path);
+  stalled.write(`${head}123`);
+  await once(stalled.resume(), "close");
+  const taker = connect(path);
+  taker.write("GET /objects?object=x HTTP/1.1\r\nHost: x\r\n\r\n");
+  taker.once("readable", () => taker.read(1));
+  for (let left = 100; ends.length < 3; left--) {
+    assert.ok(left > 0, ends.join());
+    await sleep(50);
+  }
+  taker.destroy();
+  assert.deepEqual(ends, ["put 10", "put 3", "get"]);
+  server.close();
 });

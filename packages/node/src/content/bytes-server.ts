@@ -12,7 +12,11 @@ import { refusalOf } from "./refusal.ts";
 export type BytesServerParts = {
   readonly objects: ObjectService;
   readonly events: ContentEvents;
+  /** How long a client may send, or take, nothing at all; default 900,000 ms. */
+  readonly stalledMs?: number;
 };
+
+const defaultStalledMs = 900_000;
 
 /** How long a client that was refused may go on to send. */
 const patienceMs = 2_000;
@@ -63,13 +67,13 @@ function serve(
 }
 
 async function put(
-  { objects }: BytesServerParts,
+  { objects, stalledMs = defaultStalledMs }: BytesServerParts,
   request: IncomingMessage,
   response: ServerResponse,
   query: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { leafSize, ...asked } = parsed(putQuery, query);
-  const answer = await objects.put(request as AsyncIterable<Uint8Array>, {
+  const answer = await objects.put(arriving(request, stalledMs), {
     namespace: asked.namespace,
     expected: asked.expected,
     name: asked.name,
@@ -80,8 +84,23 @@ async function put(
   response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answer));
 }
 
+/** The body, as long as it goes on to come: time that is spent with what came does not count. */
+async function* arriving(request: IncomingMessage, stalledMs: number): AsyncGenerator<Uint8Array> {
+  const pieces: AsyncIterator<Uint8Array> = request[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const timer = setTimeout(() => request.destroy(), stalledMs);
+      const next = await pieces.next().finally(() => clearTimeout(timer));
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await pieces.return?.(undefined);
+  }
+}
+
 async function get(
-  { objects, events }: BytesServerParts,
+  { objects, events, stalledMs = defaultStalledMs }: BytesServerParts,
   request: IncomingMessage,
   response: ServerResponse,
   query: Readonly<Record<string, string>>,
@@ -91,6 +110,7 @@ async function get(
   const span = readRange(request.headers.range, object.sizeBytes);
   const head = () => response.writeHead(span.isPart ? 206 : 200, headersOf(object.cid, span));
   if (request.method === "HEAD") return void head().end();
+  response.setTimeout(stalledMs, () => response.destroy());
   await send(await object.read(span.isPart ? span : undefined), head, response, events);
 }
 
