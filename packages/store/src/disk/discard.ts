@@ -6,10 +6,7 @@ import type { DiskParts } from "./parts.ts";
  * could bring them back with nothing that knows of them.
  */
 export async function discard({ files, objects, commits }: DiskParts, id: number): Promise<void> {
-  const { data, outboard } = files.paths(id);
-  await files.system.remove(data);
-  await files.system.remove(outboard);
-  await files.syncFolder(id);
+  await files.remove([id]);
   await commits.run(() => objects.remove(id));
 }
 

@@ -2,9 +2,12 @@ import type { Database } from "@catalyst/durable";
 import type { Commits } from "./commits.ts";
 import type { ObjectFiles } from "./object-files.ts";
 
+/** Objects whose files are removed with one sync of each folder. */
+const batchRows = 5_000;
+
 /**
- * Files that nothing needs any more. They are noted in the same transaction that ends the need, and so are found again
- * after a crash, until they are gone.
+ * Objects whose files nothing needs any more. They are noted in the same transaction that ends the need, and so are
+ * found again after a crash, until the files are gone. By id: a copy of the store in another folder has its own files.
  */
 export class Garbage {
   readonly #commits: Commits;
@@ -16,28 +19,22 @@ export class Garbage {
     this.#files = files;
     this.#statements = {
       add: database.prepare("INSERT OR IGNORE INTO garbage VALUES (?)"),
-      forget: database.prepare("DELETE FROM garbage WHERE path = ?"),
-      all: database.prepare("SELECT path FROM garbage LIMIT 10000", ({ path }) => String(path)),
+      forget: database.prepare("DELETE FROM garbage WHERE object = ?"),
+      some: database.prepare(`SELECT object FROM garbage LIMIT ${batchRows}`, ({ object }) => Number(object)),
     };
   }
 
   /** Notes the files of an object, inside a transaction. */
   note(id: number): void {
-    const { data, outboard } = this.#files.paths(id);
-    this.#statements.add.run(data);
-    this.#statements.add.run(outboard);
+    this.#statements.add.run(id);
   }
 
   /** Removes what was noted. */
   async remove(): Promise<void> {
-    for (let paths = this.#statements.all.all(); paths.length > 0; paths = this.#statements.all.all()) {
-      for (const path of paths) await this.#files.system.remove(path);
-      const folders = new Set(paths.map((path) => path.slice(0, path.lastIndexOf("/"))));
-      for (const folder of folders) {
-        if ((await this.#files.system.stat(folder)) !== null) await this.#files.system.syncFolder(folder);
-      }
+    for (let ids = this.#statements.some.all(); ids.length > 0; ids = this.#statements.some.all()) {
+      await this.#files.remove(ids);
       await this.#commits.run(() => {
-        for (const path of paths) this.#statements.forget.run(path);
+        for (const id of ids) this.#statements.forget.run(id);
       });
     }
   }

@@ -30,12 +30,25 @@ export class ObjectFiles {
     return this.#open(id, "create");
   }
 
+  /** Makes the names of an object's files survive a power cut. */
   syncFolder(id: number): Promise<void> {
     return this.system.syncFolder(this.#folderOf(id));
   }
 
   open(id: number, how: "read" | "update"): Promise<OpenObject> {
     return this.#open(id, how);
+  }
+
+  /** Removes the files of these objects, as far as there are any; they are gone for good when it resolves. */
+  async remove(ids: readonly number[]): Promise<void> {
+    for (const id of ids) {
+      const { data, outboard } = this.paths(id);
+      await this.system.remove(data);
+      await this.system.remove(outboard);
+    }
+    for (const folder of new Set(ids.map((id) => this.#folderOf(id)))) {
+      if ((await this.system.stat(folder)) !== null) await this.system.syncFolder(folder);
+    }
   }
 
   #folderOf(id: number): string {

@@ -1,6 +1,9 @@
 /**
  * The database of a store. What an object is lies in `object`; the bytes of a small one in `inline`, so that a change of
- * its row does not write them anew; of larger ones the files are named by the id, which is never used again. A row is there before its files are (`incoming`), so that none is ever lost.
+ * its row does not write them anew; of larger ones the files are named by the id, which is never used again. A row is
+ * there before its files are (`incoming`), so that none is ever lost. `garbage` has the ids of objects that are gone,
+ * until their files are too.
+ *
  * The foreign keys on `object.cid` hold what refers to an object and the object together.
  */
 export const migrations: readonly string[] = [
@@ -82,7 +85,7 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (object, part, first_leaf, leaves)
   ) STRICT, WITHOUT ROWID;
 
-  CREATE TABLE garbage (path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TABLE garbage (object INTEGER PRIMARY KEY) STRICT;
 
   CREATE TABLE scrub (
     one INTEGER PRIMARY KEY CHECK (one = 1),
