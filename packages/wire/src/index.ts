@@ -29,4 +29,11 @@ export {
   type TreeRoot,
 } from "./tree/tree.ts";
 export { createRangeVerifier, type RangeVerifier } from "./tree/verifier.ts";
-export { type ByteRange, stepLength, type TreeNode, type TreeStep, walkRange } from "./tree/walk.ts";
+export {
+  type ByteRange,
+  stepLength,
+  type TreeNode,
+  type TreeStep,
+  walkRange,
+  wholeObject,
+} from "./tree/walk.ts";

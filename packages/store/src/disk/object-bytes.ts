@@ -1,6 +1,6 @@
 import type { DurableFile, FileSystem } from "@catalyst/durable";
 import { type ByteRange, leafCount, type Tree } from "@catalyst/wire";
-import { leavesOf } from "../range-set.ts";
+import { bytesOf, leavesOf } from "../range-set.ts";
 import type { ObjectRow } from "./objects.ts";
 import type { DiskParts } from "./parts.ts";
 
@@ -38,7 +38,11 @@ export async function openFiles(
   try {
     const hasParents = leafCount(tree) > 1;
     const outboard = hasParents ? await openIfThere(system, paths.outboard) : null;
-    return inFiles(data, outboard, runsOf(tree, ranges));
+    const runs = bytesOf(
+      ranges.map((range) => leavesOf(range, tree)),
+      tree,
+    );
+    return inFiles(data, outboard, runs);
   } catch (error) {
     await data?.close();
     throw error;
@@ -73,15 +77,6 @@ function inFiles(
       await outboard?.close();
     },
   };
-}
-
-/** The ranges as bytes of whole leaves. */
-function runsOf(tree: Tree, ranges: readonly ByteRange[]): readonly ByteRange[] {
-  const { size, leafSize } = tree;
-  return ranges.map((range) => {
-    const { start, end } = leavesOf(range, tree);
-    return { start: start * leafSize, end: Math.min(size, end * leafSize) };
-  });
 }
 
 type Block = { readonly start: number; readonly bytes: Uint8Array };

@@ -6,6 +6,7 @@ import {
   type Tree,
   type TreeStep,
   WireError,
+  wholeObject,
 } from "@catalyst/wire";
 import { inStoreTerms, StoreError } from "../errors.ts";
 import type { Damage } from "../events.ts";
@@ -15,13 +16,11 @@ import { type ObjectBytes, openBytes } from "./object-bytes.ts";
 import type { ObjectRow } from "./objects.ts";
 import type { DiskParts } from "./parts.ts";
 
-const everything: ByteRange = { start: 0, end: Number.MAX_SAFE_INTEGER };
-
 /** {@link Store.get} on disk. */
 export function getObject(
   parts: DiskParts,
   cid: Cid,
-  range: ByteRange = everything,
+  range: ByteRange = { start: 0, end: Number.MAX_SAFE_INTEGER },
   options: GetOptions = {},
 ): GetOutcome {
   return find(parts, cid, [range], (row) => keep(readRange(parts, row, range), options));
@@ -31,7 +30,7 @@ export function getObject(
 export function sliceObject(
   parts: DiskParts,
   cid: Cid,
-  ranges: readonly ByteRange[] = [everything],
+  ranges: readonly ByteRange[] = wholeObject,
   options: GetOptions = {},
 ): GetOutcome {
   return find(parts, cid, ranges, (row) => keep(readSlice(parts, row, ranges), options));
@@ -109,10 +108,11 @@ async function* readOrTell(
   throw damageError(damage);
 }
 
-function damageError({ cid, part, firstLeaf, leaves }: Damage): StoreError {
+/** What a reader is told. */
+export function damageError({ cid, part, firstLeaf, leaves }: Damage): StoreError {
   const where = leaves === 1 ? `leaf ${firstLeaf}` : `leaves ${firstLeaf} to ${firstLeaf + leaves - 1}`;
   const what = part === "data" ? where : `the tree above ${where}`;
-  return new StoreError("object_damaged", `${what} of ${cid} is damaged on this disk`, {
+  return new StoreError("object_damaged", `${what} of ${cid} is damaged on this disk: repair the object`, {
     evidence: { cid, firstLeaf, leaves },
   });
 }

@@ -8,8 +8,10 @@ import {
   outboardLength,
   rootOfCid,
   type Tree,
+  wholeObject,
 } from "@catalyst/wire";
 import { inStoreTerms, StoreError } from "../errors.ts";
+import type { Damage } from "../events.ts";
 import { addRange, bytesOf, missingIn, type RangeSet } from "../range-set.ts";
 import type { RangeWriter, ReceiveOptions, ReceiveOutcome, Receiver, TreeClaim, Usage } from "../store.ts";
 import { discard, discardAfterFailure } from "./discard.ts";
@@ -18,7 +20,7 @@ import { openBytes } from "./object-bytes.ts";
 import type { OpenObject } from "./object-files.ts";
 import type { ObjectRow } from "./objects.ts";
 import type { DiskParts } from "./parts.ts";
-import { readVerified } from "./read.ts";
+import { damageError, readVerified } from "./read.ts";
 
 /** Verified bytes that a crash may cost at most. */
 const checkpointBytes = 64 * 1024 * 1024;
@@ -213,15 +215,11 @@ class DiskReceiver implements Receiver {
 
   async #hashAll(): Promise<Uint8Array> {
     const hash = createHash("sha256");
-    const everything = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
-    await using bytes = await openBytes(this.#parts, this.#row, everything);
-    const refuse = ({ firstLeaf, leaves }: { firstLeaf: number; leaves: number }) => {
-      const { cid } = this.#row;
-      throw new StoreError("object_damaged", `leaf ${firstLeaf} of ${cid} was damaged on this disk`, {
-        evidence: { cid, firstLeaf, leaves },
-      });
+    await using bytes = await openBytes(this.#parts, this.#row, wholeObject);
+    const refuse = (damage: Damage) => {
+      throw damageError(damage);
     };
-    for await (const { step, bytes: found } of readVerified(this.#row, everything, bytes, refuse)) {
+    for await (const { step, bytes: found } of readVerified(this.#row, wholeObject, bytes, refuse)) {
       if (step.kind === "leaf") hash.update(found);
     }
     return hash.digest();

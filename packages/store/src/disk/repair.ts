@@ -6,6 +6,7 @@ import {
   hashTree,
   type Tree,
   WireError,
+  wholeObject,
 } from "@catalyst/wire";
 import type { Damage } from "../events.ts";
 import type { LeafSource, RepairOutcome } from "../store.ts";
@@ -13,8 +14,6 @@ import { type ObjectBytes, openBytes } from "./object-bytes.ts";
 import type { ObjectRow } from "./objects.ts";
 import type { DiskParts } from "./parts.ts";
 import { verifyObject } from "./scrub.ts";
-
-const everything = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
 
 /** {@link Store.repair} on disk: what a crash leaves half repaired is damaged as it was before. */
 export async function repairObject(parts: DiskParts, cid: Cid, source: LeafSource): Promise<RepairOutcome> {
@@ -55,8 +54,8 @@ async function repairFiles(
   }
   const file = await parts.files.open(row.id, "update");
   try {
-    await using bytes = await openBytes(parts, row, everything);
-    const wanted = damage.flatMap(leavesOf);
+    await using bytes = await openBytes(parts, row, wholeObject);
+    const wanted = damage.flatMap(indexesOf);
     const isTreeWhole = damage.every(({ part }) => part === "data");
     if (isTreeWhole) await repairLeaves(row, bytes, file.data, wanted, source);
     else await rebuild(row, bytes, file, wanted, source);
@@ -68,7 +67,7 @@ async function repairFiles(
   }
 }
 
-function leavesOf({ firstLeaf, leaves }: Damage): number[] {
+function indexesOf({ firstLeaf, leaves }: Damage): number[] {
   return Array.from({ length: leaves }, (_, at) => firstLeaf + at);
 }
 

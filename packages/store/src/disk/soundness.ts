@@ -14,12 +14,18 @@ const checks = [
   "integrity_check('reference')",
 ] as const;
 
+const remedy =
+  "Restore it from a copy, or begin a new store, which gets placed objects back from their devices";
+
 /** Whether what keeps objects is what was written. Throws `database_damaged` or `record_damaged`. */
 export async function checkKeeping({ database, keeping }: DiskParts): Promise<void> {
   for (const check of checks) {
     const [found] = database.prepare(`PRAGMA ${check}`, (row) => String(Object.values(row)[0])).all();
     if (found !== "ok")
-      throw new StoreError("database_damaged", `${damage}: ${found}. Restore it from a copy`);
+      throw new StoreError(
+        "database_damaged",
+        `SQLite finds the store's database damaged: ${found}. ${remedy}`,
+      );
     await nextTurn();
   }
   await keeping.check();
@@ -34,5 +40,3 @@ export async function checkRecords({ database }: DiskParts): Promise<void> {
     await nextTurn();
   }
 }
-
-const damage = "SQLite finds the database of the store damaged";
