@@ -70,12 +70,12 @@ export class JobPlans {
     { graceMs = this.#parts.defaults.graceMs }: Request<"gc">,
     control: JobControl,
   ): Promise<JobOutcome> {
-    const { store, placement, ledger } = this.#parts;
+    const { store, ledger } = this.#parts;
     const startedAt = secondsNow();
     const removed: Cid[] = [];
     const once = () => store.gc({ roots: [], graceMs, onRemoved: (cid) => void removed.push(cid) });
     const report = await collectTwice(once, graceMs, control.signal);
-    for (const cid of removed) await placement.remove(cid);
+    const failures = await this.#removePlaced(removed);
     const result: Result<"gc"> = { kind: "gc", ...report };
     const receipt = await ledger.record({
       kind: "gc-report",
@@ -87,7 +87,19 @@ export class JobPlans {
       freed: report.removed,
       freedBytes: report.removedBytes,
     });
+    if (failures.length > 0) throw failures[0];
     return { result, receipt };
+  }
+
+  /** One that cannot be removed does not keep the others. */
+  async #removePlaced(removed: readonly Cid[]): Promise<readonly unknown[]> {
+    const { placement } = this.#parts;
+    const failures: unknown[] = [];
+    const placed = new Set(await placement.list());
+    for (const cid of removed) {
+      if (placed.has(cid)) await placement.removeCollected(cid).catch((error) => failures.push(error));
+    }
+    return failures;
   }
 
   async #scrub(request: Request<"scrub">, control: JobControl): Promise<JobOutcome> {

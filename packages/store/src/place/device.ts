@@ -7,14 +7,14 @@ import {
   parseCid,
   type Tree,
   WireError,
+  wholeObject,
 } from "@catalyst/wire";
 import { type ObjectBytes, openFiles } from "../disk/object-bytes.ts";
 import type { Pace } from "../disk/pace.ts";
 import { readVerified } from "../disk/read.ts";
 import { TreeWriter } from "../disk/tree-writer.ts";
-import { decodePlan, encodePlan, maxBlockBytes, type Plan } from "./plan.ts";
+import { decodePlan, encodePlan, maxBlockBytes, maxPlanBytes, type Plan } from "./plan.ts";
 
-const everything = [{ start: 0, end: Number.MAX_SAFE_INTEGER }];
 const writing = ".new";
 /** What we name a file: the CID of an object, and what of it the file holds. Whatever else is in the folder is somebody else's. */
 const ours = /^(b[a-z2-7]{63})\.(?:plan|\d+\.(?:data|outboard))(\.new)?$/;
@@ -52,7 +52,7 @@ export class Device {
   async readPlan(cid: Cid): Promise<Plan | null> {
     const path = this.#planPath(cid);
     const stat = await this.#files.stat(path);
-    if (stat === null) return null;
+    if (stat?.kind !== "file" || stat.sizeBytes > maxPlanBytes) return null;
     const bytes = new Uint8Array(stat.sizeBytes);
     const file = await this.#files.open(path, "read");
     try {
@@ -108,7 +108,7 @@ export class Device {
   }
 
   openShard(cid: Cid, shard: number, tree: Tree): Promise<ObjectBytes> {
-    return openFiles(this.#files, this.#paths(cid, shard), tree, everything);
+    return openFiles(this.#files, this.#paths(cid, shard), tree, wholeObject);
   }
 
   /** Whether every byte of a shard is what the plan says. */
@@ -118,7 +118,7 @@ export class Device {
     const onDamage = () => {
       isDamaged = true;
     };
-    const steps = readVerified({ cid: cidOfTree(tree), tree }, everything, bytes, onDamage);
+    const steps = readVerified({ cid: cidOfTree(tree), tree }, wholeObject, bytes, onDamage);
     for (let next = await steps.next(); !isDamaged && !next.done; next = await steps.next()) {
       await pace(next.value.step.kind === "leaf" ? next.value.step.length : 0);
     }
@@ -130,7 +130,8 @@ export class Device {
    * again.
    */
   async remove(cid: Cid): Promise<void> {
-    const names = (await this.#files.list(this.folder)) ?? [];
+    const names = await this.#files.list(this.folder);
+    if (names === null) return; // the device is not there
     const own = names.filter((name) => name.startsWith(`${cid}.`) && !/\.(?:plan|new)$/.test(name));
     for (const name of own) await this.#files.remove(`${this.folder}/${name}`);
     await this.#files.remove(this.#planPath(cid));

@@ -4,9 +4,10 @@ import type { ObjectBytes } from "../disk/object-bytes.ts";
 import { createPace, type Pace } from "../disk/pace.ts";
 import { inStoreTerms, StoreError } from "../errors.ts";
 import type { StoreEvent } from "../events.ts";
+import { decodeManifest, type Manifest, maxManifestBytes } from "../manifest/manifest.ts";
 import type { ReadingOptions, ScrubOptions, Store } from "../store.ts";
 import { Device } from "./device.ts";
-import { blockBytesFor, type Plan, type Scheme, type Shape } from "./plan.ts";
+import { blockBytesFor, encodePlan, isScheme, type Plan, type Scheme, type Shape } from "./plan.ts";
 import { ShardReader, stripesFrom } from "./shard-reader.ts";
 
 export type ShardStatus = {
@@ -56,6 +57,8 @@ export type Placement = {
   repair(cid: Cid, options: { readonly namespace: string }): Promise<PlacementRepair>;
   /** Takes the object off its devices; what is not placed is left alone. */
   remove(cid: Cid): Promise<void>;
+  /** Removes what is placed of an object that was collected; not of one that the store has, or has again. */
+  removeCollected(cid: Cid): Promise<void>;
   /** Every object that a device knows of. */
   list(): Promise<readonly Cid[]>;
 };
@@ -88,12 +91,31 @@ export async function openPlacement(parts: PlacementParts): Promise<Placement> {
     for (const device of devices) await device.sweep();
   });
   const placer = new Placer(store, devices, onEvent);
+  const turns = createTurns();
+  const inTurn = <T>(cid: Cid, run: () => Promise<T>) => inStoreTerms(() => turns(cid, run));
+  /** A forged plan may name an object among its own references: each is looked at once, and none within another's turn. */
+  const repairReferences = async (cid: Cid, namespace: string, seen = new Set([cid])) => {
+    if (await store.has(cid)) return;
+    for (const reference of await placer.referencesOf(cid)) {
+      if (seen.has(reference)) continue;
+      seen.add(reference);
+      await repairReferences(reference, namespace, seen);
+      if (!(await store.has(reference))) await inTurn(reference, () => placer.repair(reference, namespace));
+    }
+  };
   return {
-    place: (cid, scheme, options = {}) => inStoreTerms(() => placer.place(cid, scheme, options)),
+    place: (cid, scheme, options = {}) => inTurn(cid, () => placer.place(cid, scheme, options)),
     check: (cid, options = {}) =>
       inStoreTerms(() => placer.check(cid, createPace(options, options.maxBytesPerSecond))),
-    repair: (cid, { namespace }) => inStoreTerms(() => placer.repair(cid, namespace)),
-    remove: (cid) => inStoreTerms(() => placer.remove(cid)),
+    repair: async (cid, { namespace }) => {
+      await inStoreTerms(() => repairReferences(cid, namespace));
+      return inTurn(cid, () => placer.repair(cid, namespace));
+    },
+    remove: (cid) => inTurn(cid, () => placer.remove(cid)),
+    removeCollected: (cid) =>
+      inTurn(cid, async () => {
+        if ((await store.stat(cid)) === null) await placer.remove(cid);
+      }),
     list: () => inStoreTerms(() => placer.list()),
   };
 }
@@ -111,8 +133,7 @@ class Placer {
 
   async place(cid: Cid, scheme: Scheme, options: ReadingOptions): Promise<PlaceOutcome> {
     const shards = scheme.data + scheme.parity;
-    const valid = [scheme.data, scheme.parity].every(Number.isSafeInteger);
-    if (!valid || scheme.data < 1 || scheme.parity < 0 || shards > 256) {
+    if (!isScheme(scheme)) {
       throw new StoreError("option_invalid", `a scheme of ${scheme.data} and ${scheme.parity} shards`);
     }
     const given = this.#devices.length;
@@ -124,10 +145,9 @@ class Placer {
     const { sizeBytes } = found;
     const shape = { cid, sizeBytes, scheme, blockBytes: blockBytesFor(sizeBytes, scheme) };
     const references = await this.#store.references(cid);
-    const file = (await this.#store.stat(cid))?.file ?? null;
     const bytes = paced(found.bytes, createPace(options));
     const trees = await writeShards(devices, shape, bytes, () => this.remove(cid));
-    const plan = { ...shape, shards: trees, references, file };
+    const plan = { ...shape, shards: trees, references };
     for (const device of devices) await device.writePlan(plan);
     const folders = devices.map(({ folder }) => folder);
     this.#emit({ kind: "placed", cid, ...scheme, devices: folders });
@@ -135,29 +155,30 @@ class Placer {
   }
 
   async check(cid: Cid, pace: Pace): Promise<PlacementStatus> {
-    const plan = await this.#planOf(cid);
-    if (plan === null) return { kind: "not_placed" };
-    const shards: ShardStatus[] = [];
-    for (const [shard, tree] of plan.shards.entries()) {
-      const device = await this.#deviceOf(cid, shard);
-      const isIntact = device !== null && (await device.isIntact(cid, shard, tree, pace));
-      const state = device === null ? "missing" : isIntact ? "intact" : "damaged";
-      shards.push({ shard, device: device?.folder ?? null, state });
-    }
-    return { kind: "placed", scheme: plan.scheme, shards };
+    const [plan] = await this.#plansOf(cid);
+    if (plan === undefined) return { kind: "not_placed" };
+    return { kind: "placed", scheme: plan.scheme, shards: await this.#checkShards(plan, pace) };
   }
 
+  /** Tries the plans that devices have, the most common first: one that was away, or that was written to, may have another. */
   async repair(cid: Cid, namespace: string): Promise<PlacementRepair> {
-    const plan = await this.#planOf(cid);
-    if (plan === null) return { kind: "not_placed" };
-    const object = await this.#repairObject(plan, namespace);
-    if (object === "lost") return { kind: "lost" };
-    const status = await this.check(cid, createPace({}));
-    const broken = status.kind === "placed" ? status.shards.filter(({ state }) => state !== "intact") : [];
-    for (const { shard } of broken) await this.#repairShard(plan, shard);
-    await this.#spreadPlan(plan);
-    if (object === "intact" && broken.length === 0) return { kind: "intact" };
-    return { kind: "repaired", object: object === "repaired", shards: broken.length };
+    const plans = await this.#plansOf(cid);
+    for (const plan of plans) {
+      const object = await this.#repairObject(plan, namespace);
+      if (object === "lost") continue;
+      const states = await this.#checkShards(plan, createPace({}));
+      const broken = states.filter(({ state }) => state !== "intact");
+      for (const { shard } of broken) await this.#repairShard(plan, shard);
+      await this.#spreadPlan(plan);
+      if (object === "intact" && broken.length === 0) return { kind: "intact" };
+      return { kind: "repaired", object: object === "repaired", shards: broken.length };
+    }
+    return { kind: plans.length === 0 ? "not_placed" : "lost" };
+  }
+
+  async referencesOf(cid: Cid): Promise<readonly Cid[]> {
+    const [plan] = await this.#plansOf(cid);
+    return plan?.references ?? [];
   }
 
   async remove(cid: Cid): Promise<void> {
@@ -179,22 +200,48 @@ class Placer {
       const outcome = await this.#store.repair(cid, ({ offset, length }) => reader.read(offset, length));
       return outcome.kind === "damaged" ? "lost" : "repaired";
     }
-    const { leafSize = defaultLeafSize } = rootOfCid(cid) ?? {};
-    const { content } = splitCid(cid);
-    for (const reference of plan.references) {
-      if (!(await this.#store.has(reference))) await this.repair(reference, namespace);
-    }
-    const { references, file } = plan;
-    const standsFor = file === null ? {} : { standsFor: file };
-    const options = { namespace, leafSize, content, expected: cid, references, ...standsFor };
-    return (await this.#store.put(reader.stream(), options)).kind === "stored" ? "repaired" : "lost";
+    return (await this.#restore(plan, reader, namespace)) ? "repaired" : "lost";
   }
 
-  async #openShards({ cid, shards }: Plan): Promise<ReadonlyMap<number, ObjectBytes>> {
-    const opened = new Map<number, ObjectBytes>();
+  /** Puts what the shards give. What a manifest refers to and stands for it says itself: a plan is not proven. */
+  async #restore({ cid, sizeBytes, references }: Plan, reader: ShardReader, namespace: string) {
+    const { leafSize = defaultLeafSize } = rootOfCid(cid) ?? {};
+    const { content } = splitCid(cid);
+    const options = { namespace, leafSize, content, expected: cid };
+    const isSmall = content === "cbor" && sizeBytes <= maxManifestBytes;
+    const bytes = isSmall ? await reader.read(0, sizeBytes) : null;
+    const manifest = bytes === null ? null : manifestIn(bytes);
+    if (bytes === null || manifest === null) {
+      return (await this.#store.put(reader.stream(), { ...options, references })).kind === "stored";
+    }
+    const { size, sha256, parts } = manifest;
+    const stored = await this.#store.put([bytes], {
+      ...options,
+      references: parts.map((part) => part.cid),
+      standsFor: sha256 === null ? "part" : { sizeBytes: size, sha256 },
+    });
+    return stored.kind === "stored";
+  }
+
+  async #checkShards(plan: Plan, pace: Pace): Promise<readonly ShardStatus[]> {
+    const { cid, shards } = plan;
+    const holders = await this.#holdersOf(plan);
+    const states: ShardStatus[] = [];
     for (const [shard, tree] of shards.entries()) {
-      const device = await this.#deviceOf(cid, shard);
-      if (device !== null) opened.set(shard, await device.openShard(cid, shard, tree));
+      const device = holders.get(shard);
+      const isIntact = (await device?.isIntact(cid, shard, tree, pace)) ?? false;
+      const state = device === undefined ? "missing" : isIntact ? "intact" : "damaged";
+      states.push({ shard, device: device?.folder ?? null, state });
+    }
+    return states;
+  }
+
+  async #openShards(plan: Plan): Promise<ReadonlyMap<number, ObjectBytes>> {
+    const opened = new Map<number, ObjectBytes>();
+    const holders = await this.#holdersOf(plan);
+    for (const [shard, tree] of plan.shards.entries()) {
+      const device = holders.get(shard);
+      if (device !== undefined) opened.set(shard, await device.openShard(plan.cid, shard, tree));
     }
     return opened;
   }
@@ -202,7 +249,7 @@ class Placer {
   /** Writes a shard anew where it was, or on a device that has none of the object. */
   async #repairShard(plan: Plan, shard: number): Promise<void> {
     const { cid } = plan;
-    const device = (await this.#deviceOf(cid, shard)) ?? (await this.#freeDevice(plan));
+    const device = (await this.#holdersOf(plan)).get(shard) ?? (await this.#freeDevice(plan));
     const found = await this.#store.get(cid, undefined, { borrow: true });
     if (device === null || found.kind !== "found") return;
     const writer = await device.beginShard(cid, shard);
@@ -218,23 +265,37 @@ class Placer {
   }
 
   async #spreadPlan(plan: Plan): Promise<void> {
-    for (const shard of plan.shards.keys()) {
-      const device = await this.#deviceOf(plan.cid, shard);
-      if (device !== null && (await device.readPlan(plan.cid)) === null) await device.writePlan(plan);
+    for (const device of (await this.#holdersOf(plan)).values()) {
+      if (!isSame(await device.readPlan(plan.cid), plan)) await device.writePlan(plan);
     }
   }
 
-  async #planOf(cid: Cid): Promise<Plan | null> {
+  /** The plans that devices have of an object, those that most have first. */
+  async #plansOf(cid: Cid): Promise<readonly Plan[]> {
+    const found: { plan: Plan; times: number }[] = [];
     for (const device of this.#devices) {
       const plan = await device.readPlan(cid);
-      if (plan !== null) return plan;
+      const same = found.find((each) => isSame(plan, each.plan));
+      if (same !== undefined) same.times += 1;
+      else if (plan !== null) found.push({ plan, times: 1 });
     }
-    return null;
+    return found.sort((a, b) => b.times - a.times).map(({ plan }) => plan);
   }
 
-  async #deviceOf(cid: Cid, shard: number): Promise<Device | null> {
-    for (const device of this.#devices) if (await device.hasShard(cid, shard)) return device;
-    return null;
+  /** Where the shards of a plan are: rather on a device that has this plan than on one with another. */
+  async #holdersOf(plan: Plan): Promise<ReadonlyMap<number, Device>> {
+    const agreeing: Device[] = [];
+    const others: Device[] = [];
+    for (const device of this.#devices) {
+      (isSame(await device.readPlan(plan.cid), plan) ? agreeing : others).push(device);
+    }
+    const holders = new Map<number, Device>();
+    for (const device of [...agreeing, ...others]) {
+      for (const shard of plan.shards.keys()) {
+        if (!holders.has(shard) && (await device.hasShard(plan.cid, shard))) holders.set(shard, device);
+      }
+    }
+    return holders;
   }
 
   /** A device without any shard of the object: the one that lost it, or else another one. */
@@ -248,6 +309,32 @@ class Placer {
     }
     return free;
   }
+}
+
+function isSame(one: Plan | null, other: Plan): boolean {
+  return one !== null && Buffer.compare(encodePlan(one), encodePlan(other)) === 0;
+}
+
+function manifestIn(bytes: Uint8Array): Manifest | null {
+  try {
+    return decodeManifest(bytes);
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "manifest_invalid") return null;
+    throw error;
+  }
+}
+
+/** What is written of one object is written one after the other. */
+function createTurns(): <T>(cid: Cid, run: () => Promise<T>) => Promise<T> {
+  const last = new Map<Cid, Promise<unknown>>();
+  return async (cid, run) => {
+    const turn = (last.get(cid) ?? Promise.resolve()).then(run);
+    const ended = turn.catch(() => {}); // whoever asked for it is told
+    last.set(cid, ended);
+    await ended;
+    if (last.get(cid) === ended) last.delete(cid);
+    return turn;
+  };
 }
 
 async function* paced(bytes: AsyncIterable<Uint8Array>, pace: Pace): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import {
+  type CborValue,
   type Cid,
   cidOfTree,
   decodeCbor,
@@ -8,8 +9,8 @@ import {
   parseCid,
   rootOfCid,
   type Tree,
+  WireError,
 } from "@catalyst/wire";
-import type { FileFact } from "../store.ts";
 
 /** How an object is spread: any `data` of the `data + parity` shards give it back. With one, shards are copies. */
 export type Scheme = { readonly data: number; readonly parity: number };
@@ -27,12 +28,12 @@ export type Plan = {
   readonly shards: readonly Tree[];
   /** What the object keeps: it comes back with them. */
   readonly references: readonly Cid[];
-  /** The file that it is the manifest of. */
-  readonly file: FileFact | null;
 };
 
 const digestBytes = 32;
-const version = 1;
+const version = 2;
+/** A plan that is longer is none. */
+export const maxPlanBytes = 1024 * 1024;
 
 /** What a plan says before its shards are written. */
 export type Shape = Pick<Plan, "cid" | "sizeBytes" | "scheme" | "blockBytes">;
@@ -54,45 +55,60 @@ export function stripesOf({ sizeBytes, scheme, blockBytes }: Shape): number {
 
 /** Deterministic CBOR, then its SHA-256. */
 export function encodePlan(plan: Plan): Uint8Array {
-  const { cid, sizeBytes, scheme, blockBytes, references, file } = plan;
+  const { cid, sizeBytes, scheme, blockBytes, references } = plan;
   const trees = plan.shards.map((tree) => [cidOfTree(tree), tree.size, tree.top]);
-  const fact = file === null ? [] : [file.sizeBytes, file.sha256];
   const shape = [cid, sizeBytes, scheme.data, scheme.parity, blockBytes];
-  const bytes = encodeCbor([version, ...shape, trees, [...references], fact]);
+  const bytes = encodeCbor([version, ...shape, trees, [...references]]);
   return Buffer.concat([bytes, hash("sha256", bytes, "buffer")]);
 }
 
-/** Reads a plan; null when the bytes are none that was written so. */
+/** Whether an object can be spread so. */
+export function isScheme({ data, parity }: Scheme): boolean {
+  return [data, parity].every(Number.isSafeInteger) && data >= 1 && parity >= 0 && data + parity <= 256;
+}
+
+/**
+ * Reads a plan; null when the bytes are none. The digest shows an accident and nothing more: whoever can write to a
+ * device can write whatever has one.
+ */
 export function decodePlan(bytes: Uint8Array): Plan | null {
   const content = bytes.subarray(0, Math.max(0, bytes.length - digestBytes));
   const digest = bytes.subarray(content.length);
   if (Buffer.compare(hash("sha256", content, "buffer"), digest) !== 0) return null;
-  const value = decodeCbor(content);
-  if (!Array.isArray(value) || value[0] !== version) return null;
-  const [, cid, sizeBytes, data, parity, blockBytes, trees, references, [fileBytes, sha256]] = value as [
-    number,
-    string,
-    number,
-    number,
-    number,
-    number,
-    [string, number, Uint8Array][],
-    string[],
-    [number?, Uint8Array?],
-  ];
-  return {
-    cid: parseCid(cid),
-    sizeBytes,
-    scheme: { data, parity },
-    blockBytes,
-    shards: trees.map(readTree),
-    references: references.map(parseCid),
-    file: fileBytes === undefined || sha256 === undefined ? null : { sizeBytes: fileBytes, sha256 },
-  };
+  try {
+    return readPlan(decodeCbor(content));
+  } catch (error) {
+    if (error instanceof WireError) return null;
+    throw error;
+  }
 }
 
-function readTree([cid, size, top]: [string, number, Uint8Array]): Tree {
+function readPlan(value: CborValue): Plan | null {
+  if (!isList(value) || value.length !== 8 || value[0] !== version) return null;
+  const [, cid, sizeBytes, data, parity, blockBytes, trees, references] = value;
+  if (typeof cid !== "string" || !isList(trees) || !isList(references)) return null;
+  if (!isCount(sizeBytes) || !isCount(data) || !isCount(parity) || !isCount(blockBytes)) return null;
+  const shape = { cid: parseCid(cid), sizeBytes, scheme: { data, parity }, blockBytes };
+  if (!isScheme(shape.scheme) || blockBytes !== blockBytesFor(sizeBytes, shape.scheme)) return null;
+  const shards = trees.map((tree) => readTree(tree, shape)).filter((tree) => tree !== null);
+  if (shards.length !== data + parity || shards.length !== trees.length) return null;
+  const cids = references.filter((reference) => typeof reference === "string").map(parseCid);
+  return cids.length === references.length ? { ...shape, shards, references: cids } : null;
+}
+
+function readTree(value: CborValue, shape: Shape): Tree | null {
+  if (!isList(value) || value.length !== 3) return null;
+  const [cid, size, top] = value;
+  if (typeof cid !== "string" || !(top instanceof Uint8Array)) return null;
   const root = rootOfCid(parseCid(cid));
-  if (root === null) throw new Error("unreachable: the digest of a plan is that of one we wrote");
+  if (root?.leafSize !== maxBlockBytes || size !== stripesOf(shape) * shape.blockBytes) return null;
   return openTree(root, { size, top });
+}
+
+function isList(value: CborValue | undefined): value is readonly CborValue[] {
+  return Array.isArray(value);
+}
+
+function isCount(value: CborValue | undefined): value is number {
+  return typeof value === "number" && value >= 0;
 }
