@@ -1,3 +1,4 @@
+import { isName } from "@catalyst/identity/portable";
 import {
   type CborInput,
   type CborValue,
@@ -10,7 +11,6 @@ import {
 } from "@catalyst/wire/portable";
 import { isText } from "./canonical.ts";
 import { EvidenceError } from "./errors.ts";
-import { isName } from "./name.ts";
 
 /**
  * How one value stands in CBOR. `read` throws {@link EvidenceError} `schema_mismatch`, naming the place; `write` takes

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { encryptPkcs8, isOurEncryption } from "./encrypted-key.ts";
 import { IdentityError } from "./errors.ts";
-import { statementKid, tokenKid } from "./kid.ts";
+import { kidOf } from "./kid.ts";
 import { type PrivateKey, privateKeyOf, publicKeyOf } from "./private-key.ts";
 import type { Kid, PublicKey } from "./public-key.ts";
 
@@ -32,8 +32,7 @@ export function readKeyFile(text: string, path: string): KeyFile {
     /-----BEGIN (ENCRYPTED )?PRIVATE KEY-----[\s\S]*?-----END \1PRIVATE KEY-----/.exec(text) ?? [];
   if (block === undefined || secret === undefined) return damaged(path, "has not both parts of a key");
   const publicKey = publicKeyOf(parsed(() => createPublicKey(block), path));
-  const kid = publicKey.algorithm === "Ed25519" ? statementKid(publicKey) : tokenKid(publicKey);
-  return { publicKey, kid, encrypted: encrypted !== undefined, secret };
+  return { publicKey, kid: kidOf(publicKey), encrypted: encrypted !== undefined, secret };
 }
 
 /**

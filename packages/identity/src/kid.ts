@@ -2,6 +2,11 @@ import { hash } from "node:crypto";
 import { toBase64Url } from "./base64url.ts";
 import { type Kid, kidFromBytes, type PublicKey, thumbprintInput } from "./public-key.ts";
 
+/** The kid of a key in its use: {@link statementKid} for Ed25519, {@link tokenKid} for P-256. */
+export function kidOf(key: PublicKey): Kid {
+  return key.algorithm === "Ed25519" ? statementKid(key) : tokenKid(key);
+}
+
 /** The kid of a key in statements: its RFC 9679 thumbprint with SHA-256. */
 export function statementKid(key: PublicKey): Kid {
   return kidFromBytes(hash("sha256", thumbprintInput(key), "buffer"));

@@ -1,16 +1,11 @@
 import { keyedList, option, z } from "@catalyst/config";
 import { IdentityError } from "./errors.ts";
 import { statementKid } from "./kid.ts";
+import { namePattern } from "./name.ts";
 import { parseKid, parseStatementKey } from "./public-key.ts";
 import type { TrustRoot } from "./trust-root.ts";
 
-const name = z
-  .string()
-  .max(253)
-  .regex(
-    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/,
-    "is not a name such as n1.acme.catalyst.internal",
-  );
+const name = z.string().max(253).regex(namePattern, "is not a name such as n1.acme.catalyst.internal");
 
 /** 32 bytes in base64url; the unused bits of the last character are zero. */
 const digest = z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, "is not 43 characters of base64url");

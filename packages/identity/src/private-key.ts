@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { fromBase64Url } from "./base64url.ts";
 import { IdentityError } from "./errors.ts";
-import { statementKid, tokenKid } from "./kid.ts";
+import { kidOf } from "./kid.ts";
 import { type Kid, type PublicKey, type StatementKey, statementKey } from "./public-key.ts";
 
 export type KeyAlgorithm = PublicKey["algorithm"];
@@ -34,8 +34,7 @@ export function generateKey(algorithm: KeyAlgorithm): PrivateKey {
 /** The key that Node holds. Throws {@link IdentityError} `key_algorithm` when it is neither Ed25519 nor P-256. */
 export function privateKeyOf(secret: KeyObject): PrivateKey {
   const publicKey = publicKeyOf(secret);
-  const kid = publicKey.algorithm === "Ed25519" ? statementKid(publicKey) : tokenKid(publicKey);
-  return { publicKey, kid, secret };
+  return { publicKey, kid: kidOf(publicKey), secret };
 }
 
 /** The public half of a key that Node holds. Throws `key_algorithm`. */

@@ -77,7 +77,7 @@ export function chainEntry(
   const seq = head.seq + 1;
   const bytes = encodeCanonical(entry.write({ seq, at, previous: head.digest, ...event }), limits);
   readEntry(bytes);
-  return { bytes, head: { seq, digest: digestOf(bytes) } };
+  return { bytes, head: { seq, digest: digestOfEntry(bytes) } };
 }
 
 /**
@@ -94,7 +94,7 @@ export function followEntry(head: AuditHead, bytes: Uint8Array): { entry: AuditE
       evidence: { index: seq },
     });
   }
-  return { entry: read, head: { seq, digest: digestOf(bytes) } };
+  return { entry: read, head: { seq, digest: digestOfEntry(bytes) } };
 }
 
 function readEntry(bytes: Uint8Array): AuditEntry & { readonly previous: Uint8Array } {
@@ -113,6 +113,7 @@ function changed<Result>(seq: number, read: () => Result): Result {
   }
 }
 
-function digestOf(bytes: Uint8Array): Uint8Array {
+/** What stands for an entry, and for all before it. */
+export function digestOfEntry(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(hash("sha256", bytes, "buffer"));
 }

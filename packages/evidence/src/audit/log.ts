@@ -2,7 +2,14 @@ import { hash } from "node:crypto";
 import { basename } from "node:path";
 import { claimFolder, type Journal, openJournal, replaceFile } from "@catalyst/durable";
 import { EvidenceError } from "../errors.ts";
-import { type AuditEvent, type AuditHead, chainEntry, emptyHead, followEntry } from "./entry.ts";
+import {
+  type AuditEvent,
+  type AuditHead,
+  chainEntry,
+  digestOfEntry,
+  emptyHead,
+  followEntry,
+} from "./entry.ts";
 import { noteHead, readHeadNote } from "./head-note.ts";
 import { readSegment, readWhole, type Segment, segmentAt, segmentsOf } from "./segment.ts";
 
@@ -62,7 +69,7 @@ async function startOf(folder: string, { firstSeq }: Segment): Promise<AuditHead
   if (before === undefined) throw new EvidenceError("audit_gap", `entries before ${firstSeq} are missing`);
   const last = (await readSegment(before)).records.at(-1);
   if (last === undefined) throw new EvidenceError("audit_gap", `entries before ${firstSeq} are missing`);
-  return { seq: firstSeq - 1, digest: new Uint8Array(hash("sha256", last, "buffer")) };
+  return { seq: firstSeq - 1, digest: digestOfEntry(last) };
 }
 
 /** Follows the last file to its end; sets aside a copy of it when there is more in it than entries. */

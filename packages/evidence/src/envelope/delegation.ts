@@ -1,7 +1,13 @@
-import { fromCoseKey, IdentityError, type StatementKey, toCoseKey } from "@catalyst/identity/portable";
+import {
+  fromCoseKey,
+  IdentityError,
+  isName,
+  isWithin,
+  type StatementKey,
+  toCoseKey,
+} from "@catalyst/identity/portable";
 import type { CborInput } from "@catalyst/wire/portable";
 import { EvidenceError } from "../errors.ts";
-import { isName, isWithin } from "../name.ts";
 import { type Field, listOf, mismatch, record, textUpTo } from "../record.ts";
 import { statementType } from "../statement-type.ts";
 import { type Envelope, readEnvelope, readPayload } from "./envelope.ts";

@@ -1,8 +1,7 @@
-import { type Kid, kidFromBytes, kidToBytes } from "@catalyst/identity/portable";
+import { isName, type Kid, kidFromBytes, kidToBytes } from "@catalyst/identity/portable";
 import { type CborKey, type CborMap, type CborValue, encodeCbor } from "@catalyst/wire/portable";
 import { decodeCanonical, isText } from "../canonical.ts";
 import { EvidenceError } from "../errors.ts";
-import { isName } from "../name.ts";
 import { envelopeLimits } from "./sign1.ts";
 
 /** Seconds since 1970-01-01T00:00:00Z, a whole number. */

@@ -1,4 +1,5 @@
 import {
+  isWithin,
   type Kid,
   kidFromBytes,
   type StatementKey,
@@ -7,7 +8,6 @@ import {
 } from "@catalyst/identity/portable";
 import type { VerifyCrypto } from "../crypto.ts";
 import { EvidenceError } from "../errors.ts";
-import { isWithin } from "../name.ts";
 import { type Delegation, readDelegation } from "./delegation.ts";
 import { type Envelope, signerOf } from "./envelope.ts";
 import { checkSignature } from "./signature.ts";
