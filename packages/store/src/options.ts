@@ -14,7 +14,10 @@ const deviceDeclaration = z.strictObject({
 });
 
 const quotaDeclaration = z.strictObject({
-  namespace: z.string().min(1).max(253).meta({ description: "Whose quota it is." }),
+  namespace: z
+    .string()
+    .regex(/^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/, "is not a namespace such as acme or team.app")
+    .meta({ description: "Whose quota it is." }),
   maxBytes: z
     .int()
     .min(0)
