@@ -15,13 +15,13 @@ import { visible } from "./visible.ts";
  * | `header_unknown` | a parameter outside of the profile: leave it out |
  * | `header_invalid` | a parameter has the wrong type or length: the message names it |
  * | `algorithm_unsupported` | sign with Ed25519, algorithm -8 |
- * | `claim_missing` | the claims lack issuer, subject, time of issue or nonce |
+ * | `claim_missing` | the claims lack issuer, subject, time of issue or nonce: the message names it |
  * | `claim_unknown` | a claim outside of the profile: put it into the payload |
  * | `claim_invalid` | a claim has the wrong type, length or order: the message names it |
  * | `type_unexpected` | a statement of another type than is expected here: its signature may be good, its use is not |
  * | `issuer_untrusted` | no root and no delegation lets this key speak for the issuer: add a root, if you do trust it |
  * | `delegation_window` | the key was delegated, but not for the time of issue: renew the delegation, or correct the clock |
- * | `delegation_type` | the key was delegated, but not for statements of this type |
+ * | `delegation_type` | the key was delegated, but not for statements of this type: delegate it for them, or refuse the sender |
  * | `key_unknown` | the root is known by its kid alone, and nobody gave the key: give it |
  * | `signature_invalid` | the signature is not this key's over these bytes: refuse the sender |
  * | `schema_mismatch` | a member is missing, unknown or of the wrong form: the message names it |
@@ -30,9 +30,9 @@ import { visible } from "./visible.ts";
  * | `not_yet_valid` | wait until its time comes |
  * | `audience_other` | meant for somebody else: do not use it |
  * | `expired` | ask the issuer for a new one |
- * | `payloads_differ` | the two signers did not sign the same bytes: one of them saw another receipt |
- * | `signers_equal` | a dual signature by one key or one issuer is a single one |
- * | `signer_unexpected` | signed by somebody whom the receipt does not name as a party |
+ * | `payloads_differ` | the two signers did not sign the same bytes, one of them saw another receipt: have both sign one |
+ * | `signers_equal` | a dual signature by one key or one issuer is a single one: leave one out, or have the other party sign |
+ * | `signer_unexpected` | signed by somebody whom the receipt does not name as a party: do not believe it |
  * | `bundle_surplus` | the bundle holds a key, delegation or block that nothing in it uses: leave it out |
  * | `reference_missing` | the bundle lacks a block that a receipt refers to: add it |
  * | `random_invalid` | a fault of the caller: a nonce has 16 bytes |

@@ -16,17 +16,17 @@
  * | `cbor_integer_range` | an integer outside of ±(2^53 - 1): use a byte string |
  * | `cbor_tag` | a tag other than 18: put the value into a map member that says what it is |
  * | `cbor_utf8` | text that is not valid UTF-8, or has a lone surrogate: use a byte string |
- * | `cbor_key_type` | a map key that is neither integer nor text |
+ * | `cbor_key_type` | a map key that is neither integer nor text: use one of these; on what a peer sent, refuse it |
  * | `cbor_key_order` | map keys out of order: the sender's encoder is not deterministic |
  * | `cbor_key_duplicate` | a map key occurs twice: refuse the sender |
  * | `cbor_value` | a fault of the caller: the value has no representation; the message names its type |
  * | `cid_malformed` | the text or bytes are no CID in its one canonical form: correct it where it came from |
  * | `cid_unsupported` | a CID of a version, content type or hash that this release does not know: upgrade |
  * | `tree_leaf_size` | leaves are 16, 64 or 256 KiB: choose one of these |
- * | `tree_size` | an object's size is beyond 2^53 - 1, or is not that of the bytes given |
- * | `tree_range` | ranges are whole numbers with start < end, ascending, apart from each other |
+ * | `tree_size` | an object's size is beyond 2^53 - 1: refuse the sender |
+ * | `tree_range` | a fault of the caller: ranges are whole numbers with start < end, none starting before the one before has ended |
  * | `tree_mismatch` | the bytes are not those of the root: `evidence` names the place; take them from elsewhere |
- * | `tree_truncated` | the slice ends before its last leaf: ask for the rest |
+ * | `tree_truncated` | the slice ends before its last leaf: ask for the rest; what was verified stays |
  * | `tree_trailing` | bytes follow the slice: refuse the sender |
  * | `frame_empty` | a frame without payload: refuse the sender |
  * | `frame_too_large` | a frame longer than `maxFrameBytes`: split the message; on what a peer sent, refuse it |

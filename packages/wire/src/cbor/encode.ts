@@ -12,8 +12,9 @@ import {
 
 /**
  * The one encoding of a value, spec/wire.md §1. Maps are sorted; a plain object is a map with text keys. Nobody else
- * writes to the bytes returned; but as with a Buffer, their `buffer` may hold others too. Throws {@link WireError} `cbor_*` for what {@link decodeCbor} would refuse under the same
- * limits, and `cbor_value` for what has no representation: undefined, bigint, dates, instances of other classes.
+ * writes to the bytes returned; but as with a Buffer, their `buffer` may hold others too. Throws {@link WireError}
+ * `cbor_*` for what {@link decodeCbor} would refuse under the same limits, and `cbor_value` for what has no
+ * representation: undefined, bigint, dates, instances of other classes.
  *
  * @example
  * encodeCbor({ kind: "pin", size: 5 }); // a2 64 6b696e64 63 70696e 64 73697a65 05
