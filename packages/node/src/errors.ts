@@ -8,6 +8,7 @@
  * | `envoy_unusable` | the program named is no Envoy that runs here: the message has its output |
  * | `node_running` | another node uses the data directory: stop it or choose another one |
  * | `data_dir_unusable` | make the data directory writable and owned by the user that runs the node |
+ * | `devices_overlap` | give each of `content.devices` a folder on a disk of its own, outside of the store's |
  * | `certificate_invalid` | the message names the file and what is wrong with it |
  */
 export type NodeErrorCode =
@@ -16,6 +17,7 @@ export type NodeErrorCode =
   | "envoy_unusable"
   | "node_running"
   | "data_dir_unusable"
+  | "devices_overlap"
   | "certificate_invalid";
 
 /** The one error of this package. */

@@ -76,12 +76,17 @@ export const jobRequest = z.discriminatedUnion("kind", [
     maxBytesPerSecond: z.int().min(1).optional(),
   }),
   z.object({ kind: z.literal("verify"), ...located }),
-  z.object({
-    kind: z.literal("place"),
-    ...located,
-    dataShards: z.int().min(1).max(32),
-    parityShards: z.int().min(0).max(31),
-  }),
+  z
+    .object({
+      kind: z.literal("place"),
+      ...located,
+      dataShards: z.int().min(1).max(32),
+      parityShards: z.int().min(0).max(31),
+    })
+    .refine(({ dataShards, parityShards }) => dataShards + parityShards <= 32, {
+      error: "a receipt names up to 32 shards: ask for fewer",
+      path: ["parityShards"],
+    }),
   z.object({ kind: z.literal("repair"), ...located }),
 ]);
 export type JobRequest = z.output<typeof jobRequest>;

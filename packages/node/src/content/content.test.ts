@@ -154,6 +154,8 @@ test("what is refused is told with its code, and leaves nothing behind", async (
   await assert.rejects(call.startJob({ kind: "verify", object: "nothing" }), { code: "object_not_found" });
   const place = await ended(connection, { kind: "place", object: cid, dataShards: 2, parityShards: 1 });
   assert.deepEqual([place.state, place.failure?.code], ["failed", "too_few_devices"]);
+  const more = { kind: "place", object: cid, dataShards: 30, parityShards: 3 } as const;
+  await assert.rejects(call.startJob(more), { code: "invalid_request" });
   const { details } = await call.status(undefined);
   assert.deepEqual([details.objects, details.bytes], [1, 10]);
   assert.equal((await call.list({})).length, 1);

@@ -8,6 +8,7 @@ import { paths } from "../paths.ts";
 import { type ProcessFrame, runProcess } from "../process.ts";
 import { createBytesServer } from "./bytes-server.ts";
 import { ContentView } from "./content-view.ts";
+import { checkDevices } from "./device-folders.ts";
 import { type ContentEvents, createContentEvents, exposeStore } from "./events.ts";
 import { JobPlans } from "./job-plans.ts";
 import { Jobs } from "./jobs.ts";
@@ -42,6 +43,7 @@ async function openParts(frame: ProcessFrame, resources: AsyncDisposableStack) {
   const { content, node, auth } = config;
   const folder = content.folder === undefined ? paths.content(dataDir) : resolve(content.folder);
   const devices = content.devices.map((device) => ({ ...device, folder: resolve(device.folder) }));
+  checkDevices(folder, devices);
   const events = createContentEvents(frame.logger, frame.metrics);
   const ledger = resources.use(
     await Ledger.open({
