@@ -89,7 +89,10 @@ for (const [name, open] of Object.entries(stores)) {
     };
     const { cid, sha256 } = await stored(store, bytes);
     assert.equal(await store.findBySha256(sha256), cid);
-    assert.deepEqual((await store.stat(cid))?.file, { sizeBytes: bytes.length, sha256: new Uint8Array(sha256) });
+    assert.deepEqual((await store.stat(cid))?.file, {
+      sizeBytes: bytes.length,
+      sha256: new Uint8Array(sha256),
+    });
     const [chunk = cid] = await store.references(cid);
     assert.equal((await store.stat(chunk))?.file, null);
     assert.deepEqual(await store.references(chunk), []);
