@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { verifyAudit } from "@catalyst/evidence";
@@ -245,6 +246,29 @@ test("a damaged leaf is never given, is named by verify and scrub, and restored 
   assert.deepEqual(await readAll((await getBytes({ socketPath, object: "app" })).bytes), bytes);
   const failed = (await connection.call.check(undefined)).filter(({ outcome }) => outcome === "failed");
   assert.deepEqual(failed, []);
+  await kill(content);
+});
+
+test("a scrub that finds a damaged record, which cannot be repaired, leaves its receipt", async () => {
+  const device = { name: "a", folder: join(folder, "device-record") };
+  mkdirSync(device.folder);
+  const before = await start({ devices: [device] });
+  const { cid } = await putBytes({ socketPath: before.socketPath, bytes: [makeBytes(100_000)], name: "app" });
+  {
+    using connection = await connect(before);
+    await ended(connection, { kind: "place", object: "app", dataShards: 1, parityShards: 0 });
+  }
+  await kill(before);
+  const database = new DatabaseSync(join(before.dataDir, "content/store.db"));
+  database.exec("UPDATE object SET seal = x'00'");
+  database.close();
+  const content = await start({ devices: [device] }, before.dataDir);
+  using connection = await connect(content);
+  const scrubbed = await ended(connection, { kind: "scrub", maxBytesPerSecond: 1_000_000_000 });
+  assert.deepEqual([scrubbed.state, scrubbed.failure], ["done", null]);
+  assert.match(String(scrubbed.receipt), /^bafi/);
+  const damage = [{ cid, part: "record", firstLeaf: 0, leaves: 0 }];
+  assert.deepEqual(scrubbed.result?.kind === "scrub" && scrubbed.result.damage, damage);
   await kill(content);
 });
 

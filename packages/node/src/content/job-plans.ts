@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Receipt } from "@catalyst/evidence";
 import { type JobRequest, type JobResult, RpcError } from "@catalyst/rpc";
-import type {
-  Damage,
-  GcReport,
-  Placement,
-  ReadingOptions,
-  ScrubOptions,
-  ShardStatus,
-  Store,
+import {
+  type Damage,
+  type GcReport,
+  type Placement,
+  type ReadingOptions,
+  type ScrubOptions,
+  type ShardStatus,
+  type Store,
+  StoreError,
 } from "@catalyst/store";
 import type { Cid } from "@catalyst/wire";
 import type { JobControl, JobOutcome, JobPlan } from "./jobs.ts";
@@ -144,8 +145,7 @@ export class JobPlans {
   async #repairAll(damage: readonly Damage[]): Promise<Set<Cid>> {
     const repaired = new Set<Cid>();
     for (const cid of new Set(damage.map((each) => each.cid))) {
-      const outcome = await this.#parts.placement.repair(cid, { namespace: "default" });
-      if (outcome.kind === "repaired") repaired.add(cid);
+      if (await this.#isRepaired(cid)) repaired.add(cid);
     }
     return repaired;
   }
@@ -159,10 +159,20 @@ export class JobPlans {
       const { signal: _, onProgress: __, ...paced } = options;
       const status = await placement.check(cid, paced);
       if (status.kind !== "placed" || status.shards.every(({ state }) => state === "intact")) continue;
-      if (!(await store.has(cid))) continue; // whether it is to come back is for its owner to say
-      if ((await placement.repair(cid, { namespace: "default" })).kind === "repaired") repaired.push(cid);
+      if (!(await store.has(cid).catch(() => false))) continue; // whether it is to come back is for its owner to say
+      if (await this.#isRepaired(cid)) repaired.push(cid);
     }
     return repaired;
+  }
+
+  /** False for what cannot be repaired: the receipt tells so, and of all the others. */
+  async #isRepaired(cid: Cid): Promise<boolean> {
+    try {
+      return (await this.#parts.placement.repair(cid, { namespace: "default" })).kind === "repaired";
+    } catch (error) {
+      if (error instanceof StoreError) return false;
+      throw error;
+    }
   }
 
   async #verify(cid: Cid, control: JobControl): Promise<JobOutcome> {

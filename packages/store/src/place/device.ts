@@ -1,4 +1,4 @@
-import type { FileSystem } from "@catalyst/durable";
+import { DurableError, type FileSystem } from "@catalyst/durable";
 import {
   type Cid,
   cidOfTree,
@@ -34,8 +34,9 @@ export class Device {
 
   /** Removes what a crash left of placements that were not finished, and of shards that were being made anew. */
   async sweep(): Promise<void> {
-    const planned = new Set<string>(await this.placed());
-    for (const name of (await this.#files.list(this.folder)) ?? []) {
+    const names = await this.#list();
+    const planned = new Set<string>(plannedIn(names));
+    for (const name of names) {
       const [, cid = "", unfinished] = ours.exec(name) ?? [];
       if (!isCid(cid) || (planned.has(cid) && unfinished === undefined)) continue;
       await this.#files.remove(`${this.folder}/${name}`);
@@ -44,12 +45,18 @@ export class Device {
 
   /** The objects of which there is a plan. */
   async placed(): Promise<readonly Cid[]> {
-    const names = (await this.#files.list(this.folder)) ?? [];
-    const plans = names.filter((name) => ours.test(name) && name.endsWith(".plan"));
-    return plans.map((name) => name.slice(0, -".plan".length)).filter(isCid);
+    return plannedIn(await this.#list());
   }
 
-  async readPlan(cid: Cid): Promise<Plan | null> {
+  async #list(): Promise<readonly string[]> {
+    return (await ifReadable(() => this.#files.list(this.folder))) ?? [];
+  }
+
+  readPlan(cid: Cid): Promise<Plan | null> {
+    return ifReadable(() => this.#readPlan(cid));
+  }
+
+  async #readPlan(cid: Cid): Promise<Plan | null> {
     const path = this.#planPath(cid);
     const stat = await this.#files.stat(path);
     if (stat?.kind !== "file" || stat.sizeBytes > maxPlanBytes) return null;
@@ -104,16 +111,22 @@ export class Device {
   }
 
   async hasShard(cid: Cid, shard: number): Promise<boolean> {
-    return (await this.#files.stat(this.#paths(cid, shard).data)) !== null;
+    return (await ifReadable(() => this.#files.stat(this.#paths(cid, shard).data))) !== null;
   }
 
-  openShard(cid: Cid, shard: number, tree: Tree): Promise<ObjectBytes> {
-    return openFiles(this.#files, this.#paths(cid, shard), tree, wholeObject);
+  /** Null when it cannot be opened. */
+  openShard(cid: Cid, shard: number, tree: Tree): Promise<ObjectBytes | null> {
+    return ifReadable(() => openFiles(this.#files, this.#paths(cid, shard), tree, wholeObject));
   }
 
   /** Whether every byte of a shard is what the plan says. */
   async isIntact(cid: Cid, shard: number, tree: Tree, pace: Pace): Promise<boolean> {
+    return (await ifReadable(() => this.#isIntact(cid, shard, tree, pace))) ?? false;
+  }
+
+  async #isIntact(cid: Cid, shard: number, tree: Tree, pace: Pace): Promise<boolean> {
     await using bytes = await this.openShard(cid, shard, tree);
+    if (bytes === null) return false;
     let isDamaged = false;
     const onDamage = () => {
       isDamaged = true;
@@ -148,6 +161,11 @@ export class Device {
   }
 }
 
+function plannedIn(names: readonly string[]): readonly Cid[] {
+  const plans = names.filter((name) => ours.test(name) && name.endsWith(".plan"));
+  return plans.map((name) => name.slice(0, -".plan".length)).filter(isCid);
+}
+
 function isCid(text: string): text is Cid {
   try {
     return parseCid(text) === text;
@@ -180,6 +198,21 @@ export async function readBlock(bytes: ObjectBytes, tree: Tree, offset: number):
     return null;
   } catch (error) {
     if (error instanceof WireError && error.code === "tree_mismatch") return null;
+    if (isUnreadable(error)) return null;
     throw error;
   }
+}
+
+/** What a device that cannot be read has is looked for on the others: it is what they are for. */
+async function ifReadable<T>(run: () => Promise<T>): Promise<T | null> {
+  try {
+    return await run();
+  } catch (error) {
+    if (isUnreadable(error)) return null;
+    throw error;
+  }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return error instanceof DurableError && error.code === "io_failed";
 }

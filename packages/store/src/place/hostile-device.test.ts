@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { DurableError, type FileSystem } from "@catalyst/durable";
 import { createSimulatedDisk, type SimulatedDisk } from "@catalyst/durable/testing";
 import {
   type CborInput,
@@ -122,6 +123,57 @@ test("A device that is gone keeps nothing from being removed on the others", asy
   const again = await openPlacement({ store: createMemoryStore(), devices, files });
   await again.removeCollected(cid);
   assert.deepEqual(files.files(), []);
+});
+
+/** A file system on which one step fails below a folder, as it does on a broken disk. */
+function failing(files: FileSystem, step: "list" | "stat" | "open" | "read", folder: string): FileSystem {
+  const failsOn = (now: string, path: string) => {
+    if (now === step && path.startsWith(folder)) throw new DurableError("io_failed", `${path}: EIO`);
+  };
+  return {
+    rename: (from, to) => files.rename(from, to),
+    link: (from, to) => files.link(from, to),
+    remove: (path) => files.remove(path),
+    makeFolder: (path) => files.makeFolder(path),
+    syncFolder: (path) => files.syncFolder(path),
+    list: async (path) => {
+      failsOn("list", path);
+      return files.list(path);
+    },
+    stat: async (path) => {
+      failsOn("stat", path);
+      return files.stat(path);
+    },
+    open: async (path, how) => {
+      failsOn("open", path);
+      const file = await files.open(path, how);
+      return {
+        read: async (target, position) => {
+          failsOn("read", path);
+          return file.read(target, position);
+        },
+        write: (content, position) => file.write(content, position),
+        truncate: (size) => file.truncate(size),
+        sync: () => file.sync(),
+        close: () => file.close(),
+      };
+    },
+  };
+}
+
+test("A device that cannot be read keeps nothing from being brought back from the others", async () => {
+  const { files, placement, cid } = await start();
+  await placement.place(cid, { data: 4, parity: 2 });
+  for (const broken of folders) {
+    for (const step of ["list", "stat", "open", "read"] as const) {
+      const store = createMemoryStore();
+      const disks = failing(files, step, broken);
+      const devices = await openPlacement({ store, devices: folders, files: disks });
+      await devices.repair(cid, { namespace }).catch(() => {}); // the broken device may take no new shard
+      const found = Buffer.from(await readAll(await store.get(cid)));
+      assert.deepEqual(found, Buffer.from(bytes), `${broken}, ${step}`);
+    }
+  }
 });
 
 test("Bytes that are no plan are read as none, whatever they say of themselves", async () => {

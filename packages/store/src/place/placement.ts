@@ -241,7 +241,8 @@ class Placer {
     const holders = await this.#holdersOf(plan);
     for (const [shard, tree] of plan.shards.entries()) {
       const device = holders.get(shard);
-      if (device !== undefined) opened.set(shard, await device.openShard(plan.cid, shard, tree));
+      const bytes = (await device?.openShard(plan.cid, shard, tree)) ?? null;
+      if (bytes !== null) opened.set(shard, bytes);
     }
     return opened;
   }
