@@ -73,8 +73,15 @@ test("objects are put and got on the socket of the process's owner, and never ov
   assert.equal((await fetch(`http://${telemetry}/healthz`)).status, 200);
 });
 
-test("a target that is no URL is answered as any other that is not served", async () => {
+test("a method, or a target, that is not served is refused, and ends nothing", async () => {
   const { socketPath, child } = await start();
+  for (const method of ["DELETE", "POST", "PATCH", "OPTIONS", "TRACE", "PROPFIND"]) {
+    const answer = await ask(
+      socketPath,
+      `${method} /objects HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    );
+    assert.match(answer, /^HTTP\/1.1 400 .*allow: GET, HEAD, PUT/s, method);
+  }
   for (const target of ["//", "http://[", "http://:x", "/%", "*", "?", "/objects/", "/objects%00"]) {
     const answer = await ask(socketPath, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     assert.match(answer, /^HTTP\/1.1 40[04] /, target);

@@ -54,7 +54,7 @@ function partsOf(target: string): readonly [path: string, query: string] {
   return mark < 0 ? [target, ""] : [target.slice(0, mark), target.slice(mark + 1)];
 }
 
-function serve(
+async function serve(
   parts: BytesServerParts,
   request: IncomingMessage,
   response: ServerResponse,
