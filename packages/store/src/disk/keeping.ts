@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Database, SqlRow } from "@catalyst/durable";
+import type { Database, SqlRow, SqlValue } from "@catalyst/durable";
 import type { Cid } from "@catalyst/wire";
 import { StoreError } from "../errors.ts";
 import type { Pin, PinClass, Usage } from "../store.ts";
@@ -31,13 +31,6 @@ export function openKeeping(database: Database) {
   );
   const unpin = database.prepare("DELETE FROM pin WHERE cid = ? AND namespace = ? AND scope = ?");
   const pins = database.prepare("SELECT * FROM pin WHERE cid = ? ORDER BY namespace, scope", readPin);
-  const allLinks = database.prepare("SELECT * FROM link", readLink);
-  const allPins = database.prepare("SELECT * FROM pin", readPin);
-  const references = database.prepare(
-    `SELECT * FROM reference WHERE (parent, cid) > (?, ?) ORDER BY parent, cid LIMIT ${batchRows}`,
-    readReference,
-  );
-
   const usageOf = (namespace: string): Usage => {
     const row = usage.get(namespace);
     const max = row?.["max_bytes"] ?? null;
@@ -76,17 +69,55 @@ export function openKeeping(database: Database) {
       void pin.run(cid, namespace, scope, kind, until, sealOf([cid, namespace, scope, kind, until])),
     unpin: (cid: Cid, namespace: string, scope: string): boolean => unpin.run(cid, namespace, scope) > 0,
     pins: (cid: Cid): readonly (Pin & { cid: Cid })[] => pins.all(cid),
-    /** Reads all that keeps objects, and throws `record_damaged` at what was not written so. */
-    check: async (): Promise<void> => {
-      allLinks.all();
-      allPins.all();
-      for (let page = references.all(0, ""); page.length > 0; ) {
-        await nextTurn();
-        const { parent, cid } = page.at(-1) ?? { parent: 0, cid: "" };
-        page = references.all(parent, cid);
-      }
-    },
   };
+}
+
+/** Prepares statements that read all that keeps objects; throws `record_damaged` at what was not written so. */
+export function openKeepingCheck(database: Database) {
+  const linksAfter = database.prepare(
+    `SELECT * FROM link WHERE (namespace, name) > (?, ?) ORDER BY namespace, name LIMIT ${batchRows}`,
+    readLink,
+  );
+  const pinsAfter = database.prepare(
+    `SELECT * FROM pin WHERE (cid, namespace, scope) > (?, ?, ?) ORDER BY cid, namespace, scope LIMIT ${batchRows}`,
+    readPin,
+  );
+  const referencesAfter = database.prepare(
+    `SELECT * FROM reference WHERE (parent, cid) > (?, ?) ORDER BY parent, cid LIMIT ${batchRows}`,
+    readReference,
+  );
+  return async (): Promise<void> => {
+    await readToEnd(
+      ["", ""],
+      (after) => linksAfter.all(...after),
+      ({ namespace, name }) => [namespace, name],
+    );
+    await readToEnd(
+      ["", "", ""],
+      (after) => pinsAfter.all(...after),
+      ({ cid, namespace, scope }) => [cid, namespace, scope],
+    );
+    await readToEnd(
+      [0, ""],
+      (after) => referencesAfter.all(...after),
+      ({ parent, cid }) => [parent, cid],
+    );
+  };
+}
+
+/** Reads a table page by page, each after the key of the last row of the one before. */
+async function readToEnd<Row>(
+  first: readonly SqlValue[],
+  pageAfter: (key: readonly SqlValue[]) => readonly Row[],
+  keyOf: (row: Row) => readonly SqlValue[],
+): Promise<void> {
+  let key = first;
+  for (;;) {
+    const last = pageAfter(key).at(-1);
+    if (last === undefined) return;
+    key = keyOf(last);
+    await nextTurn();
+  }
 }
 
 function readLink(row: SqlRow): { namespace: string; name: string; cid: Cid } {

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { StoreError } from "../errors.ts";
+import { openKeepingCheck } from "./keeping.ts";
 import { openRecordCheck } from "./objects.ts";
 import type { DiskParts } from "./parts.ts";
 
@@ -18,7 +19,7 @@ const remedy =
   "Restore it from a copy, or begin a new store, which gets placed objects back from their devices";
 
 /** Whether what keeps objects is what was written. Throws `database_damaged` or `record_damaged`. */
-export async function checkKeeping({ database, keeping }: DiskParts): Promise<void> {
+export async function checkKeeping({ database }: DiskParts): Promise<void> {
   for (const check of checks) {
     const [found] = database.prepare(`PRAGMA ${check}`, (row) => String(Object.values(row)[0])).all();
     if (found !== "ok")
@@ -28,7 +29,7 @@ export async function checkKeeping({ database, keeping }: DiskParts): Promise<vo
       );
     await nextTurn();
   }
-  await keeping.check();
+  await openKeepingCheck(database)();
 }
 
 /** The same for every object's record. */
