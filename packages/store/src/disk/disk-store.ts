@@ -84,7 +84,10 @@ export async function openDiskStore(folder: string, options: DiskStoreOptions = 
       random,
       emit: onEvent,
     };
-    await inStoreTerms(() => tidyUp(parts));
+    await inStoreTerms(async () => {
+      await reserve.find();
+      await tidyUp(parts);
+    });
     return new DiskStore(parts);
   } catch (error) {
     database[Symbol.dispose]();

@@ -27,6 +27,12 @@ export class Reserve {
     return this.#isHeld;
   }
 
+  /** Finds what was taken before the store was opened: on a disk that is full already, it is all that there is. */
+  async find(): Promise<void> {
+    const found = await this.#files.stat(this.#path);
+    this.#isHeld = found?.sizeBytes === this.#bytes;
+  }
+
   /** Throws DurableError `disk_full` when there is no room for it. */
   take(): Promise<void> {
     this.#taking ??= this.#take().finally(() => {
