@@ -64,7 +64,7 @@ async function measureLarge(root: string, say: Say): Promise<Row[]> {
   if (disk === null || scrubbed === null)
     say("no GNU dd to drop files from the page cache: no rate of the disk");
   else {
-    values.addThroughput("scrub", "disk", disk);
+    values.addThroughput("scrub_cold", floorName, disk);
     values.add("scrub", "overhead", byDefault, (rateOf(scrubbed) / rateOf(disk)) * 100);
   }
   for (const system of [ours, floorName]) rmSync(join(root, system), { recursive: true });

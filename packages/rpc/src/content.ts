@@ -103,8 +103,9 @@ export const jobResult = z.discriminatedUnion("kind", [
     kind: z.literal("scrub"),
     objects: count,
     bytes: count,
-    /** Up to 1,000 places; `damaged` counts all. */
+    /** Up to 1,000 places. */
     damage: z.array(damage),
+    /** Leaves that are damaged, in all places. */
     damaged: count,
     /** Objects that were made whole again from where they are placed. */
     repaired: count,

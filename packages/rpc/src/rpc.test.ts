@@ -45,6 +45,7 @@ function serve(socketPath: string, name = "test", drain: () => Promise<undefined
     contract: { ...contract, name },
     logger: silent,
     http: (incoming, response) => {
+      if (incoming.url === "/crash") throw new TypeError("a defect");
       if (incoming.url !== "/healthz") return false;
       response.end("ok");
       return true;
@@ -208,7 +209,7 @@ test("a live process keeps its socket; a dead one's is taken over", async () => 
   assert.deepEqual(await connection.call.double({ value: 2 }), { value: 4 });
 });
 
-test("plain HTTP is served on the same socket", async () => {
+test("plain HTTP is served on the same socket, and a defect in it ends one connection, not the process", async () => {
   const path = freshSocket();
   await using _ = await serve(path);
   const get = async (url: string) => {
@@ -219,6 +220,8 @@ test("plain HTTP is served on the same socket", async () => {
   };
   assert.equal(await get("/healthz"), 200);
   assert.equal(await get("/elsewhere"), 404);
+  await assert.rejects(get("/crash"), { code: "ECONNRESET" });
+  assert.equal(await get("/healthz"), 200);
 });
 
 test("a link connects again when the process returns, and ends with its signal", async () => {

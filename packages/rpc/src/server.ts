@@ -54,8 +54,13 @@ export async function serveRpc<C extends Contract>(parts: RpcServerParts<C>): Pr
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
   // A body may take as long as it takes to come; how long it may stall is for whoever reads it to say.
   const server = createServer({ requestTimeout: 0 }, (request, response) => {
-    if (parts.http?.(request, response) === true) return;
-    response.writeHead(404, { "content-type": "text/plain" }).end("Nothing is served here.\n");
+    try {
+      if (parts.http?.(request, response) === true) return;
+      response.writeHead(404, { "content-type": "text/plain" }).end("Nothing is served here.\n");
+    } catch (error) {
+      parts.logger.error({ err: error, method: request.method }, "a request could not be served");
+      response.destroy();
+    }
   });
   server.on("upgrade", (request, socket, head) => {
     if (request.url !== rpcPath) return void socket.destroy();

@@ -72,13 +72,21 @@ export function createContentEvents(logger: Logger, metrics: Metrics): ContentEv
 
 /** What is counted only when somebody asks. */
 export function exposeStore(metrics: Metrics, store: Store, now: () => number): void {
+  let asked: ReturnType<Store["stats"]> | null = null;
+  /** All gauges of a scrape are read at once: from one answer. */
+  const stats = () => {
+    asked ??= store.stats().finally(() => {
+      asked = null;
+    });
+    return asked;
+  };
   const read = (
     name: string,
     help: string,
     value: (stats: Awaited<ReturnType<Store["stats"]>>) => number | null,
   ) =>
     metrics.readGauge(name, help, [], async () => {
-      const found = value(await store.stats());
+      const found = value(await stats());
       return found === null ? [] : [[{}, found]];
     });
   read("content_objects", "Objects in the store.", ({ objects }) => objects);

@@ -15,7 +15,7 @@ import type { Cid } from "@catalyst/wire";
 import type { JobControl, JobOutcome, JobPlan } from "./jobs.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ObjectService } from "./object-service.ts";
-import { notFound } from "./refusal.ts";
+import { notFound, overQuota } from "./refusal.ts";
 
 export type JobPlanParts = {
   readonly store: Store;
@@ -245,6 +245,7 @@ export class JobPlans {
     const { store, placement } = this.#parts;
     const outcome = await placement.repair(cid, { namespace });
     if (outcome.kind === "repaired") return { outcome: "repaired", shards: outcome.shards };
+    if (outcome.kind === "quota_exceeded") throw overQuota(outcome);
     if (outcome.kind !== "not_placed") return { outcome: outcome.kind, shards: 0 };
     const found = await store.verify(cid);
     if (found.kind === "not_found") throw notFound(cid);

@@ -105,6 +105,18 @@ test("More lost than there is parity is said to be lost, and what is in the stor
   });
 });
 
+test("An object that is gone and has no room in its namespace is said to exceed the quota, not to be lost", async () => {
+  const { store, files, placement } = await start();
+  const cid = await putBytes(store, bytes);
+  await placement.place(cid, copies(2));
+  const empty = createMemoryStore();
+  await empty.setQuota(namespace, 1_000);
+  const again = await openPlacement({ store: empty, devices: folders, files });
+  assert.equal((await again.repair(cid, { namespace })).kind, "quota_exceeded");
+  await empty.setQuota(namespace, null);
+  assert.equal((await again.repair(cid, { namespace })).kind, "repaired");
+});
+
 test("What cannot be placed is said: no such object, too few devices, no scheme", async () => {
   const { store, placement } = await start();
   const unknown = cidOfTree(hashTree(bytes));

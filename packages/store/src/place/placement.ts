@@ -5,7 +5,7 @@ import { createPace, type Pace } from "../disk/pace.ts";
 import { inStoreTerms, StoreError } from "../errors.ts";
 import type { StoreEvent } from "../events.ts";
 import { decodeManifest, type Manifest, maxManifestBytes } from "../manifest/manifest.ts";
-import type { ReadingOptions, ScrubOptions, Store } from "../store.ts";
+import type { PutOutcome, QuotaExceeded, ReadingOptions, ScrubOptions, Store } from "../store.ts";
 import { Device } from "./device.ts";
 import { blockBytesFor, encodePlan, isScheme, type Plan, type Scheme, type Shape } from "./plan.ts";
 import { ShardReader, stripesFrom } from "./shard-reader.ts";
@@ -32,6 +32,8 @@ export type PlacementRepair =
   | { readonly kind: "intact" }
   /** Neither the store nor enough shards have all of the bytes. */
   | { readonly kind: "lost" }
+  /** The object is gone, and has no room in the namespace that it would come back to. */
+  | QuotaExceeded
   | { readonly kind: "not_placed" };
 
 /**
@@ -166,6 +168,7 @@ class Placer {
     for (const plan of plans) {
       const object = await this.#repairObject(plan, namespace);
       if (object === "lost") continue;
+      if (typeof object === "object") return object;
       const states = await this.#checkShards(plan, createPace({}));
       const broken = states.filter(({ state }) => state !== "intact");
       for (const { shard } of broken) await this.#repairShard(plan, shard);
@@ -191,7 +194,10 @@ class Placer {
     return [...placed];
   }
 
-  async #repairObject(plan: Plan, namespace: string): Promise<"intact" | "repaired" | "lost"> {
+  async #repairObject(
+    plan: Plan,
+    namespace: string,
+  ): Promise<"intact" | "repaired" | "lost" | QuotaExceeded> {
     const { cid } = plan;
     const before = await this.#store.verify(cid);
     if (before.kind === "intact" && (await this.#store.has(cid))) return "intact";
@@ -200,11 +206,17 @@ class Placer {
       const outcome = await this.#store.repair(cid, ({ offset, length }) => reader.read(offset, length));
       return outcome.kind === "damaged" ? "lost" : "repaired";
     }
-    return (await this.#restore(plan, reader, namespace)) ? "repaired" : "lost";
+    const restored = await this.#restore(plan, reader, namespace);
+    if (restored.kind === "quota_exceeded") return restored;
+    return restored.kind === "stored" ? "repaired" : "lost";
   }
 
   /** Puts what the shards give. What a manifest refers to and stands for it says itself: a plan is not proven. */
-  async #restore({ cid, sizeBytes, references }: Plan, reader: ShardReader, namespace: string) {
+  async #restore(
+    { cid, sizeBytes, references }: Plan,
+    reader: ShardReader,
+    namespace: string,
+  ): Promise<PutOutcome> {
     const { leafSize = defaultLeafSize } = rootOfCid(cid) ?? {};
     const { content } = splitCid(cid);
     const options = { namespace, leafSize, content, expected: cid };
@@ -212,15 +224,14 @@ class Placer {
     const bytes = isSmall ? await reader.read(0, sizeBytes) : null;
     const manifest = bytes === null ? null : manifestIn(bytes);
     if (bytes === null || manifest === null) {
-      return (await this.#store.put(reader.stream(), { ...options, references })).kind === "stored";
+      return this.#store.put(reader.stream(), { ...options, references });
     }
     const { size, sha256, parts } = manifest;
-    const stored = await this.#store.put([bytes], {
+    return this.#store.put([bytes], {
       ...options,
       references: parts.map((part) => part.cid),
       standsFor: sha256 === null ? "part" : { sizeBytes: size, sha256 },
     });
-    return stored.kind === "stored";
   }
 
   async #checkShards(plan: Plan, pace: Pace): Promise<readonly ShardStatus[]> {
