@@ -82,6 +82,15 @@ test("a key is encrypted with the first line of a file", async () => {
   assert.equal((await store.open("secret", { passphrase: "correct horse" })).publicKey.algorithm, "Ed25519");
 });
 
+test("of a file that does not end no more is read than a receipt or a bundle may have", async (t) => {
+  if (!existsSync("/dev/zero")) return t.skip("there is no /dev/zero");
+  for (const command of ["verify", "bundle-verify"]) {
+    const { code, stdout } = await holo("receipts", command, "/dev/zero", ...roots);
+    assert.equal(code, 1);
+    assert.match(stdout, /too_large/);
+  }
+});
+
 test("receipts verify under the roots that are given, signed by one and by two", async () => {
   mkdirSync(join(folder, "receipts"));
   file("receipts/one.receipt", encodeReceiptFile(envelopes.slice(0, 1)));

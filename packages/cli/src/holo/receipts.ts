@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import {
   createTrust,
@@ -115,11 +115,20 @@ function isoOf(seconds: number): string {
   return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString().replace(".000Z", "Z");
 }
 
-/** A file that is not longer than anything that could be verified. */
+/** A file that is not longer than anything that could be verified; pipes and devices do not say how long they are. */
 function readSmall(file: string): Uint8Array {
-  const { size } = statSync(file);
-  if (size <= defaultMaxBundleBytes) return new Uint8Array(readFileSync(file));
-  throw new EvidenceError("too_large", `${size} bytes are more than ${defaultMaxBundleBytes}`);
+  const bytes = new Uint8Array(defaultMaxBundleBytes + 1);
+  const descriptor = openSync(file, "r");
+  let length = 0;
+  try {
+    for (let read = 1; read > 0 && length < bytes.length; length += read) {
+      read = readSync(descriptor, bytes, length, bytes.length - length, null);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  if (length < bytes.length) return bytes.subarray(0, length);
+  throw new EvidenceError("too_large", `it is longer than ${defaultMaxBundleBytes} bytes`);
 }
 
 function tableOf(rows: readonly Row[]): readonly string[] {
