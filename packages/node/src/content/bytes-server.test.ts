@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { putBytes, socketPath } from "@catalyst/rpc";
 import { createLogger, createMetrics } from "@catalyst/telemetry";
 import { createBytesServer } from "./bytes-server.ts";
-import { createContentEvents } from "./events.ts";
+import { type ContentEvents, createContentEvents } from "./events.ts";
 import type { ObjectService } from "./object-service.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "catalyst-bytes-"));
@@ -20,6 +20,10 @@ after(() => {
   for (const child of running) child.kill("SIGKILL");
   rmSync(folder, { recursive: true });
 });
+
+function silentEvents(): ContentEvents {
+  return createContentEvents(createLogger({ process: "content", level: "silent" }), createMetrics());
+}
 
 /** A content process that serves its operations endpoints over TCP too. */
 async function start(): Promise<{ child: ChildProcess; socketPath: string; telemetry: string }> {
@@ -113,8 +117,7 @@ test("who sends nothing for long, or takes nothing, is cut off; who is slow is n
       },
     }),
   } as unknown as ObjectService;
-  const events = createContentEvents(createLogger({ process: "content", level: "silent" }), createMetrics());
-  const serve = createBytesServer({ objects, events, stalledMs: 300 });
+  const serve = createBytesServer({ objects, events: silentEvents(), stalledMs: 300 });
   const server = createServer((request, response) => void serve(request, response));
   const path = join(folder, "stalled.sock");
   await new Promise<void>((resolve) => server.listen(path, resolve));
@@ -138,5 +141,22 @@ test("who sends nothing for long, or takes nothing, is cut off; who is slow is n
   }
   taker.destroy();
   assert.deepEqual(ends, ["put 10", "put 3", "get"]);
+  server.close();
+});
+
+test("as many objects come in at once as may, and one more is told to try again later", async () => {
+  const gate = Promise.withResolvers<void>();
+  const answer = { cid: "c", sizeBytes: 0, sha256: "", addedBytes: 0, chunks: null, receipt: "r" };
+  const objects = { put: () => gate.promise.then(() => answer) } as unknown as ObjectService;
+  const serve = createBytesServer({ objects, events: silentEvents() });
+  const server = createServer((request, response) => void serve(request, response));
+  const socketPath = join(folder, "many.sock");
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  const puts = Array.from({ length: 128 }, () => putBytes({ socketPath, bytes: [] }));
+  await sleep(200);
+  await assert.rejects(putBytes({ socketPath, bytes: [] }), { name: "RpcError", code: "busy" });
+  gate.resolve();
+  assert.equal((await Promise.all(puts)).length, 128);
+  assert.equal((await putBytes({ socketPath, bytes: [] })).cid, "c");
   server.close();
 });

@@ -21,6 +21,9 @@ const defaultStalledMs = 900_000;
 /** How long a client that was refused may go on to send. */
 const patienceMs = 2_000;
 
+/** Objects that may be on their way in at once; one more is refused as `busy`. */
+const mostPuts = 128;
+
 const statusOf: Readonly<Record<string, number>> = {
   invalid_request: 400,
   object_not_found: 404,
@@ -37,11 +40,22 @@ const statusOf: Readonly<Record<string, number>> = {
 export function createBytesServer(
   parts: BytesServerParts,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
+  let puts = 0;
+  /** Each put holds memory and files for as long as its client takes. */
+  const limited = async (run: () => Promise<void>) => {
+    if (puts >= mostPuts)
+      throw new RpcError("busy", `${puts} objects are being put already: try again later`);
+    puts += 1;
+    await run().finally(() => {
+      puts -= 1;
+    });
+  };
   return (request, response) => {
     const [path, asked] = partsOf(request.url ?? "");
     if (path !== objectsPath) return false;
     const query = Object.fromEntries(new URLSearchParams(asked));
-    serve(parts, request, response, query).catch((error: unknown) => {
+    const run = () => serve(parts, request, response, query);
+    (request.method === "PUT" ? limited(run) : run()).catch((error: unknown) => {
       fail(parts.events, request, response, refusalOf(error));
     });
     return true;
