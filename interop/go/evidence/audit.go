@@ -3,7 +3,6 @@ package evidence
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -27,7 +26,7 @@ func (h Head) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 // accepted.
 func ParseHead(text string) (Head, error) {
 	var h Head
-	errHead := errors.New("evidence: not a head: " + strconv.Quote(text))
+	errHead := refuse(CodeSchemaMismatch, "not a head: "+strconv.Quote(text))
 	number, digest, _ := strings.Cut(text, ":")
 	seq, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || seq < 0 || seq > cbor.MaxInt || len(digest) != 2*len(h.Digest) {
@@ -173,6 +172,9 @@ func (v *Verifier) AuditHead(b []byte) (Head, *Statement, error) {
 	}
 	if !headRule(s.Content) {
 		return Head{}, nil, refuse(CodeSchemaMismatch, "head")
+	}
+	if s.Subject != "audit" {
+		return Head{}, nil, refuse(CodeSubjectUnexpected, s.Subject)
 	}
 	m := s.Content.(cbor.Map)
 	return Head{intOf(m, "seq"), [sha256.Size]byte(bytesOf(m, "digest"))}, s, nil

@@ -22,8 +22,10 @@ const BundleMaxBytes = 1 << 20
 var (
 	envelopeBytes = byteString(1, maxEnvelope)
 
+	receiptEnvelopes = list(1, 2, envelopeBytes)
+
 	bundleRule = object(
-		required("receipts", list(1, 200, list(1, 2, envelopeBytes))),
+		required("receipts", list(1, 200, receiptEnvelopes)),
 		optional("keys", list(1, 64, keyRule)),
 		optional("delegations", list(1, 64, envelopeBytes)),
 		optional("blocks", list(1, 64, byteString(1, 262_144))),

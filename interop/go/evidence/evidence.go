@@ -29,6 +29,7 @@ const (
 	CodeClaimMissing         = "claim_missing"
 	CodeClaimInvalid         = "claim_invalid"
 	CodeTypeUnexpected       = "type_unexpected"
+	CodeSubjectUnexpected    = "subject_unexpected"
 	CodeIssuerUntrusted      = "issuer_untrusted"
 	CodeDelegationWindow     = "delegation_window"
 	CodeDelegationType       = "delegation_type"

@@ -357,17 +357,74 @@ func TestReceiptBad(t *testing.T) {
 	}
 }
 
+type fileCase struct {
+	Name string      `json:"name"`
+	Hex  vectors.Hex `json:"hex"`
+	given
+	refusal
+}
+
+func (c fileCase) verify() error {
+	envelopes, err := evidence.ReadReceiptFile(c.Hex)
+	if err == nil {
+		_, err = evidence.NewVerifier(c.roots(), nil, nil, c.given.check()).Receipt(envelopes)
+	}
+	return err
+}
+
+func TestReceiptFileGood(t *testing.T) {
+	for _, c := range vectors.Cases[fileCase](t, "evidence-file/good.json") {
+		t.Run(c.Name, func(t *testing.T) {
+			if err := c.verify(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestReceiptFileBad(t *testing.T) {
-	for _, c := range []struct {
-		file []byte
-		code string
-	}{
-		{bytes.Repeat([]byte{0x80}, 8209), evidence.CodeTooLarge},
-		{[]byte{0x81}, evidence.CodeCBORRefused},
-		{[]byte{0x81, 0x00}, evidence.CodeSchemaMismatch},
-	} {
-		_, err := evidence.ReadReceiptFile(c.file)
-		refusal{Code: c.code}.check(t, err)
+	for _, c := range vectors.Cases[fileCase](t, "evidence-file/bad.json") {
+		t.Run(c.Name, func(t *testing.T) { c.refusal.check(t, c.verify()) })
+	}
+}
+
+type headCase struct {
+	Name string      `json:"name"`
+	Hex  vectors.Hex `json:"hex"`
+	Text *string     `json:"text"`
+	Head string      `json:"head"`
+	given
+	refusal
+}
+
+func (c headCase) verify() (evidence.Head, error) {
+	if c.Text != nil {
+		return evidence.ParseHead(*c.Text)
+	}
+	h, _, err := evidence.NewVerifier(c.roots(), nil, nil, c.given.check()).AuditHead(c.Hex)
+	return h, err
+}
+
+func TestAuditHeadGood(t *testing.T) {
+	for _, c := range vectors.Cases[headCase](t, "evidence-audit-head/good.json") {
+		t.Run(c.Name, func(t *testing.T) {
+			head, err := c.verify()
+			if err != nil || head.String() != c.Head {
+				t.Errorf("head %v, %v", head, err)
+			}
+			if read, err := evidence.ParseHead(c.Head); err != nil || read != head {
+				t.Errorf("read %v, %v", read, err)
+			}
+		})
+	}
+}
+
+func TestAuditHeadBad(t *testing.T) {
+	for _, c := range vectors.Cases[headCase](t, "evidence-audit-head/bad.json") {
+		t.Run(c.Name, func(t *testing.T) {
+			_, err := c.verify()
+			c.refusal.check(t, err)
+		})
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // TestSmallOrderR signs with the nonce 0, so that R is the neutral element and
 // S = k·a. The equation of §2.2 holds, and Go accepts it; the y of R is 1, so
-// that here it is invalid all the same. No vector has such a signature.
+// that here it is invalid all the same.
 func TestSmallOrderR(t *testing.T) {
 	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))
 	public := private.Public().(ed25519.PublicKey)

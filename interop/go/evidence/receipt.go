@@ -17,7 +17,7 @@ type Receipt struct {
 	Signers []*Envelope // one or two
 }
 
-// receiptKind is a kind's CDDL, and the conditions in its comments.
+// receiptKind is a kind's CDDL, and the conditions below it.
 type receiptKind struct {
 	rule  rule
 	holds func(cbor.Map) bool // nil for none
@@ -154,9 +154,13 @@ func linksOne(m cbor.Map) bool {
 	return has(m, "from") != has(m, "name") && (!has(m, "name") || textOf(m, "relation") == "name")
 }
 
-// transfersRanges: between two, and ranges that ascend and do not touch.
+// transfersRanges: between two, with no window before the first, and ranges that
+// ascend and do not touch.
 func transfersRanges(m cbor.Map) bool {
 	if textOf(m, "provider") == textOf(m, "client") {
+		return false
+	}
+	if intOf(m, "window") == 0 && has(m, "previous") {
 		return false
 	}
 	before := int64(-1)
@@ -203,6 +207,9 @@ func (v *Verifier) Receipt(envelopes [][]byte) (*Receipt, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.Audience != "" || s.NotBefore != nil || s.Expiry != nil {
+			return nil, refuse(CodeClaimInvalid, "a receipt with an audience, a beginning or an expiry")
+		}
 		statements, signers = append(statements, s), append(signers, s.Envelope)
 	}
 	if len(signers) == 2 {
@@ -218,6 +225,11 @@ func (v *Verifier) Receipt(envelopes [][]byte) (*Receipt, error) {
 		return nil, err
 	}
 	r.Signers = signers
+	for _, s := range signers {
+		if s.Subject != "receipt:"+r.Kind {
+			return nil, refuse(CodeSubjectUnexpected, s.Subject)
+		}
+	}
 	if r.Kind == "transfer" {
 		for _, s := range signers {
 			if s.Issuer != textOf(r.Members, "provider") && s.Issuer != textOf(r.Members, "client") {
@@ -228,27 +240,24 @@ func (v *Verifier) Receipt(envelopes [][]byte) (*Receipt, error) {
 	return r, nil
 }
 
-// maxReceiptFile is the size of the largest file with two envelopes.
-const maxReceiptFile = 8208
+// receiptFileLimits are those of a file with two envelopes.
+var receiptFileLimits = cbor.Limits{MaxBytes: 8208, MaxDepth: 8, MaxItems: 1024}
 
 // ReadReceiptFile takes the envelopes of a receipt out of a file, §4.4.
 func ReadReceiptFile(b []byte) ([][]byte, error) {
 	if len(b) == 0 || b[0]>>5 != 4 {
 		return [][]byte{b}, nil
 	}
-	limits := cbor.DefaultLimits()
-	limits.MaxBytes = maxReceiptFile
-	v, err := decode(b, limits)
+	v, err := decode(b, receiptFileLimits)
 	if err != nil {
 		return nil, err
 	}
+	if !receiptEnvelopes(v) {
+		return nil, refuse(CodeSchemaMismatch, "not one or two envelopes")
+	}
 	var envelopes [][]byte
-	for _, element := range v.(cbor.Array) {
-		envelope, ok := element.(cbor.Bytes)
-		if !ok {
-			return nil, refuse(CodeSchemaMismatch, "not an envelope")
-		}
-		envelopes = append(envelopes, envelope)
+	for _, envelope := range v.(cbor.Array) {
+		envelopes = append(envelopes, envelope.(cbor.Bytes))
 	}
 	return envelopes, nil
 }

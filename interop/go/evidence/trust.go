@@ -114,6 +114,9 @@ func ReadDelegation(b []byte) (*Delegation, error) {
 	for _, t := range arrayOf(m, "types") {
 		d.Types = append(d.Types, string(t.(cbor.Text)))
 	}
+	if e.Audience != "" {
+		return nil, refuse(CodeSchemaMismatch, "a delegation for an audience")
+	}
 	if e.NotBefore != nil {
 		d.Begin = *e.NotBefore
 	}

@@ -17,8 +17,9 @@ import { visible } from "./visible.ts";
  * | `algorithm_unsupported` | sign with Ed25519, algorithm -8 |
  * | `claim_missing` | the claims lack issuer, subject, time of issue or nonce: the message names it |
  * | `claim_unknown` | a claim outside of the profile: put it into the payload |
- * | `claim_invalid` | a claim has the wrong type, length or order: the message names it |
+ * | `claim_invalid` | a claim has the wrong type, length or order, or has no place in this statement: the message names it |
  * | `type_unexpected` | a statement of another type than is expected here: its signature may be good, its use is not |
+ * | `subject_unexpected` | the statement is about something else than its payload: its signature may be good, its use is not |
  * | `issuer_untrusted` | no root and no delegation lets this key speak for the issuer: add a root, if you do trust it |
  * | `delegation_window` | the key was delegated, but not for the time of issue: renew the delegation, or correct the clock |
  * | `delegation_type` | the key was delegated, but not for statements of this type: delegate it for them, or refuse the sender |
@@ -33,7 +34,7 @@ import { visible } from "./visible.ts";
  * | `payloads_differ` | the two signers did not sign the same bytes, one of them saw another receipt: have both sign one |
  * | `signers_equal` | a dual signature by one key or one issuer is a single one: leave one out, or have the other party sign |
  * | `signer_unexpected` | signed by somebody whom the receipt does not name as a party: do not believe it |
- * | `bundle_surplus` | the bundle holds a key, delegation or block that nothing in it uses: leave it out |
+ * | `bundle_surplus` | the bundle holds a key, delegation or block that nothing in it uses, or one twice: leave it out |
  * | `reference_missing` | the bundle lacks a block that a receipt refers to: add it |
  * | `random_invalid` | a fault of the caller: a nonce has 16 bytes |
  * | `audit_in_use` | another process writes this log: there is one writer |
@@ -58,6 +59,7 @@ export type EvidenceErrorCode =
   | "claim_unknown"
   | "claim_invalid"
   | "type_unexpected"
+  | "subject_unexpected"
   | "issuer_untrusted"
   | "delegation_window"
   | "delegation_type"

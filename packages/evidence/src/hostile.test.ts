@@ -16,7 +16,7 @@ import {
   verifyBundle,
   verifyReceipt,
 } from "@catalyst/evidence";
-import { encodeCbor } from "@catalyst/wire";
+import { decodeCbor, encodeCbor } from "@catalyst/wire";
 import fc from "fast-check";
 import { costlyBytes, hostileBytes, msOf } from "../../wire/test/mutation.ts";
 import { forge } from "../test/forge.ts";
@@ -24,7 +24,7 @@ import { alpha, now, optionsFor, rootOf, signerOf } from "../test/parties.ts";
 import { receipts } from "../test/receipts.ts";
 import { refusal } from "../test/refusal.ts";
 import { emptyHead, followEntry } from "./audit/entry.ts";
-import { encodeReceipt } from "./receipt/receipt.ts";
+import { encodeReceipt, readReceipt } from "./receipt/receipt.ts";
 import { signDelegation } from "./sign.ts";
 
 // Readers of what strangers send: they throw coded errors alone (`refusal` lets no other pass), and soon. Bytes that
@@ -32,15 +32,25 @@ import { signDelegation } from "./sign.ts";
 
 const roots = [rootOf(alpha.name, alpha.signer)];
 const options = await optionsFor(...roots);
-const claims = { issuer: alpha.name, subject: "test", issuedAt: now };
+const claims = { issuer: alpha.name, subject: "receipt:storage", issuedAt: now };
 const payloads = Object.values(receipts).map(encodeReceipt);
+
+/** What a payload that says its kind has to be about. */
+function subjectOf(payload: Uint8Array): string {
+  try {
+    return `receipt:${readReceipt(decodeCbor(payload)).kind}`;
+  } catch {
+    return claims.subject;
+  }
+}
 
 test("a receipt whose signer is hostile is read as what it says, or refused with a code", async () => {
   const accepted = { count: 0 };
   await fc.assert(
     fc.asyncProperty(hostileBytes(payloads), async (payload) => {
       const code = await refusal(async () => {
-        const bytes = signStatement(alpha.signer, statementType.receipt, claims, payload);
+        const subject = subjectOf(payload);
+        const bytes = signStatement(alpha.signer, statementType.receipt, { ...claims, subject }, payload);
         const { receipt } = await verifyReceipt([bytes], options);
         accepted.count++;
         if (receipt.scope !== "federation") assert.deepEqual(encodeReceipt(receipt), payload);

@@ -1,6 +1,7 @@
-// Runs in a browser, from nothing but the portable doors: every vector of envelopes, receipts and bundles.
+// Runs in a browser, from nothing but the portable doors: every vector of envelopes, receipts, files and bundles.
 import {
   createTrust,
+  decodeReceiptFile,
   EvidenceError,
   verifyBundle,
   verifyReceipt,
@@ -29,9 +30,14 @@ const checks: Readonly<Record<string, (one: Case, roots: readonly TrustRoot[]) =
     const options = { crypto, trust, asOf, ...(audience === undefined ? {} : { audience }) };
     return verifyStatement(bytesOf(hex), "application/vnd.catalyst.test+cbor", options);
   },
-  "evidence-receipt": async ({ envelopes = [], asOf }, roots) => {
+  "evidence-receipt": async ({ envelopes = [], asOf, audience }, roots) => {
     const trust = await createTrust({ roots }, crypto);
-    return verifyReceipt(envelopes.map(bytesOf), { crypto, trust, asOf });
+    const options = { crypto, trust, asOf, ...(audience === undefined ? {} : { audience }) };
+    return verifyReceipt(envelopes.map(bytesOf), options);
+  },
+  "evidence-file": async ({ hex, asOf }, roots) => {
+    const trust = await createTrust({ roots }, crypto);
+    return verifyReceipt(decodeReceiptFile(bytesOf(hex)), { crypto, trust, asOf });
   },
   "evidence-bundle": ({ hex, asOf }, roots) => verifyBundle(bytesOf(hex), { crypto, roots, asOf }),
 };

@@ -1,3 +1,4 @@
+import { createTrust, nodeCrypto, type VerifyOptions } from "@catalyst/evidence";
 import { parseKid, parseStatementKey, type TrustRoot } from "@catalyst/identity";
 
 /** A root in the JSON of the vectors, spec/vectors/README.md. */
@@ -16,4 +17,11 @@ export function fromRootNotation({ name, covers, kid, key }: RootNotation): Trus
 export type VerifiedNotation = {
   readonly roots: readonly RootNotation[];
   readonly asOf: number;
+  readonly audience?: string;
 };
+
+/** What a case is verified with. */
+export async function optionsOf({ roots, asOf, audience }: VerifiedNotation): Promise<VerifyOptions> {
+  const trust = await createTrust({ roots: roots.map(fromRootNotation) }, nodeCrypto);
+  return { crypto: nodeCrypto, trust, asOf, ...(audience === undefined ? {} : { audience }) };
+}

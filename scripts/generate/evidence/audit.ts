@@ -86,6 +86,11 @@ function changed(bytes: Uint8Array, changes: Readonly<Record<string, CborInput>>
   return encodeCbor(members);
 }
 
+/** A first entry that holds whatever is given. */
+function entryOf(members: Readonly<Record<string, CborInput>>): Uint8Array {
+  return encodeCbor({ seq: 1, at: now * 1_000, previous: new Uint8Array(32), ...members });
+}
+
 const event = (bytes: Uint8Array, name: string): CborInput =>
   (decodeCbor(bytes) as ReadonlyMap<string, CborInput>).get(name) ?? null;
 
@@ -138,6 +143,28 @@ const bad: Readonly<Record<string, Bad>> = {
   "an entry of two things": {
     entries: [changed(first, { delegation: event(third, "delegation") })],
     code: "audit_changed",
+  },
+  "a number 0": { entries: [changed(first, { seq: 0 })], code: "audit_changed" },
+  "a recovery with a member that is not known": {
+    entries: [entryOf({ recovery: { file: "x", bytes: 17, digest: new Uint8Array(32), path: "/" } })],
+    code: "audit_changed",
+  },
+  "a recovery of no bytes": {
+    entries: [entryOf({ recovery: { file: "x", bytes: 0, digest: new Uint8Array(32) } })],
+    code: "audit_changed",
+  },
+  "an envelope of 4097 bytes": {
+    entries: [entryOf({ receipt: new Uint8Array(4_097) })],
+    code: "audit_changed",
+  },
+  "an entry of 8193 bytes": {
+    entries: [entryOf({ receipt: new Uint8Array(8_133) })],
+    code: "audit_changed",
+  },
+  "a known head with the number 2^53 - 1": {
+    entries,
+    known: [`9007199254740991:${"00".repeat(32)}`],
+    code: "audit_truncated",
   },
   "an outcome that is not known": {
     entries: [changed(first, { action: { ...done, outcome: "perhaps" } })],

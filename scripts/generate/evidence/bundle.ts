@@ -6,10 +6,13 @@ import { receipts } from "../../../packages/evidence/test/receipts.ts";
 import { toHex } from "../../../packages/wire/test/hex.ts";
 import type { VectorFile } from "../wire-vectors.ts";
 import { traceOfHandle } from "./decision.ts";
+import { nested } from "./envelope-case.ts";
 import {
   alphaRoot,
   betaRoot,
+  chainOf,
   delegationType,
+  delta,
   gamma,
   lend,
   organisation,
@@ -31,6 +34,12 @@ const pinOfGamma = signReceipt(gamma.signer, receipts.pin, {
   issuedAt: now,
   nonce: nonceOf("pin of gamma"),
 });
+const pinOfDelta = signReceipt(delta.signer, receipts.pin, {
+  issuer: delta.name,
+  issuedAt: now,
+  nonce: nonceOf("pin of delta"),
+});
+const lentTwice = [60, 30].map((ago) => lend(alpha, gamma, { types: [type], issuedAt: now - ago }));
 const delegations = [
   lend(organisation, alpha, { types: [delegationType] }),
   lend(alpha, gamma, { types: [type], issuedAt: now - 30 }),
@@ -39,7 +48,12 @@ const delegations = [
 const kidAlone = ({ key: _, ...root }: TrustRoot): TrustRoot => ({ ...root, key: null });
 
 type Case = { readonly bundle: Bundle; readonly roots: readonly TrustRoot[] };
-type Bad = { readonly bytes: Uint8Array; readonly roots?: readonly TrustRoot[]; readonly code: string };
+type Bad = {
+  readonly bytes: Uint8Array;
+  readonly roots?: readonly TrustRoot[];
+  readonly code: string;
+  readonly cause?: string;
+};
 
 const both = [alphaRoot, betaRoot];
 const full: Bundle = {
@@ -55,6 +69,18 @@ const good: Readonly<Record<string, Case>> = {
     bundle: { receipts: [[signTwice(receipts.pin)[0]]], keys: [alpha.signer.publicKey] },
     roots: [kidAlone(alphaRoot)],
   },
+  "a key that a delegation lends as well": {
+    bundle: { receipts: [[pinOfGamma]], keys: [gamma.signer.publicKey], delegations: lentTwice.slice(0, 1) },
+    roots: [alphaRoot],
+  },
+  "two delegations of one key": {
+    bundle: { receipts: [[pinOfGamma]], delegations: lentTwice },
+    roots: [alphaRoot],
+  },
+  "four delegations in a row, of which no receipt needs the last": {
+    bundle: { receipts: [[pinOfDelta]], delegations: chainOf(["link 1", "link 2", "link 3"], type) },
+    roots: [alphaRoot, { ...alphaRoot, kid: delta.signer.kid, key: delta.signer.publicKey }],
+  },
   "receipts by one and by two, delegations, policy and trace": {
     bundle: full,
     roots: [...both, kidAlone(organisationRoot)],
@@ -63,6 +89,12 @@ const good: Readonly<Record<string, Case>> = {
 
 const pinAlone = [signTwice(receipts.pin)[0]];
 const raw = (value: CborInput) => encodeCbor(value);
+const keyOf = (x: Uint8Array) =>
+  new Map<number, number | Uint8Array>([
+    [1, 1],
+    [-1, 6],
+    [-2, x],
+  ]);
 
 const bad: Readonly<Record<string, Bad>> = {
   "no receipts": { bytes: raw({ receipts: [] }), code: "schema_mismatch" },
@@ -72,6 +104,7 @@ const bad: Readonly<Record<string, Bad>> = {
   "a byte after the bundle": {
     bytes: Uint8Array.of(...encodeBundle({ receipts: [pinAlone] }), 0),
     code: "cbor_refused",
+    cause: "cbor_trailing",
   },
   "a receipt of three envelopes": {
     bytes: raw({ receipts: [[...signTwice(receipts.pin), Uint8Array.of(0)]] }),
@@ -80,6 +113,33 @@ const bad: Readonly<Record<string, Bad>> = {
   "an envelope of 4097 bytes": {
     bytes: raw({ receipts: [[new Uint8Array(4_097)]] }),
     code: "schema_mismatch",
+  },
+  "65 keys": {
+    bytes: raw({
+      receipts: [pinAlone],
+      keys: Array.from({ length: 65 }, () => keyOf(alpha.signer.publicKey.x)),
+    }),
+    code: "schema_mismatch",
+  },
+  "65 delegations": {
+    bytes: raw({ receipts: [pinAlone], delegations: Array.from({ length: 65 }, () => Uint8Array.of(0)) }),
+    code: "schema_mismatch",
+  },
+  "a key of small order": {
+    bytes: raw({ receipts: [pinAlone], keys: [keyOf(new Uint8Array(32))] }),
+    code: "schema_mismatch",
+  },
+  "a delegation of 4097 bytes": {
+    bytes: raw({ receipts: [pinAlone], delegations: [new Uint8Array(4_097)] }),
+    code: "schema_mismatch",
+  },
+  "an envelope of no bytes": { bytes: raw({ receipts: [[new Uint8Array()]] }), code: "schema_mismatch" },
+  "eight deep": { bytes: raw({ receipts: nested(7, 0) }), code: "schema_mismatch" },
+  "nine deep": { bytes: raw({ receipts: nested(8, 0) }), code: "cbor_refused", cause: "cbor_too_deep" },
+  "4097 items": {
+    bytes: raw({ receipts: nested(1, 4_094) }),
+    code: "cbor_refused",
+    cause: "cbor_too_many_items",
   },
   "65 blocks": {
     bytes: raw({ receipts: [pinAlone], blocks: Array.from({ length: 65 }, (_, at) => Uint8Array.of(at)) }),
@@ -183,12 +243,12 @@ export function bundleVectors(): Readonly<Record<"good" | "bad", VectorFile>> {
     },
     bad: {
       about: "spec/evidence.md §5. Bundles that are refused with `code`.",
-      vectors: Object.entries(bad).map(([name, { bytes, roots, code }]) => ({
+      vectors: Object.entries(bad).map(([name, { bytes, roots, ...refusal }]) => ({
         name,
         roots: (roots ?? both).map(rootNotation),
         asOf: now,
         hex: toHex(bytes),
-        code,
+        ...refusal,
       })),
     },
   };

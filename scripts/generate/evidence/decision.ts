@@ -1,10 +1,19 @@
 import { hash } from "node:crypto";
 import { type Decision, decodeDecision, encodeDecision, renderDecision } from "@catalyst/evidence";
-import { type CborInput, type Cid, cidOfBlock, cidToBytes, decodeCbor, encodeCbor } from "@catalyst/wire";
+import {
+  type CborInput,
+  type Cid,
+  cidOfBlock,
+  cidToBytes,
+  decodeCbor,
+  encodeCbor,
+  formatCid,
+} from "@catalyst/wire";
 import { now } from "../../../packages/evidence/test/parties.ts";
 import { toHex } from "../../../packages/wire/test/hex.ts";
 import { toNotation } from "../../../packages/wire/test/notation.ts";
 import type { VectorFile } from "../wire-vectors.ts";
+import { nested } from "./envelope-case.ts";
 
 const input = (text: string): Cid => cidOfBlock(hash("sha256", text, "buffer"), "cbor");
 const inputs = ["binding 41", "binding 42", "grant"].map(input);
@@ -27,10 +36,21 @@ export const traceOfHandle = encodeDecision(ofHandle);
 
 const good: Readonly<Record<string, Decision>> = {
   "the resolution of a handle": ofHandle,
-  "the same with its inputs in another order": {
+  "inputs of each content and hash, in the order of their bytes": {
     ...ofHandle,
-    inputs: [...inputs].reverse(),
-    steps: ofHandle.steps.map((step) => ({ ...step, inputs: (step.inputs ?? []).map((at) => 2 - at) })),
+    inputs: (["cbor", "raw"] as const).flatMap((content) =>
+      (["sha2-256", "sha2-256-tree-16KiB", "sha2-256-tree-64KiB"] as const).map((hashing) =>
+        formatCid({ content, hash: hashing, digest: hash("sha256", hashing, "buffer") }),
+      ),
+    ),
+    steps: [{ rule: "all of them", outcome: "yes", inputs: [0, 1, 2, 3, 4, 5] }],
+  },
+  "twelve deep": {
+    question: { kind: "test" },
+    asOf: 0,
+    inputs: [],
+    steps: [],
+    result: nested(11, 0) as Decision["result"],
   },
   "nothing decided": { question: { kind: "route" }, asOf: 0, inputs: [], steps: [], result: null },
   "a request that was denied, with text that plays tricks on a terminal": {
@@ -51,7 +71,9 @@ const parts = {
   result: null,
 };
 
-const bad: Readonly<Record<string, { readonly bytes: Uint8Array; readonly code: string }>> = {
+type Bad = { readonly bytes: Uint8Array; readonly code: string; readonly cause?: string };
+
+const bad: Readonly<Record<string, Bad>> = {
   "no question": mismatch({ question: null }),
   "a question without a kind": mismatch({ question: { handle: "x" } }),
   "a question with a number as a key": mismatch({
@@ -69,10 +91,35 @@ const bad: Readonly<Record<string, { readonly bytes: Uint8Array; readonly code: 
   "a step whose inputs are not in order": mismatch({ steps: [{ rule: "a", outcome: "b", inputs: [1, 0] }] }),
   "a step with an empty list of inputs": mismatch({ steps: [{ rule: "a", outcome: "b", inputs: [] }] }),
   "a step without an outcome": mismatch({ steps: [{ rule: "a" }] }),
+  "a policy named by the CID of an object": mismatch({
+    policy: cidToBytes(
+      formatCid({ content: "cbor", hash: "sha2-256-tree-64KiB", digest: hash("sha256", "policy", "buffer") }),
+    ),
+  }),
+  "1025 inputs": mismatch({ inputs: many(1_025), steps: [] }),
+  "1025 steps": mismatch({ steps: Array.from({ length: 1_025 }, () => ({ rule: "a", outcome: "b" })) }),
+  "a rule of 257 bytes": mismatch({ steps: [{ rule: "a".repeat(257), outcome: "b" }] }),
+  "thirteen deep": refused("cbor_too_deep", { result: nested(12, 0) }),
+  "16385 items": refused("cbor_too_many_items", { result: Array.from({ length: 16_385 }, () => 0) }),
+  "a byte after the decision": {
+    bytes: Uint8Array.of(...encodeCbor(parts), 0),
+    code: "cbor_refused",
+    cause: "cbor_trailing",
+  },
   "a member that is not known": mismatch({ note: "x" }),
 };
 
-function mismatch(changes: Readonly<Record<string, CborInput>>): { bytes: Uint8Array; code: string } {
+/** So many CIDs, in the order of their bytes. */
+function many(count: number): readonly Uint8Array[] {
+  return Array.from({ length: count }, (_, at) => cidToBytes(input(String(at)))).sort(Buffer.compare);
+}
+
+function refused(cause: string, changes: Readonly<Record<string, CborInput>>): Bad {
+  const limits = { maxDepth: 100, maxItems: 2 ** 16 };
+  return { bytes: encodeCbor({ ...parts, ...changes }, limits), code: "cbor_refused", cause };
+}
+
+function mismatch(changes: Readonly<Record<string, CborInput>>): Bad {
   return { bytes: encodeCbor({ ...parts, ...changes }), code: "schema_mismatch" };
 }
 
@@ -93,7 +140,11 @@ export function decisionVectors(): Readonly<Record<"good" | "bad", VectorFile>> 
     },
     bad: {
       about: "spec/evidence.md §6. Decisions that are refused with `code`.",
-      vectors: Object.entries(bad).map(([name, { bytes, code }]) => ({ name, hex: toHex(bytes), code })),
+      vectors: Object.entries(bad).map(([name, { bytes, ...refusal }]) => ({
+        name,
+        hex: toHex(bytes),
+        ...refusal,
+      })),
     },
   };
 }

@@ -56,6 +56,24 @@ export function badForms(): Record<string, BadCase> {
     }),
     "the algorithm in both headers": forged("header_unprotected", { unprotected: new Map([[1, -8]]) }),
     "something in the unprotected header": forged("header_unprotected", { unprotected: new Map([[4, 0]]) }),
+    "something in the unprotected header, and a detached payload: the header comes first": forged(
+      "header_unprotected",
+      { unprotected: new Map([[4, 0]]), payloadPart: null },
+    ),
+    "an envelope eight deep": {
+      bytes: forge({ unprotected: new Map([[1, nested(5, 0)]]) }),
+      code: "header_unprotected",
+    },
+    "an envelope nine deep": {
+      bytes: forge({ unprotected: new Map([[1, nested(6, 0)]]) }),
+      code: "cbor_refused",
+      cause: "cbor_too_deep",
+    },
+    "an envelope of 1025 items": {
+      bytes: forge({ parts: (parts) => [...parts, Array.from({ length: 1_018 }, () => 0)] }),
+      code: "cbor_refused",
+      cause: "cbor_too_many_items",
+    },
     "a detached payload": forged("payload_detached", { payloadPart: null }),
     "a payload that is not canonical": {
       bytes: forge({ payload: Uint8Array.of(0x18, 0x01) }),
@@ -119,6 +137,11 @@ export function badHeaders(): Record<string, BadCase> {
       code: "cbor_refused",
       cause: "cbor_too_deep",
     },
+    "a protected header of 1025 items": {
+      bytes: forge({ protectedHeader: encodeCbor(nested(1, 1_024)) }),
+      code: "cbor_refused",
+      cause: "cbor_too_many_items",
+    },
     "claims with a claim twice": {
       bytes: forge({ protectedHeader: hex("a10fa201000100") }),
       code: "cbor_refused",
@@ -127,6 +150,7 @@ export function badHeaders(): Record<string, BadCase> {
     "a critical extension": header("header_critical", { 2: [99], 99: 1 }),
     "a critical parameter that is known": header("header_critical", { 2: [4] }),
     "a parameter that is not known": header("header_unknown", { 3: "application/cbor" }),
+    "a countersignature's parameter": header("header_unknown", { 5: new Uint8Array(8) }),
     "a parameter named by text": header("header_unknown", { extra: 1 }),
     "no algorithm": header("header_missing", { 1: null }),
     "algorithm ES256": header("algorithm_unsupported", { 1: -7 }),
@@ -165,6 +189,9 @@ export function badClaims(): Record<string, BadCase> {
     "an issuer of 255 bytes": claim("claim_invalid", { 1: `a.${longName}` }),
     "an issuer with a label of 64 bytes": claim("claim_invalid", { 1: `${"a".repeat(64)}.internal` }),
     "an issuer with a hyphen at the end of a label": claim("claim_invalid", { 1: "n1-.internal" }),
+    "an issuer of 254 bytes": claim("claim_invalid", { 1: `${longName}a` }),
+    "an issuer with a hyphen at the beginning of a label": claim("claim_invalid", { 1: "-n1.internal" }),
+    "an issuer of no bytes": claim("claim_invalid", { 1: "" }),
     "an issuer with a dot at its end": claim("claim_invalid", { 1: "acme.catalyst.internal." }),
     "an issuer that is a number": claim("claim_invalid", { 1: 1 }),
     "a subject that is bytes": claim("claim_invalid", { 2: hex("74657374") }),

@@ -1,12 +1,14 @@
+import { hash } from "node:crypto";
 import { statementKey, statementKid } from "@catalyst/identity";
-import { type CborInput, encodeCbor } from "@catalyst/wire";
+import { type CborInput, type CborTag, decodeCbor, encodeCbor } from "@catalyst/wire";
 import { type Forgery, forge } from "../../../packages/evidence/test/forge.ts";
-import { alpha, beta, now, signerOf } from "../../../packages/evidence/test/parties.ts";
+import { alpha, beta, now } from "../../../packages/evidence/test/parties.ts";
 import { toHex } from "../../../packages/wire/test/hex.ts";
 import type { BadCase } from "./envelope-case.ts";
 import {
   alphaRoot,
   betaRoot,
+  chainOf,
   delegationType,
   delta,
   gamma,
@@ -21,11 +23,18 @@ import {
 /** A y coordinate of p + 1, little-endian: that of the point with y = 1, in another form. */
 const notShortest = Uint8Array.of(0xee, ...new Uint8Array(30).fill(0xff), 0x7f);
 
+/** The order of the base point. */
+const order = 2n ** 252n + 27_742_317_777_372_353_535_851_937_790_883_648_493n;
+
 const byGamma = forge({ signer: gamma.signer });
 export function badTrust(): Record<string, BadCase> {
   const flipped = (bytes: Uint8Array) => bytes.map((byte, at) => (at === 0 ? byte ^ 1 : byte));
   return {
     "a type that was not asked for": { bytes: forge({ type: delegationType }), code: "type_unexpected" },
+    "a type that was not asked for, and a changed signature: the type comes first": {
+      bytes: forge({ type: delegationType, spoil: flipped }),
+      code: "type_unexpected",
+    },
     "nobody is trusted": { bytes: forge(), roots: [], code: "issuer_untrusted" },
     "a pinned key in another name": {
       bytes: forge({ claims: { 1: beta.name } }),
@@ -53,13 +62,11 @@ export function badTrust(): Record<string, BadCase> {
     "a changed signature": { bytes: forge({ spoil: flipped }), code: "signature_invalid" },
     "a signature of zeros": { bytes: forge({ spoil: () => new Uint8Array(64) }), code: "signature_invalid" },
     "a signature whose R is a point of small order": {
-      bytes: forge({
-        spoil: (signature) => Uint8Array.of(1, ...new Uint8Array(31), ...signature.subarray(32)),
-      }),
+      bytes: forge({ spoil: () => withNonceZero(Uint8Array.of(1, ...new Uint8Array(31))) }),
       code: "signature_invalid",
     },
     "a signature whose R is not in its shortest form": {
-      bytes: forge({ spoil: (signature) => Uint8Array.of(...notShortest, ...signature.subarray(32)) }),
+      bytes: forge({ spoil: () => withNonceZero(notShortest) }),
       code: "signature_invalid",
     },
     "a signature whose S is not reduced": { bytes: forge({ spoil: addOrder }), code: "signature_invalid" },
@@ -85,6 +92,36 @@ export function badDelegations(): Record<string, BadCase> {
     "a delegation to another name": under(
       "issuer_untrusted",
       lend(alpha, { ...gamma, name: `x.${alpha.name}` }),
+    ),
+    "a delegation to a name above the issuer's": {
+      bytes: byGamma,
+      roots: [organisationRoot],
+      delegations: [lend(organisation, { ...gamma, name: organisation.name })],
+      code: "issuer_untrusted",
+    },
+    "a second before a delegation that says no beginning": under(
+      "delegation_window",
+      lendSince({ 2: alpha.name, 4: now + 60, 6: now + 1 }),
+    ),
+    "two delegations that fail: the first one's code": {
+      bytes: byGamma,
+      delegations: [
+        lend(alpha, gamma, { types: [delegationType] }),
+        lend(alpha, gamma, { issuedAt: now + 300 }),
+      ],
+      code: "delegation_type",
+    },
+    "two delegations that fail, in the other order": {
+      bytes: byGamma,
+      delegations: [
+        lend(alpha, gamma, { issuedAt: now + 300 }),
+        lend(alpha, gamma, { types: [delegationType] }),
+      ],
+      code: "delegation_window",
+    },
+    "a delegation that fails in both ways: its window comes first": under(
+      "delegation_window",
+      lend(alpha, gamma, { issuedAt: now + 300, types: [delegationType] }),
     ),
     "a delegation of a key that is no point of the curve": strayKey(),
     "a delegation by a key whose own delegation is over": {
@@ -118,7 +155,7 @@ export function badDelegations(): Record<string, BadCase> {
     },
     "four delegations": {
       bytes: forge({ signer: delta.signer }),
-      delegations: longChain(),
+      delegations: chainOf(["link 1", "link 2", "link 3"]),
       code: "issuer_untrusted",
     },
     "a key that lends itself": under(
@@ -152,6 +189,17 @@ export function badDelegationForms(): Record<string, BadCase> {
       { payload, claims: { 2: alpha.name, 4: now + 86_401 } },
       "schema_mismatch",
     ),
+    "a delegation for more than a day since its beginning": lent(
+      { payload, claims: { 2: alpha.name, 4: now + 86_400, 5: now - 1 } },
+      "schema_mismatch",
+    ),
+    "a delegation for an audience": lent({ payload, claims: { ...window, 3: beta.name } }, "schema_mismatch"),
+    "a delegation to what is no name": lent(
+      { payload, claims: { ...window, 2: "Of you" } },
+      "schema_mismatch",
+    ),
+    "a delegation of a key of another kind": lending({ key: new Map([...key, [1, 2]]), types: [testType] }),
+    "a delegation of a key on another curve": lending({ key: new Map([...key, [-1, 7]]), types: [testType] }),
     "a delegation to a name beside the issuer's": lent(
       { payload, claims: { 2: organisation.name, 4: now + 60 } },
       "schema_mismatch",
@@ -180,8 +228,11 @@ export function badTimes(): Record<string, BadCase> {
       asOf: now + 60,
       code: "expired",
     },
-    "for another audience": { bytes: forge({ claims: { 3: beta.name } }), code: "audience_other" },
     "for an audience, and nobody in particular asks": {
+      bytes: forge({ claims: { 3: beta.name } }),
+      code: "audience_other",
+    },
+    "for another audience": {
       bytes: forge({ claims: { 3: beta.name } }),
       audience: alpha.name,
       code: "audience_other",
@@ -205,19 +256,41 @@ function strayKey(): BadCase {
   };
 }
 
-/** Four keys between the root and the signer. */
-function longChain(): readonly Uint8Array[] {
-  const links = ["link 1", "link 2", "link 3"].map((text) => ({ name: alpha.name, signer: signerOf(text) }));
-  const keys = [alpha, ...links, delta];
-  return keys.slice(1).map((to, at) => lend(keys[at] ?? alpha, to, { types: [testType, delegationType] }));
+/** A delegation to `gamma`, for statements of the tests, with these claims. */
+export function lendSince(claims: Forgery["claims"] & object): Uint8Array {
+  const key = new Map<number, number | Uint8Array>([
+    [1, 1],
+    [-1, 6],
+    [-2, gamma.signer.publicKey.x],
+  ]);
+  return forge({ type: delegationType, payload: encodeCbor({ key, types: [testType] }), claims });
+}
+
+/**
+ * A signature over `forge()` by its key with the nonce 0: for R, the neutral element in some form, the equation
+ * [S]B - [k]A = R holds.
+ */
+function withNonceZero(r: Uint8Array): Uint8Array {
+  const { value } = decodeCbor(forge()) as CborTag;
+  const [protectedHeader, , payload] = value as readonly CborInput[];
+  const message = encodeCbor(["Signature1", protectedHeader ?? null, new Uint8Array(), payload ?? null]);
+  const secret = hash("sha512", hash("sha256", "alpha", "buffer"), "buffer").subarray(0, 32);
+  secret[0] = (secret[0] ?? 0) & 0xf8;
+  secret[31] = ((secret[31] ?? 0) & 0x7f) | 0x40;
+  const challenge = hash("sha512", Buffer.concat([r, alpha.signer.publicKey.x, message]), "buffer");
+  return Uint8Array.of(...r, ...littleEndian((numberOf(challenge) * numberOf(secret)) % order));
 }
 
 /** The same signature with the order of the base point added to S. */
 function addOrder(signature: Uint8Array): Uint8Array {
-  const order = 2n ** 252n + 27_742_317_777_372_353_535_851_937_790_883_648_493n;
-  const s = BigInt(`0x${toHex(signature.slice(32).reverse())}`) + order;
-  return Uint8Array.of(
-    ...signature.subarray(0, 32),
-    ...Buffer.from(s.toString(16).padStart(64, "0"), "hex").reverse(),
-  );
+  const s = numberOf(signature.subarray(32)) + order;
+  return Uint8Array.of(...signature.subarray(0, 32), ...littleEndian(s));
+}
+
+function numberOf(littleEndian: Uint8Array): bigint {
+  return BigInt(`0x${toHex(littleEndian.toReversed())}`);
+}
+
+function littleEndian(number: bigint): Uint8Array {
+  return Buffer.from(number.toString(16).padStart(64, "0"), "hex").reverse();
 }

@@ -5,15 +5,18 @@ import { toHex } from "../../../packages/wire/test/hex.ts";
 import type { VectorFile } from "../wire-vectors.ts";
 import { type BadCase, type Case, longName, nested, sized } from "./envelope-case.ts";
 import { badClaims, badForms, badHeaders } from "./envelope-form.ts";
-import { badDelegationForms, badDelegations, badTimes, badTrust } from "./envelope-trust.ts";
+import { badDelegationForms, badDelegations, badTimes, badTrust, lendSince } from "./envelope-trust.ts";
 import {
   alphaRoot,
+  chainOf,
   delegationType,
+  delta,
   gamma,
   lend,
   organisation,
   organisationRoot,
   rootNotation,
+  testType,
 } from "./parties.ts";
 
 const byGamma = forge({ signer: gamma.signer });
@@ -49,6 +52,31 @@ const good: Readonly<Record<string, Case>> = {
   "the last second of a delegation": {
     bytes: byGamma,
     delegations: [lend(alpha, gamma, { issuedAt: now - 3_600 })],
+  },
+  "the first second of a delegation": {
+    bytes: byGamma,
+    delegations: [lend(alpha, gamma, { issuedAt: now + 120 })],
+  },
+  "a delegation that says no beginning, in the second of its issue": {
+    bytes: byGamma,
+    delegations: [lendSince({ 2: alpha.name, 4: now + 60 })],
+  },
+  "a delegation for exactly a day, counted from its beginning": {
+    bytes: byGamma,
+    delegations: [lendSince({ 2: alpha.name, 4: now + 86_340, 5: now - 60, 6: now - 7_200 })],
+  },
+  "three delegations": {
+    bytes: forge({ signer: delta.signer }),
+    delegations: chainOf(["link 1", "link 2"]),
+  },
+  "good in 120 seconds": { bytes: forge({ claims: { 5: now + 120 } }) },
+  "a type of 128 bytes that a key was lent for, among 16": {
+    bytes: byGamma,
+    delegations: [
+      lend(alpha, gamma, {
+        types: [...Array.from({ length: 14 }, (_, at) => `type/${at}`), "a".repeat(128), testType],
+      }),
+    ],
   },
   "a delegation that fails before one that holds": {
     bytes: byGamma,

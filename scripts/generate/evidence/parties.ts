@@ -40,3 +40,9 @@ export function lend(
     nonce: nonceOf(`${from.name} lends to ${to.name}`),
   });
 }
+
+/** Delegations from `alpha` over keys of these names to `delta`, each of which may lend on. */
+export function chainOf(links: readonly string[], type = testType): readonly Uint8Array[] {
+  const keys = [alpha, ...links.map((text) => ({ name: alpha.name, signer: signerOf(text) })), delta];
+  return keys.slice(1).map((to, at) => lend(keys[at] ?? alpha, to, { types: [type, delegationType] }));
+}

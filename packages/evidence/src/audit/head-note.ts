@@ -11,10 +11,10 @@ export function formatAuditHead({ seq, digest }: AuditHead): string {
   return `${seq}:${Buffer.from(digest).toString("hex")}`;
 }
 
-/** Reads {@link formatAuditHead}'s text. Throws {@link EvidenceError} `schema_mismatch`. */
+/** Reads {@link formatAuditHead}'s text, and no other: spec/evidence.md §7.1. Throws {@link EvidenceError} `schema_mismatch`. */
 export function parseAuditHead(text: string): AuditHead {
-  const [, seq, digest] = /^(0|[1-9]\d{0,14}):([0-9a-f]{64})$/.exec(text) ?? [];
-  if (seq === undefined || digest === undefined) {
+  const [, seq, digest] = /^(0|[1-9]\d{0,15}):([0-9a-f]{64})$/.exec(text) ?? [];
+  if (seq === undefined || digest === undefined || !Number.isSafeInteger(Number(seq))) {
     throw new EvidenceError("schema_mismatch", "a head is a number, a colon and 64 hexadecimal digits");
   }
   return { seq: Number(seq), digest: new Uint8Array(Buffer.from(digest, "hex")) };

@@ -1,12 +1,13 @@
 import type { Signer } from "@catalyst/identity";
 import { encodeCanonical } from "../canonical.ts";
 import { envelopeLimits } from "../envelope/sign1.ts";
-import { type VerifyOptions, verifyStatement } from "../envelope/verify.ts";
+import { checkSubject, type VerifyOptions, verifyStatement } from "../envelope/verify.ts";
 import { bytesOf, integer, record } from "../record.ts";
 import { type StatementClaims, signStatement } from "../sign.ts";
 import { statementType } from "../statement-type.ts";
 import type { AuditHead } from "./entry.ts";
 
+const subject = "audit";
 const fields = record({ seq: integer(), digest: bytesOf(32) });
 
 /** Signs where a log ends, to be kept elsewhere: from then on nothing before it can be changed or cut off unseen. */
@@ -16,11 +17,13 @@ export function signAuditHead(
   claims: Omit<StatementClaims, "subject">,
 ): Uint8Array {
   const payload = encodeCanonical(fields.write(head), envelopeLimits);
-  return signStatement(signer, statementType.auditHead, { ...claims, subject: "audit" }, payload);
+  return signStatement(signer, statementType.auditHead, { ...claims, subject }, payload);
 }
 
 /** Verifies a signed head, to be given to `verifyAudit`. Throws {@link EvidenceError}. */
 export async function verifyAuditHead(bytes: Uint8Array, options: VerifyOptions): Promise<AuditHead> {
-  const { payload } = await verifyStatement(bytes, statementType.auditHead, options);
-  return fields.read(payload, "head");
+  const { header, payload } = await verifyStatement(bytes, statementType.auditHead, options);
+  const head = fields.read(payload, "head");
+  checkSubject(header, subject);
+  return head;
 }

@@ -9,7 +9,7 @@ import { bytesOf, listOf, optional, record } from "../record.ts";
 export type Bundle = {
   /** Each as the one or two envelopes that say it. */
   readonly receipts: readonly (readonly Uint8Array[])[];
-  /** Keys of signers that no delegation of the bundle holds. */
+  /** Keys of signers, for readers that know a root by its kid alone. */
   readonly keys?: readonly StatementKey[];
   readonly delegations?: readonly Uint8Array[];
   /** The policies and traces that receipts refer to. */

@@ -55,6 +55,7 @@ export function readDelegation(bytes: Uint8Array): Delegation {
   const { key, types } = delegationFields.read(readPayload(envelope), "delegation");
   const from = claims.notBefore ?? claims.issuedAt;
   const until = claims.expiresAt ?? mismatch("delegation.expiresAt", "there");
+  if (claims.audience !== undefined) mismatch("delegation.audience", "left out");
   if (until - from > maxDelegationSeconds) mismatch("delegation", "for at most 24 hours");
   if (!isName(claims.subject) || !isWithin(claims.subject, claims.issuer)) {
     mismatch("delegation.subject", "the issuer's name or one below it");

@@ -2,7 +2,7 @@ import type { CborValue, Cid } from "@catalyst/wire/portable";
 import type { VerifyCrypto } from "../crypto.ts";
 import { EvidenceError } from "../errors.ts";
 import { cidOfEnvelope, type Envelope, readEnvelope, readPayload, signerOf } from "./envelope.ts";
-import type { Claims, Timestamp } from "./header.ts";
+import type { Claims, Header, Timestamp } from "./header.ts";
 import { checkSignature } from "./signature.ts";
 import type { Trust, TrustLink } from "./trust.ts";
 
@@ -71,4 +71,10 @@ function checkClaims(
   if (claims.expiresAt !== undefined && claims.expiresAt <= asOf) {
     throw new EvidenceError("expired", `expired ${asOf - claims.expiresAt} s ago`);
   }
+}
+
+/** That a statement is about what its type says. Throws {@link EvidenceError} `subject_unexpected`. */
+export function checkSubject({ claims }: Header, subject: string): void {
+  if (claims.subject === subject) return;
+  throw new EvidenceError("subject_unexpected", `it is about ${claims.subject}, and not about ${subject}`);
 }

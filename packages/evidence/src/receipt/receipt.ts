@@ -3,7 +3,7 @@ import { decodeCanonical, encodeCanonical } from "../canonical.ts";
 import { envelopeLimits } from "../envelope/sign1.ts";
 import { EvidenceError } from "../errors.ts";
 import { type Field, mismatch, oneOf, record } from "../record.ts";
-import { type Receipt, type ReceiptKind, receiptKinds } from "./kinds.ts";
+import { type Receipt, type ReceiptKind, type ReceiptOf, receiptKinds } from "./kinds.ts";
 
 /** The codec of each kind. The kind is a member among the others, and is written and read with them. */
 const codecs: ReadonlyMap<string, Field<Receipt>> = new Map(
@@ -35,13 +35,21 @@ function unknownKind(kind: string): never {
   throw new EvidenceError("kind_unknown", `receipts of kind ${kind} are not known`);
 }
 
-/** What the form of the members does not say. */
+/** What the form of the members does not say: the conditions of spec/evidence.md §4.2. */
 function checkSense(receipt: Receipt): void {
   if ("startedAt" in receipt && receipt.endedAt < receipt.startedAt)
     mismatch("receipt.endedAt", "after its start");
-  if (receipt.kind === "link" && (receipt.from === undefined) === (receipt.name === undefined))
+  if (receipt.kind === "link") checkLink(receipt);
+  if (receipt.kind === "transfer") checkTransfer(receipt);
+}
+
+function checkLink({ from, name, relation }: ReceiptOf<"link">): void {
+  if ((from === undefined) === (name === undefined))
     mismatch("receipt", "a link from an object, or from a name");
-  if (receipt.kind !== "transfer") return;
+  if (name !== undefined && relation !== "name") mismatch("receipt.relation", "that of a name");
+}
+
+function checkTransfer(receipt: ReceiptOf<"transfer">): void {
   let end = -1;
   for (const [at, range] of receipt.ranges.entries()) {
     if (range.start <= end || range.start >= range.end)
@@ -49,4 +57,6 @@ function checkSense(receipt: Receipt): void {
     end = range.end;
   }
   if (receipt.provider === receipt.client) mismatch("receipt.client", "another than the provider");
+  if (receipt.window === 0 && receipt.previous !== undefined)
+    mismatch("receipt.previous", "left out, as there is no window before the first");
 }

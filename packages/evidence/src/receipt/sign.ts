@@ -4,7 +4,7 @@ import { statementType } from "../statement-type.ts";
 import type { Receipt } from "./kinds.ts";
 import { encodeReceipt } from "./receipt.ts";
 
-export type ReceiptClaims = Omit<StatementClaims, "subject" | "audience" | "notBefore">;
+export type ReceiptClaims = Omit<StatementClaims, "subject" | "audience" | "notBefore" | "expiresAt">;
 
 /**
  * Signs a receipt; its subject is `receipt:` and its kind. For a dual signature the other party signs an equal

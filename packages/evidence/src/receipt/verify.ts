@@ -1,5 +1,5 @@
 import { equalBytes } from "../canonical.ts";
-import { type Statement, type VerifyOptions, verifyStatement } from "../envelope/verify.ts";
+import { checkSubject, type Statement, type VerifyOptions, verifyStatement } from "../envelope/verify.ts";
 import { EvidenceError } from "../errors.ts";
 import { statementType } from "../statement-type.ts";
 import type { Receipt } from "./kinds.ts";
@@ -25,14 +25,24 @@ export async function verifyReceipt(
   if (envelopes.length > 2) throw new EvidenceError("schema_mismatch", "a receipt is signed once or twice");
   const statements: Statement[] = [];
   for (const bytes of envelopes) {
-    statements.push(await verifyStatement(bytes, statementType.receipt, options));
+    const statement = await verifyStatement(bytes, statementType.receipt, options);
+    checkUnbounded(statement);
+    statements.push(statement);
   }
   const [first, second] = statements;
   if (first === undefined) throw new EvidenceError("schema_mismatch", "a receipt is signed once or twice");
   if (second !== undefined) checkPair(first, second);
   const receipt = readReceipt(first.payload);
+  for (const { header } of statements) checkSubject(header, `receipt:${receipt.kind}`);
   checkParties(receipt, statements);
   return { receipt, statements };
+}
+
+/** A receipt is for everybody, and for ever. */
+function checkUnbounded({ header }: Statement): void {
+  const { audience, notBefore, expiresAt } = header.claims;
+  if (audience === undefined && notBefore === undefined && expiresAt === undefined) return;
+  throw new EvidenceError("claim_invalid", "a receipt has no audience, no beginning and no expiry");
 }
 
 function checkPair(first: Statement, second: Statement): void {
