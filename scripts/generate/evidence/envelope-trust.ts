@@ -195,7 +195,7 @@ export function badDelegationForms(): Record<string, BadCase> {
     ),
     "a delegation for an audience": lent({ payload, claims: { ...window, 3: beta.name } }, "schema_mismatch"),
     "a delegation to what is no name": lent(
-      { payload, claims: { ...window, 2: "Of you" } },
+      { payload, claims: { ...window, 2: `X.${alpha.name}` } },
       "schema_mismatch",
     ),
     "a delegation of a key of another kind": lending({ key: new Map([...key, [1, 2]]), types: [testType] }),
