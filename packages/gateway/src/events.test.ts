@@ -3,8 +3,8 @@ import { Writable } from "node:stream";
 import { it } from "node:test";
 import { createLogger, createMetrics } from "@catalyst/telemetry";
 import { createGatewayEvents } from "./events.ts";
-import { openGateway } from "./test-gateway.ts";
-import { serveInventory, serveRaw } from "./test-services.ts";
+import { openGateway } from "./testing/test-gateway.ts";
+import { serveInventory, serveRaw } from "./testing/test-services.ts";
 
 it("a sub-request that failed is one line with the request's id, the service, how and why, and how long", async () => {
   await using inventory = await serveInventory();

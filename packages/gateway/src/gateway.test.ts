@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { GatewayReport } from "@catalyst/rpc";
 import { GatewayError } from "./errors.ts";
-import { openGateway, type TestGateway } from "./test-gateway.ts";
+import { openGateway, type TestGateway } from "./testing/test-gateway.ts";
 import {
   serveInventory,
   servePlain,
@@ -14,8 +14,8 @@ import {
   serveReviews,
   serveSubgraph,
   type TestService,
-} from "./test-services.ts";
-import { until } from "./test-until.ts";
+} from "./testing/test-services.ts";
+import { until } from "./testing/test-until.ts";
 
 const fast = { schemaPollMs: 100 };
 

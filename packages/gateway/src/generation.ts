@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { EngineSchema } from "./engine.ts";
+import type { EngineSchema } from "./engine/engine.ts";
 import type { SchemaInput } from "./service.ts";
 
 /** One schema in force, from when it replaces the one before until the last request that it began with is done. */

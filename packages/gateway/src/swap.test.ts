@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readEventStream, type StreamEvent } from "./event-stream.ts";
-import { openGateway, type TestGateway } from "./test-gateway.ts";
-import { serveInventory, serveProducts, serveReviews } from "./test-services.ts";
-import { until } from "./test-until.ts";
+import { readEventStream, type StreamEvent } from "./upstream/event-stream.ts";
+import { openGateway, type TestGateway } from "./testing/test-gateway.ts";
+import { serveInventory, serveProducts, serveReviews } from "./testing/test-services.ts";
+import { until } from "./testing/test-until.ts";
 
 const added = "subscription { reviewAdded { body product { name } } }";
 const add = (body: string) => `mutation { addReview(productId: "1", body: "${body}") { id } }`;

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { type Context, Hono } from "hono";
-import type { AnswerCode } from "./errors.ts";
-import type { RequestOutcome } from "./events.ts";
+import type { AnswerCode } from "../errors.ts";
+import type { RequestOutcome } from "../events.ts";
 import {
   createGraphQLServer,
   type Exchange,

@@ -5,8 +5,8 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { parse } from "graphql";
 import { DocumentCache } from "./document-cache.ts";
-import { openGateway } from "./test-gateway.ts";
-import { serveInventory } from "./test-services.ts";
+import { openGateway } from "../testing/test-gateway.ts";
+import { serveInventory } from "../testing/test-services.ts";
 
 const documentOf = (fields: number, name = "a") => `{ ${`${name} `.repeat(fields)}}`;
 const bytesOf = (source: string) => {

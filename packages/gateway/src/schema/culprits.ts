@@ -1,4 +1,4 @@
-import type { SchemaInput, ServiceSchema, ServiceTarget } from "./service.ts";
+import type { SchemaInput, ServiceSchema, ServiceTarget } from "../service.ts";
 
 /** What is wrong, between which services; without names when nobody can tell. */
 export type Fault = { readonly services: readonly string[]; readonly message: string };

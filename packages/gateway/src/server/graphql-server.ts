@@ -8,15 +8,15 @@ import {
   NoSchemaIntrospectionCustomRule,
 } from "graphql";
 import { createYoga, type Plugin } from "graphql-yoga";
-import { startDeadline } from "./deadline.ts";
+import { startDeadline } from "../upstream/deadline.ts";
 import { DocumentCache } from "./document-cache.ts";
-import type { Operation, ResultStream } from "./engine.ts";
-import { type AnswerCode, GatewayError, toGraphQLError } from "./errors.ts";
-import type { GatewayEvents, RequestOutcome } from "./events.ts";
-import type { Generations, Pin } from "./generation.ts";
+import type { Operation, ResultStream } from "../engine/engine.ts";
+import { type AnswerCode, GatewayError, toGraphQLError } from "../errors.ts";
+import type { GatewayEvents, RequestOutcome } from "../events.ts";
+import type { Generations, Pin } from "../generation.ts";
 import { parseWithin } from "./operation-limits.ts";
-import type { GatewayOptions } from "./options.ts";
-import type { RequestScope, UnavailableService } from "./service.ts";
+import type { GatewayOptions } from "../options.ts";
+import type { RequestScope, UnavailableService } from "../service.ts";
 
 /** One client's request on its way: what it began with, and what became of it. */
 export type Exchange = {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { buildSchema, type ExecutionResult, lexicographicSortSchema, parse, printSchema } from "graphql";
-import { Composer } from "./composition.ts";
+import { Composer } from "../schema/composition.ts";
 import type { EngineSchema, GatewayEngine, ResultStream } from "./engine.ts";
-import { createSchemaFetch } from "./schema-source.ts";
-import { type RequestScope, type ServiceTarget, serviceSchema } from "./service.ts";
-import { scopeOf, silentEvents, targetOf } from "./test-gateway.ts";
+import { createSchemaFetch } from "../schema/schema-source.ts";
+import { type RequestScope, type ServiceTarget, serviceSchema } from "../service.ts";
+import { scopeOf, silentEvents, targetOf } from "../testing/test-gateway.ts";
 import {
   serveEgress,
   serveInventory,
@@ -16,9 +16,9 @@ import {
   serveSubgraph,
   type TestEgress,
   type TestService,
-} from "./test-services.ts";
-import { until } from "./test-until.ts";
-import { createUpstream, type Upstream } from "./upstream.ts";
+} from "../testing/test-services.ts";
+import { until } from "../testing/test-until.ts";
+import { createUpstream, type Upstream } from "../upstream/upstream.ts";
 
 /** The shop that every engine is tried on, over real HTTP. */
 type Shop = AsyncDisposable & {

@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import type { GatewayEngine } from "./engine.ts";
-import { readEventStream } from "./event-stream.ts";
-import { createStitchingEngine } from "./stitching-engine.ts";
-import { openGateway, type TestGateway } from "./test-gateway.ts";
-import { serveProducts, serveReviews, type TestService } from "./test-services.ts";
-import { until } from "./test-until.ts";
-import type { Upstream } from "./upstream.ts";
+import type { GatewayEngine } from "../engine/engine.ts";
+import { readEventStream } from "../upstream/event-stream.ts";
+import { createStitchingEngine } from "../engine/stitching-engine.ts";
+import { openGateway, type TestGateway } from "../testing/test-gateway.ts";
+import { serveProducts, serveReviews, type TestService } from "../testing/test-services.ts";
+import { until } from "../testing/test-until.ts";
+import type { Upstream } from "../upstream/upstream.ts";
 
 type Shop = TestGateway & { readonly products: TestService; readonly reviews: TestService };
 

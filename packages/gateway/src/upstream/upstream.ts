@@ -2,10 +2,10 @@ import type { ExecutionResult } from "graphql";
 import { type Dispatcher, Pool } from "undici";
 import { z } from "zod";
 import { isTimedOut, startDeadline } from "./deadline.ts";
-import { type AnswerCode, GatewayError, type GatewayErrorCode } from "./errors.ts";
+import { type AnswerCode, GatewayError, type GatewayErrorCode } from "../errors.ts";
 import { readEventStream } from "./event-stream.ts";
-import type { GatewayEvents, SubRequestOutcome } from "./events.ts";
-import type { RequestScope, ServiceTarget } from "./service.ts";
+import type { GatewayEvents, SubRequestOutcome } from "../events.ts";
+import type { RequestScope, ServiceTarget } from "../service.ts";
 
 /** One GraphQL request to a service. */
 export type SubRequest = {

@@ -2,8 +2,8 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceFile } from "@catalyst/durable";
 import { z } from "zod";
-import type { GatewayEvents } from "./events.ts";
-import { type ServiceSchema, type ServiceTarget, serviceSchema } from "./service.ts";
+import type { GatewayEvents } from "../events.ts";
+import { type ServiceSchema, type ServiceTarget, serviceSchema } from "../service.ts";
 
 const entry = z.strictObject({
   host: z.string(),

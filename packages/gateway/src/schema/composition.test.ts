@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Composer } from "./composition.ts";
-import { type ServiceKind, serviceSchema } from "./service.ts";
-import { targetOf } from "./test-gateway.ts";
-import { productsSdl, reviewsSdl, subgraphSdl } from "./test-services.ts";
+import { type ServiceKind, serviceSchema } from "../service.ts";
+import { targetOf } from "../testing/test-gateway.ts";
+import { productsSdl, reviewsSdl, subgraphSdl } from "../testing/test-services.ts";
 
 function compose(schemas: Readonly<Record<string, readonly [ServiceKind, string]>>) {
   const inputs = Object.entries(schemas).map(([name, [kind, sdl]]) => ({

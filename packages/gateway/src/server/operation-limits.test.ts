@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { buildSchema, GraphQLError, getIntrospectionQuery, validate } from "graphql";
 import { parseWithin } from "./operation-limits.ts";
-import { openGateway } from "./test-gateway.ts";
-import { serveProducts } from "./test-services.ts";
+import { openGateway } from "../testing/test-gateway.ts";
+import { serveProducts } from "../testing/test-services.ts";
 
 const limits = { maxTokens: 5_000, maxDepth: 64 };
 const schema = buildSchema("type Query { a: Query b: String }");

@@ -15,12 +15,12 @@ import {
   print,
 } from "graphql";
 import { blameServices, ownersOfFields, type ServiceFields } from "./blame.ts";
-import { buildPlainSchema } from "./composition.ts";
+import { buildPlainSchema } from "../schema/composition.ts";
 import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "./engine.ts";
-import { GatewayError, toGraphQLError } from "./errors.ts";
-import { dropSyntax } from "./schema-syntax.ts";
-import type { RequestScope, ServiceTarget } from "./service.ts";
-import type { SubRequest, Upstream } from "./upstream.ts";
+import { GatewayError, toGraphQLError } from "../errors.ts";
+import { dropSyntax } from "../schema/schema-syntax.ts";
+import type { RequestScope, ServiceTarget } from "../service.ts";
+import type { SubRequest, Upstream } from "../upstream/upstream.ts";
 
 type StitchingOptions = ReturnType<typeof getStitchingOptionsFromSupergraphSdl>;
 type Subschema = StitchingOptions["subschemas"][number];

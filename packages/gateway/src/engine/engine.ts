@@ -1,5 +1,5 @@
 import type { DocumentNode, ExecutionResult, GraphQLSchema } from "graphql";
-import type { RequestScope, SchemaInput } from "./service.ts";
+import type { RequestScope, SchemaInput } from "../service.ts";
 
 /** Services whose schemas fit together, and the supergraph of those that are federation subgraphs. */
 export type EngineInput = {

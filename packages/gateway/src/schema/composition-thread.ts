@@ -1,8 +1,8 @@
 import { Worker } from "node:worker_threads";
 import { Composer, type Composition } from "./composition.ts";
 import type { Fault } from "./culprits.ts";
-import { GatewayError } from "./errors.ts";
-import type { SchemaInput, ServiceSchema } from "./service.ts";
+import { GatewayError } from "../errors.ts";
+import type { SchemaInput, ServiceSchema } from "../service.ts";
 
 export type ComposingLimits = {
   /** Characters of schemas that are composed where requests are answered: a thread takes longer to start. */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { describe, it } from "node:test";
-import { GatewayError } from "./errors.ts";
-import type { SubRequestOutcome, SubRequestRecord } from "./events.ts";
-import type { ServiceTarget } from "./service.ts";
-import { scopeOf, silentEvents, targetOf } from "./test-gateway.ts";
-import { serveRaw } from "./test-services.ts";
+import { GatewayError } from "../errors.ts";
+import type { SubRequestOutcome, SubRequestRecord } from "../events.ts";
+import type { ServiceTarget } from "../service.ts";
+import { scopeOf, silentEvents, targetOf } from "../testing/test-gateway.ts";
+import { serveRaw } from "../testing/test-services.ts";
 import { createUpstream, type Upstream } from "./upstream.ts";
 
 type Answering = (response: ServerResponse) => unknown;

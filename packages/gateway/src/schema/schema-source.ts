@@ -8,9 +8,9 @@ import {
   printSchema,
 } from "graphql";
 import { z } from "zod";
-import { GatewayError } from "./errors.ts";
-import { type RequestScope, type ServiceSchema, type ServiceTarget, serviceSchema } from "./service.ts";
-import type { Upstream } from "./upstream.ts";
+import { GatewayError } from "../errors.ts";
+import { type RequestScope, type ServiceSchema, type ServiceTarget, serviceSchema } from "../service.ts";
+import type { Upstream } from "../upstream/upstream.ts";
 
 /** Fetches a service's schema. Throws a {@link GatewayError} whose message says why there is none. */
 export type FetchSchema = (target: ServiceTarget, scope: RequestScope) => Promise<ServiceSchema>;

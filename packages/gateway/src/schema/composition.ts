@@ -12,9 +12,9 @@ import {
 } from "graphql";
 import { findConflicts, type OwnedSchema } from "./conflicts.ts";
 import type { Fault } from "./culprits.ts";
-import type { EngineInput } from "./engine.ts";
-import { GatewayError } from "./errors.ts";
-import type { SchemaInput, ServiceSchema } from "./service.ts";
+import type { EngineInput } from "../engine/engine.ts";
+import { GatewayError } from "../errors.ts";
+import type { SchemaInput, ServiceSchema } from "../service.ts";
 
 /** Tokens of one schema; bounds the parser's work on what a service sends. */
 const maxTokens = 500_000;

@@ -8,7 +8,7 @@ import {
   type SelectionSetNode,
   type Source,
 } from "graphql";
-import type { AnswerCode } from "./errors.ts";
+import type { AnswerCode } from "../errors.ts";
 
 export type OperationLimits = {
   /** Names, signs and values of one document. */

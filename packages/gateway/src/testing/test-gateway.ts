@@ -5,10 +5,10 @@ import { Writable } from "node:stream";
 import type { GatewayReport, GatewayUpdate } from "@catalyst/rpc";
 import { createLogger, createMetrics, type Metrics } from "@catalyst/telemetry";
 import type { ExecutionResult } from "graphql";
-import type { GatewayEvents } from "./events.ts";
-import { createGateway, type Gateway, type GatewayParts } from "./gateway.ts";
-import { gatewayOptions } from "./options.ts";
-import type { RequestScope, ServiceTarget } from "./service.ts";
+import type { GatewayEvents } from "../events.ts";
+import { createGateway, type Gateway, type GatewayParts } from "../gateway.ts";
+import { gatewayOptions } from "../options.ts";
+import type { RequestScope, ServiceTarget } from "../service.ts";
 import { domain, serveEgress, stop, type TestEgress, type TestService } from "./test-services.ts";
 
 /** Events that go nowhere. */
