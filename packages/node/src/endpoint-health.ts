@@ -24,8 +24,10 @@ const mostPerTick = 20;
 const suspectMs = 1_000;
 const connectMs = 1_000;
 const leastAskMs = 1_000;
-/** Envoy's main thread answers, which also takes new configuration: at most one part in this many of its time. */
+/** Envoy's main thread answers, which also takes new configuration: about one part in this many of its time. */
 const share = 200;
+/** A busy machine makes one answer slow, which says nothing of the next: so long at most until it is asked again. */
+const mostAskMs = 5_000;
 
 /**
  * Which services are not well: those that nothing can connect to, found out by connecting, and those whose requests
@@ -91,7 +93,7 @@ export class EndpointHealth implements AsyncDisposable {
       const began = performance.now();
       const before = this.#failing;
       this.#failing = await admin.ejecting().catch(() => new Set<string>());
-      waitMs = Math.max(leastAskMs, share * (performance.now() - began));
+      waitMs = Math.min(mostAskMs, Math.max(leastAskMs, share * (performance.now() - began)));
       const changed = [...new Set([...before, ...this.#failing])];
       await Promise.all(changed.map((name) => this.#probeByName(name)));
     }
