@@ -30,6 +30,11 @@
  * | `evidence_failed` | the receipt could not be signed or written, the message says why: what it was for may have been done; mend it and ask again |
  * | `busy` | as much runs as may at once: wait for some of it to end |
  * | `job_unknown` | no job has this number, or it ended long ago |
+ * | `api_key_unknown` | no API key has this id or name: `catalyst apikey list` shows those there are |
+ * | `api_key_name_taken` | a key that is still good has this name: revoke it, or choose another name |
+ * | `api_keys_full` | as many API keys as may be have not expired yet, revoked ones among them: wait for some to expire, and give new ones less time |
+ * | `ttl_too_long` | the credential would live longer than the node allows, the message says how long: ask for less, or raise the limit |
+ * | `keys_failed` | the keys that sign credentials could not be read, made or kept: the message has the reason |
  * | `not_explainable` | the process knows nothing of what was asked: the message names what it can explain |
  */
 export type RpcErrorCode =
@@ -60,6 +65,11 @@ export type RpcErrorCode =
   | "evidence_failed"
   | "busy"
   | "job_unknown"
+  | "api_key_unknown"
+  | "api_key_name_taken"
+  | "api_keys_full"
+  | "ttl_too_long"
+  | "keys_failed"
   | "not_explainable";
 
 /** The one error of this package; it crosses the socket with its code and message. */

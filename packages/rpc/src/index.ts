@@ -2,6 +2,14 @@
  * Every interface between the processes of a node, and the one way to serve and call them: Cap'n Web over a
  * WebSocket on a Unix socket, each message checked at run time on the side that receives it.
  */
+export {
+  type ApiKey,
+  authContract,
+  type CredentialKind,
+  type Credentials,
+  mostCredentialServices,
+  type SigningKey,
+} from "./auth.ts";
 export { type Connection, type ConnectOptions, connectRpc } from "./connection.ts";
 export {
   type ContentUsage,

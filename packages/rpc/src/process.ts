@@ -2,7 +2,7 @@ import { z } from "zod";
 import { defineMethod } from "./contract.ts";
 
 /** The processes of a node; each listens on `run/<name>.sock`. */
-export const processName = z.enum(["supervisor", "orchestrator", "gateway", "content"]);
+export const processName = z.enum(["supervisor", "orchestrator", "gateway", "content", "auth"]);
 export type ProcessName = z.infer<typeof processName>;
 
 /** ISO 8601 wall time. */

@@ -1,0 +1,136 @@
+import { z } from "zod";
+import { defineContract, defineMethod } from "./contract.ts";
+import { labelPattern } from "./names.ts";
+import { processMethods, timestamp } from "./process.ts";
+
+/** Access tokens are minted for processes and live for minutes; API keys are given to people and live for months. */
+export const credentialKind = z.enum(["tokens", "apikeys"]);
+export type CredentialKind = z.infer<typeof credentialKind>;
+
+/** How many services one credential may name. */
+export const mostCredentialServices = 64;
+
+/** The services that a credential is good for, `graphql` among them, or `["*"]` for all: spec/tokens.md §3. */
+export const credentialServices = z
+  .array(z.string().regex(/^\*$/).or(z.string().regex(labelPattern, "is not the name of a service")))
+  .min(1)
+  .max(mostCredentialServices)
+  .refine((names) => new Set(names).size === names.length, "names a service twice")
+  .refine((names) => names.length === 1 || !names.includes("*"), "names services beside *, which is all");
+
+/** What an API key is called, so that it can be found again. */
+export const apiKeyName = z
+  .string()
+  .regex(labelPattern, "is not a name such as ci: lower-case letters, digits and hyphens, at most 63");
+
+/** A process of the node, or a program of its organisation: `spiffe://<domain>/<path>`. */
+const spiffeId = z
+  .string()
+  .max(512)
+  .regex(
+    /^spiffe:\/\/[a-z0-9.-]+(?:\/[A-Za-z0-9._-]+)+$/,
+    "is not a name such as spiffe://DOMAIN/node/n1/gateway",
+  );
+
+const ttlMs = z.int().min(1_000);
+
+/** Whose signatures are good for what: all that is needed to verify a credential without asking anybody. */
+export const credentials = z.object({
+  /** Grows with every change of the rest. */
+  version: z.int().min(1),
+  issuers: z.array(
+    z.object({
+      kind: credentialKind,
+      /** `iss` of its credentials. */
+      issuer: z.string(),
+      /** `aud` of its credentials: the organisation's domain. */
+      audience: z.string(),
+      /** Its public keys, a JWK Set as JSON text. */
+      jwks: z.string(),
+      /** The longest time from `iat` to `exp`. */
+      maxLifetimeMs: z.int().min(1),
+    }),
+  ),
+  /** Credentials that are refused although they have not expired, by `jti`; each may be forgotten at `until`. */
+  revoked: z.array(z.object({ jti: z.string(), until: timestamp })),
+});
+export type Credentials = z.infer<typeof credentials>;
+
+/** A key of the process: `next` is published and does not sign yet, `verifying` signed what has not expired. */
+export const signingKey = z.object({
+  kind: credentialKind,
+  kid: z.string(),
+  state: z.enum(["next", "signing", "verifying"]),
+  /** When it came into this state. */
+  since: timestamp,
+  /** When a key that is `verifying` is removed; null for the others. */
+  until: timestamp.nullable(),
+});
+export type SigningKey = z.infer<typeof signingKey>;
+
+/** What is known of an API key, which is everything but the key itself. */
+export const apiKey = z.object({
+  /** The key's `jti`. */
+  id: z.string(),
+  name: z.string(),
+  services: z.array(z.string()),
+  createdAt: timestamp,
+  expiresAt: timestamp,
+  revokedAt: timestamp.nullable(),
+});
+export type ApiKey = z.infer<typeof apiKey>;
+
+const count = z.int().min(0);
+
+const authDetails = z.object({
+  /** `iss` of access tokens. */
+  issuer: z.string(),
+  /** {@link credentials}' version. */
+  version: z.int(),
+  keys: z.array(signingKey),
+  /** API keys that are good now, and those that were revoked before their time. */
+  apiKeys: z.object({ live: count, revoked: count }),
+  /** The audit log's number of entries and the digest of the last, as `catalyst audit verify` prints it. */
+  auditHead: z.string(),
+});
+
+/** The auth process's interface on `run/auth.sock`: who may open the socket may have tokens and keys. */
+export const authContract = defineContract({
+  name: "auth",
+  versions: [1],
+  methods: {
+    ...processMethods(authDetails),
+    credentials: defineMethod(z.undefined(), credentials),
+    /**
+     * The same as soon as its version is another than `after`, at the latest after 25 s: give the call a `timeoutMs`
+     * above that.
+     */
+    watch: defineMethod(z.object({ after: z.int().min(0) }), credentials),
+    /** An access token for a process. Throws `ttl_too_long`. */
+    mint: defineMethod(
+      z.object({ subject: spiffeId, services: credentialServices, ttlMs: ttlMs.default(300_000) }),
+      z.object({ token: z.string(), jti: z.string(), expiresAt: timestamp }),
+    ),
+    signingKeys: defineMethod(z.undefined(), z.array(signingKey)),
+    /** Begins to sign with the next key now. The one before verifies until all that it signed has expired. */
+    rotate: defineMethod(z.object({ kind: credentialKind }), z.array(signingKey)),
+    /**
+     * Makes an API key, and shows it this once. Without a name it is given one. Throws `ttl_too_long`,
+     * `api_key_name_taken` or `api_keys_full`.
+     */
+    createApiKey: defineMethod(
+      z.object({ name: apiKeyName.optional(), services: credentialServices, ttlMs }),
+      apiKey.omit({ revokedAt: true }).extend({ key: z.string() }),
+    ),
+    /** Those that have not expired, and those that expired within the last month; by id, after the one that is named. */
+    apiKeys: defineMethod(
+      z.object({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(1_000) }),
+      z.array(apiKey),
+    ),
+    /**
+     * Refuses a key from now on, by its id or the name that it has: on disk before this is answered. Revoking it again
+     * changes nothing. Throws `api_key_unknown`.
+     */
+    revokeApiKey: defineMethod(z.object({ key: z.string().min(1).max(128) }), apiKey),
+  },
+});
