@@ -79,11 +79,11 @@ test("the configuration replaces a service of the same name that was added at ru
 
 test("a lease that is not renewed ends by itself, one that is renewed goes on", async () => {
   using opened = open("c.db");
-  opened.registry.lease(declare("idle"), "one", 60);
-  const id = opened.registry.lease(declare("busy"), "one", 60);
+  opened.registry.lease(declare("idle"), "one", 400);
+  const id = opened.registry.lease(declare("busy"), "one", 400);
   for (let round = 0; round < 6; round++) {
-    await sleep(25);
-    assert.equal(opened.registry.renew(id, { healthy: true, detail: null }), 60);
+    await sleep(150);
+    assert.equal(opened.registry.renew(id, { healthy: true, detail: null }), 400);
   }
   assert.deepEqual(
     opened.registry.entries().map(({ service }) => service.name),
