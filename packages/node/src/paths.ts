@@ -11,6 +11,8 @@ export const paths = {
   adminSocket: (dataDir: string) => join(runFolder(dataDir), "envoy-admin.sock"),
   /** The gateway takes GraphQL from Envoy here. */
   graphqlSocket: (dataDir: string) => join(runFolder(dataDir), "gateway-graphql.sock"),
+  /** The auth process gives its public keys, and where they are, to anybody here: nothing else is on this socket. */
+  jwksSocket: (dataDir: string) => join(runFolder(dataDir), "auth-jwks.sock"),
   /** What Envoy last acknowledged: written by the orchestrator, read by the supervisor. */
   envoyJournal: (dataDir: string) => join(dataDir, "envoy.journal"),
   /** The configuration that children of the supervisor are started with. */
@@ -19,6 +21,8 @@ export const paths = {
   children: (dataDir: string) => join(runFolder(dataDir), "children.json"),
   /** The keys of the node. */
   keys: (dataDir: string) => join(dataDir, "keys"),
+  /** Those that sign tokens and API keys; the auth process alone has them. */
+  signingKeys: (dataDir: string) => join(dataDir, "keys", "auth"),
   /** The audit log that a process writes. */
   audit: (dataDir: string, process: string) => join(dataDir, "audit", process),
   /** The store, unless `content.folder` names another folder. */
