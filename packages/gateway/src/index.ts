@@ -5,4 +5,5 @@ export { createGateway, type Gateway, type GatewayParts } from "./gateway.ts";
 export { type GatewayOptions, gatewayOptions } from "./options.ts";
 export type { FetchSchema } from "./schema/schema-source.ts";
 export type { RequestScope, ServiceSchema, ServiceTarget } from "./service.ts";
+export { type SubOperation, subOperation } from "./upstream/sub-operation.ts";
 export type { SubRequest, Upstream } from "./upstream/upstream.ts";

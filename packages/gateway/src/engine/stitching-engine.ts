@@ -14,13 +14,14 @@ import {
   parse,
   print,
 } from "graphql";
-import { blameServices, ownersOfFields, type ServiceFields } from "./blame.ts";
-import { buildPlainSchema } from "../schema/composition.ts";
-import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "./engine.ts";
 import { GatewayError, toGraphQLError } from "../errors.ts";
+import { buildPlainSchema } from "../schema/composition.ts";
 import { dropSyntax } from "../schema/schema-syntax.ts";
 import type { RequestScope, ServiceTarget } from "../service.ts";
+import { type SubOperation, subOperation } from "../upstream/sub-operation.ts";
 import type { SubRequest, Upstream } from "../upstream/upstream.ts";
+import { blameServices, ownersOfFields, type ServiceFields } from "./blame.ts";
+import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "./engine.ts";
 
 type StitchingOptions = ReturnType<typeof getStitchingOptionsFromSupergraphSdl>;
 type Subschema = StitchingOptions["subschemas"][number];
@@ -31,7 +32,7 @@ type ExecutorRequest = {
   readonly document: DocumentNode;
   readonly variables?: Record<string, unknown>;
   readonly operationName?: string;
-  readonly operationType?: string;
+  readonly operationType?: SubOperation["kind"];
   readonly context?: RequestScope;
 };
 
@@ -153,11 +154,12 @@ async function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstre
 
 function executorOf(target: ServiceTarget, upstream: Upstream): Executor {
   const executor = async (request: ExecutorRequest) => {
-    const { context: scope, document, variables, operationName } = request;
+    const { context: scope, document, variables, operationName, operationType = "query" } = request;
     if (scope === undefined) throw new GatewayError("schema_invalid", "a sub-request has no scope");
-    const subRequest: SubRequest = { query: print(document), variables, operationName };
+    const operation = subOperation(operationType, print(document), operationName);
+    const subRequest: SubRequest = { operation, variables };
     try {
-      if (request.operationType !== "subscription") {
+      if (operationType !== "subscription") {
         return named(target, await upstream.execute(target, subRequest, scope));
       }
       return mapResults(target, await upstream.subscribe(target, subRequest, scope));

@@ -10,11 +10,14 @@ import {
 import { z } from "zod";
 import { GatewayError } from "../errors.ts";
 import { type RequestScope, type ServiceSchema, type ServiceTarget, serviceSchema } from "../service.ts";
+import { subOperation } from "../upstream/sub-operation.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 
 /** Fetches a service's schema. Throws a {@link GatewayError} whose message says why there is none. */
 export type FetchSchema = (target: ServiceTarget, scope: RequestScope) => Promise<ServiceSchema>;
 
+const serviceSdl = subOperation("query", "query SchemaOfSubgraph { _service { sdl } }");
+const introspection = subOperation("query", getIntrospectionQuery());
 const federationAnswer = z.object({ _service: z.object({ sdl: z.string().min(1) }) });
 
 /**
@@ -27,11 +30,11 @@ export function createSchemaFetch(
 ): FetchSchema {
   return async (target, scope) => {
     const label = "schema request" as const;
-    const query = "query SchemaOfSubgraph { _service { sdl } }";
-    const federation = await upstream.execute(target, { query, label, maxBytes }, scope);
+    const ask = { operation: serviceSdl, label, maxBytes };
+    const federation = await upstream.execute(target, ask, scope);
     const subgraph = federationAnswer.safeParse(federation.data);
     if (subgraph.success) return serviceSchema("federation", subgraph.data._service.sdl);
-    const introspect = { query: getIntrospectionQuery(), label, maxBytes } as const;
+    const introspect = { operation: introspection, label, maxBytes };
     const schema = readIntrospection(target, await upstream.execute(target, introspect, scope));
     if (schema.getQueryType()?.getFields()["_service"] !== undefined) {
       const why = federation.errors?.[0]?.message ?? "no SDL";

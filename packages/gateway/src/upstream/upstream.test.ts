@@ -6,6 +6,7 @@ import type { SubRequestOutcome, SubRequestRecord } from "../events.ts";
 import type { ServiceTarget } from "../service.ts";
 import { scopeOf, silentEvents, targetOf } from "../testing/test-gateway.ts";
 import { serveRaw } from "../testing/test-services.ts";
+import { subOperation } from "./sub-operation.ts";
 import { createUpstream, type Upstream } from "./upstream.ts";
 
 type Answering = (response: ServerResponse) => unknown;
@@ -30,7 +31,7 @@ async function withService(
   await test({ upstream, target: targetOf("reviews", overrides), outcomes });
 }
 
-const request = { query: "{ a }" };
+const request = { operation: subOperation("query", "{ a }") };
 
 function envoyReply(code: string): string {
   const details = "upstream_reset{remote_address:10.0.0.7:77|delayed_connect_error:_Connection_refused}";

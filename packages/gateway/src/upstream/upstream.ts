@@ -1,17 +1,17 @@
 import type { ExecutionResult } from "graphql";
 import { type Dispatcher, Pool } from "undici";
 import { z } from "zod";
-import { isTimedOut, startDeadline } from "./deadline.ts";
 import { type AnswerCode, GatewayError, type GatewayErrorCode } from "../errors.ts";
-import { readEventStream } from "./event-stream.ts";
 import type { GatewayEvents, SubRequestOutcome } from "../events.ts";
 import type { RequestScope, ServiceTarget } from "../service.ts";
+import { isTimedOut, startDeadline } from "./deadline.ts";
+import { readEventStream } from "./event-stream.ts";
+import { bodyOf, type SubOperation } from "./sub-operation.ts";
 
 /** One GraphQL request to a service. */
 export type SubRequest = {
-  readonly query: string;
+  readonly operation: SubOperation;
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  readonly operationName?: string | undefined;
   /** What the request is called in messages; `request` when left out. */
   readonly label?: "request" | "schema request";
   /** Bytes of the answer; the limit of the options when left out. */
@@ -148,7 +148,6 @@ class PooledUpstream implements Upstream {
     pool: keyof Pools,
   ): Promise<Dispatcher.ResponseData> {
     if (this.#pools === null) throw failure("service_unavailable", target, "has no egress to be reached by");
-    const { query, variables, operationName } = request;
     return this.#pools[pool].request({
       method: "POST",
       path: target.path,
@@ -159,7 +158,7 @@ class PooledUpstream implements Upstream {
         accept: pool === "streams" ? "text/event-stream" : "application/json",
         "x-request-id": scope.requestId,
       },
-      body: JSON.stringify({ query, variables, operationName }),
+      body: bodyOf(request.operation, request.variables),
       signal,
     });
   }
