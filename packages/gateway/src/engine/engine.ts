@@ -1,11 +1,13 @@
 import type { DocumentNode, ExecutionResult, GraphQLSchema } from "graphql";
 import type { RequestScope, SchemaInput } from "../service.ts";
 
-/** Services whose schemas fit together, and the supergraph of those that are federation subgraphs. */
+/** Services whose schemas fit together, and their schemas as one. */
 export type EngineInput = {
   readonly services: readonly SchemaInput[];
-  /** Federation supergraph, with the service's name as each subgraph's URL; null without subgraphs. */
-  readonly supergraphSdl: string | null;
+  /** Federation supergraph, with the service's name as each subgraph's URL. Plain services are subgraphs without keys. */
+  readonly supergraphSdl: string;
+  /** What clients see: without anything that federation adds. */
+  readonly publicSdl: string;
 };
 
 /** A validated operation of one client. */

@@ -15,7 +15,6 @@ import {
   print,
 } from "graphql";
 import { GatewayError, toGraphQLError } from "../errors.ts";
-import { buildPlainSchema } from "../schema/composition.ts";
 import { dropSyntax } from "../schema/schema-syntax.ts";
 import type { RequestScope, ServiceTarget } from "../service.ts";
 import { type SubOperation, subOperation } from "../upstream/sub-operation.ts";
@@ -120,18 +119,6 @@ function executionArgs(schema: GraphQLSchema, { document, operationName, variabl
 async function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstream): Promise<Stitched> {
   const targets = new Map(services.map(({ target }) => [target.name, target]));
   const owned: ServiceFields[] = [];
-  const plain: Subschema[] = [];
-  for (const { target, schema } of services) {
-    if (schema.kind !== "plain") continue;
-    const built = buildPlainSchema(schema.sdl);
-    dropSyntax(built);
-    owned.push({ name: target.name, schema: built });
-    plain.push({ name: target.name, schema: built, executor: executorOf(target, upstream), batch: true });
-    await setImmediate();
-  }
-  if (supergraphSdl === null) {
-    return { schema: stitchSchemas({ subschemas: plain, assumeValid: true }), owned };
-  }
   const options = getStitchingOptionsFromSupergraphSdl({
     supergraphSdl: parse(supergraphSdl, { noLocation: true }),
     batch: true,
@@ -143,7 +130,6 @@ async function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstre
       config.executor = executorOf(target, upstream);
     },
   });
-  options.subschemas.push(...plain);
   const { schemaExtensions, ...rest } = options;
   const all = schemaExtensions === undefined ? rest : { ...rest, schemaExtensions };
   await setImmediate();

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { describe, it } from "node:test";
-import { ThreadComposer } from "./composition-thread.ts";
 import { GatewayError } from "../errors.ts";
 import { type SchemaInput, type ServiceKind, serviceSchema } from "../service.ts";
 import { openGateway, targetOf } from "../testing/test-gateway.ts";
 import { productsSdl, reviewsSdl, serveInventory, serveRaw, subgraphSdl } from "../testing/test-services.ts";
+import { ThreadComposer } from "./composition-thread.ts";
 
 function inputs(schemas: Readonly<Record<string, readonly [ServiceKind, string]>>): SchemaInput[] {
   return Object.entries(schemas).map(([name, [kind, sdl]]) => ({

@@ -1,8 +1,9 @@
 import { Worker } from "node:worker_threads";
-import { Composer, type Composition } from "./composition.ts";
-import type { Fault } from "./culprits.ts";
+import type { EngineInput } from "../engine/engine.ts";
 import { GatewayError } from "../errors.ts";
 import type { SchemaInput, ServiceSchema } from "../service.ts";
+import { Composer, type Composition } from "./composition.ts";
+import type { Fault } from "./culprits.ts";
 
 export type ComposingLimits = {
   /** Characters of schemas that are composed where requests are answered: a thread takes longer to start. */
@@ -17,7 +18,7 @@ const defaultLimits: ComposingLimits = { inlineChars: 50_000, timeoutMs: 15_000,
 
 export type ThreadRequest = readonly SchemaInput[];
 export type ThreadAnswer =
-  | { readonly ok: true; readonly supergraphSdl: string | null }
+  | { readonly ok: true; readonly composed: Omit<EngineInput, "services"> }
   | { readonly ok: false; readonly faults: readonly Fault[] };
 
 /**
@@ -38,7 +39,7 @@ export class ThreadComposer implements AsyncDisposable {
     const chars = services.reduce((sum, { schema }) => sum + schema.sdl.length, 0);
     if (chars <= this.#limits.inlineChars) return this.#inline.compose(services);
     const answer = await this.#ask(services);
-    return answer.ok ? { ok: true, input: { services, supergraphSdl: answer.supergraphSdl } } : answer;
+    return answer.ok ? { ok: true, input: { services, ...answer.composed } } : answer;
   }
 
   /** Forgets schemas that are not among these, and ends the thread until it is needed again. */

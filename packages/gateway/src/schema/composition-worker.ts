@@ -10,7 +10,9 @@ parentPort?.on("message", (services: ThreadRequest) => parentPort?.postMessage(a
 function answer(services: ThreadRequest): ThreadAnswer {
   try {
     const composition = composer.compose(services);
-    return composition.ok ? { ok: true, supergraphSdl: composition.input.supergraphSdl } : composition;
+    if (!composition.ok) return composition;
+    const { supergraphSdl, publicSdl } = composition.input;
+    return { ok: true, composed: { supergraphSdl, publicSdl } };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { ok: false, faults: [{ services: [], message }] };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Composer } from "./composition.ts";
 import { type ServiceKind, serviceSchema } from "../service.ts";
 import { targetOf } from "../testing/test-gateway.ts";
 import { productsSdl, reviewsSdl, subgraphSdl } from "../testing/test-services.ts";
+import { Composer } from "./composition.ts";
 
 function compose(schemas: Readonly<Record<string, readonly [ServiceKind, string]>>) {
   const inputs = Object.entries(schemas).map(([name, [kind, sdl]]) => ({
@@ -23,18 +23,29 @@ const products = ["federation", subgraphSdl(productsSdl)] as const;
 const reviews = ["federation", subgraphSdl(reviewsSdl)] as const;
 
 describe("a composition", () => {
-  it("has a supergraph of the subgraphs and leaves plain services beside it", () => {
-    const composition = compose({ products, reviews, stock: ["plain", "type Query { stock: Int }"] });
+  it("has a supergraph of all services, plain ones as subgraphs without keys, and shows clients nothing of that", () => {
+    const stock = "type Query { stock: Stock } type Stock { sku: ID! }";
+    const composition = compose({ products, reviews, stock: ["plain", stock] });
     assert.ok(composition.ok);
-    assert.match(composition.input.supergraphSdl ?? "", /join__graph/);
-    assert.doesNotMatch(composition.input.supergraphSdl ?? "", /stock/);
-    assert.equal(composition.input.services.length, 3);
+    const { supergraphSdl, publicSdl, services } = composition.input;
+    assert.match(supergraphSdl, /stock: Stock @join__field\(graph: STOCK\)/);
+    assert.match(publicSdl, /stock: Stock\n/);
+    assert.doesNotMatch(publicSdl, /join__|@key|shareable/);
+    assert.equal(services.length, 3);
   });
 
-  it("has no supergraph without subgraphs", () => {
-    const composition = compose({ stock: ["plain", "type Query { stock: Int }"] });
+  it("leaves out directives that only their service understands", () => {
+    const sdl = `directive @auth(role: String) on FIELD_DEFINITION | OBJECT
+      type Stock @auth { sku: ID! @auth(role: "x") old: Int @deprecated(reason: "new") }
+      input Pick @oneOf { sku: ID name: String } scalar Day @specifiedBy(url: "https://example.org/day")
+      type Query { stock(pick: Pick, day: Day): Stock @auth }`;
+    const composition = compose({ stock: ["plain", sdl] });
     assert.ok(composition.ok);
-    assert.equal(composition.input.supergraphSdl, null);
+    const { publicSdl } = composition.input;
+    assert.doesNotMatch(publicSdl, /@auth/);
+    assert.match(publicSdl, /@deprecated\(reason: "new"\)/);
+    assert.match(publicSdl, /input Pick @oneOf/);
+    assert.match(publicSdl, /@specifiedBy/);
   });
 
   for (const [what, kind, sdl, message] of [

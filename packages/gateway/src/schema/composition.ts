@@ -10,18 +10,19 @@ import {
   parse,
   validateSchema,
 } from "graphql";
-import { findConflicts, type OwnedSchema } from "./conflicts.ts";
-import type { Fault } from "./culprits.ts";
 import type { EngineInput } from "../engine/engine.ts";
 import { GatewayError } from "../errors.ts";
 import type { SchemaInput, ServiceSchema } from "../service.ts";
+import { findConflicts, type OwnedSchema } from "./conflicts.ts";
+import type { Fault } from "./culprits.ts";
+import { asSubgraph } from "./plain-subgraph.ts";
 
 /** Tokens of one schema; bounds the parser's work on what a service sends. */
 const maxTokens = 500_000;
 
 type ReadSchema =
   | { readonly kind: "federation"; readonly document: DocumentNode; readonly definitions: Definitions }
-  | { readonly kind: "plain"; readonly schema: GraphQLSchema };
+  | { readonly kind: "plain"; readonly document: DocumentNode; readonly schema: GraphQLSchema };
 
 /** Type names, and below each the names of its fields. */
 type Definitions = ReadonlyMap<string, ReadonlySet<string>>;
@@ -43,14 +44,21 @@ export class Composer {
     );
     if (invalid.length > 0) return { ok: false, faults: invalid };
     const subgraphs: Subgraph[] = [];
-    const plain: OwnedSchema[] = [];
+    const plain: PlainService[] = [];
     for (const { service, result } of read) {
       if (result instanceof GatewayError) continue;
       const { name } = service.target;
       if (result.kind === "federation") subgraphs.push({ name, ...result });
-      else plain.push({ schema: result.schema, ownersOf: () => [name] });
+      else plain.push({ name, ...result });
     }
-    return composeAll(services, subgraphs, plain);
+    const faults = conflicts(subgraphs, plain);
+    if (faults.length > 0) return { ok: false, faults };
+    const composed = composeSubgraphs([
+      ...subgraphs,
+      ...plain.map(({ name, document, schema }) => ({ name, document: asSubgraph(document, schema) })),
+    ]);
+    if ("faults" in composed) return { ok: false, faults: composed.faults };
+    return { ok: true, input: { services, ...composed } };
   }
 
   /** Forgets schemas that are not among these. */
@@ -69,33 +77,32 @@ export class Composer {
 }
 
 type Subgraph = { readonly name: string; readonly document: DocumentNode; readonly definitions: Definitions };
+type PlainService = {
+  readonly name: string;
+  readonly document: DocumentNode;
+  readonly schema: GraphQLSchema;
+};
+type Composed = Pick<EngineInput, "supergraphSdl" | "publicSdl">;
 
-function composeAll(
-  services: readonly SchemaInput[],
-  subgraphs: readonly Subgraph[],
-  plain: readonly OwnedSchema[],
-): Composition {
-  if (subgraphs.length === 0) {
-    const faults = findConflicts(plain);
-    return faults.length > 0 ? { ok: false, faults } : { ok: true, input: { services, supergraphSdl: null } };
-  }
+/** What keeps plain services from being served beside each other and beside the subgraphs. */
+function conflicts(subgraphs: readonly Subgraph[], plain: readonly PlainService[]): readonly Fault[] {
+  if (plain.length === 0) return [];
+  const owned: OwnedSchema[] = plain.map(({ name, schema }) => ({ schema, ownersOf: () => [name] }));
+  if (subgraphs.length === 0) return findConflicts(owned);
   const composed = composeSubgraphs(subgraphs);
-  if ("faults" in composed) return { ok: false, faults: composed.faults };
-  const faults =
-    plain.length > 0 ? findConflicts([ownedByAll(subgraphs, composed.publicDocument), ...plain]) : [];
-  if (faults.length > 0) return { ok: false, faults };
-  return { ok: true, input: { services, supergraphSdl: composed.supergraphSdl } };
+  if ("faults" in composed) return composed.faults;
+  return findConflicts([ownedByAll(subgraphs, composed.publicSdl), ...owned]);
 }
 
 function composeSubgraphs(
-  subgraphs: readonly Subgraph[],
-): { faults: Fault[] } | { supergraphSdl: string; publicDocument: DocumentNode } {
+  subgraphs: readonly Pick<Subgraph, "name" | "document">[],
+): { readonly faults: readonly Fault[] } | Composed {
   const names = subgraphs.map(({ name }) => name);
   try {
     const definitions = subgraphs.map(({ name, document }) => ({ name, url: name, typeDefs: document }));
     const result = composeServices(definitions);
     if (result.errors !== undefined) return { faults: result.errors.map((error) => toFault(error, names)) };
-    return { supergraphSdl: result.supergraphSdl, publicDocument: result.publicDocumentNode };
+    return { supergraphSdl: result.supergraphSdl, publicSdl: result.publicSdl };
   } catch (error) {
     return { faults: [{ services: [], message: messageOf(error) }] };
   }
@@ -114,9 +121,9 @@ function toFault(error: GraphQLError, names: readonly string[]): Fault {
   return { services: names.filter((name) => quoted.has(name)), message: error.message };
 }
 
-function ownedByAll(subgraphs: readonly Subgraph[], publicDocument: DocumentNode): OwnedSchema {
+function ownedByAll(subgraphs: readonly Subgraph[], publicSdl: string): OwnedSchema {
   return {
-    schema: buildASTSchema(publicDocument, { assumeValid: true, assumeValidSDL: true }),
+    schema: buildPublicSchema(publicSdl),
     ownersOf: (typeName, fieldName) =>
       subgraphs
         .filter(({ definitions }) => {
@@ -146,11 +153,13 @@ function readSubgraph(document: DocumentNode): ReadSchema | GatewayError {
 function readPlain(document: DocumentNode): ReadSchema | GatewayError {
   const schema = buildASTSchema(document);
   const errors = validateSchema(schema);
-  return errors.length > 0 ? invalid(errors.map(({ message }) => message)) : { kind: "plain", schema };
+  return errors.length > 0
+    ? invalid(errors.map(({ message }) => message))
+    : { kind: "plain", document, schema };
 }
 
-/** Reads the SDL of a plain service that was composed, and so is valid. */
-export function buildPlainSchema(sdl: string): GraphQLSchema {
+/** Reads what clients see of services that were composed, and so is valid. */
+export function buildPublicSchema(sdl: string): GraphQLSchema {
   return buildSchema(sdl, { noLocation: true, assumeValid: true, assumeValidSDL: true });
 }
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { type Attempt, type Candidate, type Fault, findServable } from "./culprits.ts";
 import { type SchemaInput, serviceSchema } from "../service.ts";
 import { targetOf } from "../testing/test-gateway.ts";
+import { type Attempt, type Candidate, type Fault, findServable } from "./culprits.ts";
 
 function candidate(name: string, rank: 0 | 1 | 2 = 2, versions: readonly string[] = ["new"]): Candidate {
   const [first, ...rest] = versions.map((version) => serviceSchema("plain", `${name} ${version}`));

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { GatewayError } from "../errors.ts";
-import type { FetchSchema } from "./schema-source.ts";
 import type { ServiceSchema, ServiceTarget } from "../service.ts";
+import type { FetchSchema } from "./schema-source.ts";
 
 export type FeedOptions = {
   readonly pollMs: number;
