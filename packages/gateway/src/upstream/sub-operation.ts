@@ -17,7 +17,11 @@ export function subOperation(
   return { kind, query, ...named, head: JSON.stringify({ query, ...named }).slice(0, -1) };
 }
 
+/** Variables of a request: a record, or its JSON. */
+export type SubVariables = Readonly<Record<string, unknown>> | string;
+
 /** The JSON body of a request (GraphQL over HTTP, "Request parameters"). */
-export function bodyOf({ head }: SubOperation, variables?: Readonly<Record<string, unknown>>): string {
-  return variables === undefined ? `${head}}` : `${head},"variables":${JSON.stringify(variables)}}`;
+export function bodyOf({ head }: SubOperation, variables?: SubVariables): string {
+  if (variables === undefined) return `${head}}`;
+  return `${head},"variables":${typeof variables === "string" ? variables : JSON.stringify(variables)}}`;
 }

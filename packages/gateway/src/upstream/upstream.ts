@@ -6,12 +6,12 @@ import type { GatewayEvents, SubRequestOutcome } from "../events.ts";
 import type { RequestScope, ServiceTarget } from "../service.ts";
 import { isTimedOut, startDeadline } from "./deadline.ts";
 import { readEventStream } from "./event-stream.ts";
-import { bodyOf, type SubOperation } from "./sub-operation.ts";
+import { bodyOf, type SubOperation, type SubVariables } from "./sub-operation.ts";
 
 /** One GraphQL request to a service. */
 export type SubRequest = {
   readonly operation: SubOperation;
-  readonly variables?: Readonly<Record<string, unknown>> | undefined;
+  readonly variables?: SubVariables | undefined;
   /** What the request is called in messages; `request` when left out. */
   readonly label?: "request" | "schema request";
   /** Bytes of the answer; the limit of the options when left out. */
