@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { buildSchema, type ExecutionResult, lexicographicSortSchema, parse, printSchema } from "graphql";
 import { Composer } from "../schema/composition.ts";
-import type { EngineSchema, GatewayEngine, ResultStream } from "./engine.ts";
 import { createSchemaFetch } from "../schema/schema-source.ts";
 import { type RequestScope, type ServiceTarget, serviceSchema } from "../service.ts";
 import { scopeOf, silentEvents, targetOf } from "../testing/test-gateway.ts";
@@ -19,6 +18,7 @@ import {
 } from "../testing/test-services.ts";
 import { until } from "../testing/test-until.ts";
 import { createUpstream, type Upstream } from "../upstream/upstream.ts";
+import type { EngineSchema, GatewayEngine, ResultStream } from "./engine.ts";
 
 /** The shop that every engine is tried on, over real HTTP. */
 type Shop = AsyncDisposable & {
