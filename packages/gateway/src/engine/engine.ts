@@ -30,8 +30,15 @@ export type EngineSchema = {
    * `extensions.code` and `extensions.service`. Sub-requests of different scopes are never joined into one.
    */
   execute(operation: Operation): Promise<ExecutionResult>;
-  /** Starts a subscription, or answers with the errors that kept it from starting. */
-  subscribe(operation: Operation): Promise<ResultStream | ExecutionResult>;
+  /**
+   * Starts a subscription, or answers with the errors that kept it from starting.
+   *
+   * With `previous` it goes on from a stream of the same operation that an earlier schema began. An engine may take
+   * over that stream's source: then each event is delivered by exactly one of the two, and `previous` is done
+   * after what it had begun. Otherwise it opens a source of its own and leaves `previous` alone, which its owner
+   * reads a moment longer and then returns. When this does not start, `previous` runs on as before.
+   */
+  subscribe(operation: Operation, previous?: ResultStream): Promise<ResultStream | ExecutionResult>;
 };
 
 /**
