@@ -15,6 +15,7 @@
  * | `permissions_open` | others may read or change the file or folder: `chmod go-rwx` it, and consider the key known |
  * | `passphrase_missing` | the key is encrypted: give its passphrase |
  * | `passphrase_wrong` | the passphrase does not open the key |
+ * | `token_invalid` | a token cannot say what it was asked to: the message names the claim |
  */
 export type IdentityErrorCode =
   | "key_malformed"
@@ -28,7 +29,8 @@ export type IdentityErrorCode =
   | "keys_unreadable"
   | "permissions_open"
   | "passphrase_missing"
-  | "passphrase_wrong";
+  | "passphrase_wrong"
+  | "token_invalid";
 
 /** What an error is about, as far as it is known. Never a secret. */
 export type IdentityEvidence = {

@@ -125,6 +125,15 @@ test("a folder that cannot be one is refused with the system's reason", async ()
   await assert.rejects(openKeyStore(loop), refusedAs("keys_unreadable"));
 });
 
+test("a key that is removed is gone, and one that is not there is as good as removed", async () => {
+  const store = await openKeyStore(newFolder());
+  await store.remove("k");
+  await store.create("k", "P-256");
+  await store.remove("k");
+  assert.deepEqual(await store.list(), []);
+  await assert.rejects(store.remove("../k"), refusedAs("key_name"));
+});
+
 test("a signer signs with Ed25519 alone, under the kid of RFC 9679", () => {
   assert.throws(() => createSigner(generateKey("P-256")), refusedAs("key_algorithm"));
   const key = generateKey("Ed25519");

@@ -1,6 +1,6 @@
 import { chmod, mkdir, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { claimFolder, replaceFile } from "@catalyst/durable";
+import { claimFolder, diskFileSystem, replaceFile } from "@catalyst/durable";
 import { IdentityError } from "./errors.ts";
 import { type KeyFile, openKeyFile, readKeyFile, writeKeyFile } from "./key-file.ts";
 import { generateKey, type KeyAlgorithm, type PrivateKey } from "./private-key.ts";
@@ -28,6 +28,8 @@ export type KeyStore = {
   show(name: string): Promise<KeptKey>;
   /** Opens a key. Throws as `show` does, and `passphrase_missing` or `passphrase_wrong`. */
   open(name: string, options?: KeySecret): Promise<PrivateKey>;
+  /** Removes a key for ever, durably; none of that name is as good. Throws `key_name`. */
+  remove(name: string): Promise<void>;
 };
 
 export type KeySecret = {
@@ -123,6 +125,13 @@ class FolderKeyStore implements KeyStore {
 
   async open(name: string, { passphrase }: KeySecret = {}): Promise<PrivateKey> {
     return openKeyFile(await this.#read(name), passphrase ?? null, this.#pathOf(name));
+  }
+
+  async remove(name: string): Promise<void> {
+    const path = this.#pathOf(name);
+    if ((await diskFileSystem.stat(path)) === null) return;
+    await diskFileSystem.remove(path);
+    await diskFileSystem.syncFolder(this.#folder);
   }
 
   async #read(name: string): Promise<KeyFile> {

@@ -43,6 +43,25 @@ export const trustOptions = z
 
 export type TrustOptions = z.output<typeof trustOptions>;
 
+/** Section `auth.keys`: how long keys sign, and what they sign is good for. */
+export const keyOptions = z.strictObject({
+  rotateTokensAfterDays: option(z.int().min(1).max(3_650).default(30), {
+    description: "How long one key signs access tokens before the next one does.",
+  }),
+  rotateApiKeysAfterDays: option(z.int().min(1).max(3_650).default(90), {
+    description:
+      "How long one key signs API keys before the next one does. API keys stay good when it changes.",
+  }),
+  maxTokenMinutes: option(z.int().min(1).max(1_440).default(60), {
+    description: "How long an access token may be good at most.",
+  }),
+  maxApiKeyDays: option(z.int().min(1).max(3_650).default(366), {
+    description: "How long an API key may be good at most.",
+  }),
+});
+
+export type KeyOptions = z.output<typeof keyOptions>;
+
 /** The roots that a configuration names. */
 export function trustRoots({ roots }: TrustOptions): readonly TrustRoot[] {
   return roots.map(({ name, covers, kid, key }) => {
