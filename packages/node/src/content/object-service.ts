@@ -11,8 +11,8 @@ import {
   type ObjectStat as StoredStat,
 } from "@catalyst/store";
 import { type ByteRange, type Cid, type LeafSize, parseCid, splitCid, WireError } from "@catalyst/wire";
+import type { Ledger } from "../ledger.ts";
 import type { ContentEvents } from "./events.ts";
-import type { Ledger } from "./ledger.ts";
 import { notFound, overQuota } from "./refusal.ts";
 
 export type ObjectServiceParts = {

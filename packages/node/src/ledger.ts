@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DurableError } from "@catalyst/durable";
@@ -25,6 +25,7 @@ import {
 } from "@catalyst/identity";
 import { RpcError } from "@catalyst/rpc";
 import { type Cid, cidOfBlock } from "@catalyst/wire";
+import { readSecret } from "./passphrase.ts";
 
 export type LedgerParts = {
   /** In whose name receipts are signed, e.g. `n1.acme.catalyst.internal`. */
@@ -175,7 +176,7 @@ async function borrow(parts: LedgerParts, log: AuditLog): Promise<Lent> {
 }
 
 async function nodeKey({ keysFolder, passphraseFile }: LedgerParts): Promise<PrivateKey> {
-  const secret = passphraseFile === undefined ? {} : { passphrase: firstLineOf(passphraseFile) };
+  const secret = readSecret(passphraseFile);
   const keys: KeyStore = await openKeyStore(keysFolder);
   try {
     return await keys.open(statementsKey, secret);
@@ -191,19 +192,4 @@ async function nodeKey({ keysFolder, passphraseFile }: LedgerParts): Promise<Pri
     await sleep(patienceMs); // another process makes it
   }
   return keys.open(statementsKey, secret);
-}
-
-function firstLineOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8").split(/\r?\n/, 1)[0] ?? "";
-  } catch (cause) {
-    throw new IdentityError(
-      "keys_unreadable",
-      `cannot read auth.passphraseFile: ${(cause as Error).message}`,
-      {
-        cause,
-        evidence: { path },
-      },
-    );
-  }
 }
