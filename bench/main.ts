@@ -1,4 +1,4 @@
-// npm run bench -- NAME [--json]
+// npm run bench -- NAME [--json] [FLAG ...], the flags being those of the benchmark
 import { readdirSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -10,13 +10,18 @@ const names = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith(".ts") && file !== "main.ts" && file !== "report.ts")
   .map((file) => file.slice(0, -".ts".length));
 
-if (name === undefined || !names.includes(name) || flags.some((flag) => flag !== "--json")) {
+if (name === undefined || !names.includes(name)) {
   console.error(`Usage: npm run bench -- NAME [--json], where NAME is one of: ${names.join(", ")}`);
   process.exit(2);
 }
 const path = join(import.meta.dirname, `${name}.ts`);
 const { bench } = (await import(path)) as { readonly bench: Bench };
-const rows = await bench.run((text) => console.error(text));
+const known = ["--json", ...(bench.flags ?? [])];
+if (flags.some((flag) => !known.includes(flag))) {
+  console.error(`Usage: npm run bench -- ${name} ${known.map((flag) => `[${flag}]`).join(" ")}`);
+  process.exit(2);
+}
+const rows = await bench.run((text) => console.error(text), new Set(flags));
 const [cpu] = cpus();
 const machine = `${cpu?.model ?? "unknown"} x ${cpus().length}, Node ${process.version}`;
 if (json) console.log(JSON.stringify({ bench: bench.name, machine, rows }));

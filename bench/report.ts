@@ -18,7 +18,8 @@ export type Target = {
   readonly metric: string;
   /** `catalyst`, or a variant of it; by default `catalyst`. */
   readonly system?: string;
-  readonly atMost?: number;
+  /** A share is one of another system's median in the same case; nothing is held to it where that did not run. */
+  readonly atMost?: number | { readonly share: number; readonly of: string };
   readonly atLeast?: number;
 };
 
@@ -26,8 +27,10 @@ export type Target = {
 export type Bench = {
   readonly name: string;
   readonly targets: readonly Target[];
+  /** Flags that it knows besides `--json`. */
+  readonly flags?: readonly string[];
   /** Runs everything side by side; `say` tells a person how it goes. */
-  readonly run: (say: (text: string) => void) => Promise<readonly Row[]>;
+  readonly run: (say: (text: string) => void, flags: ReadonlySet<string>) => Promise<readonly Row[]>;
 };
 
 /** The name under which our own rows are reported. */
@@ -69,7 +72,7 @@ export function renderTable(rows: readonly Row[], targets: readonly Target[]): s
     `${row.median} ${row.unit}`,
     `${row.min} to ${row.max}`,
     String(row.n),
-    verdict(row, targets),
+    verdict(row, rows, targets),
   ]);
   const all = [["case", "metric", "system", "median", "range", "n", "target"], ...lines];
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0)));
@@ -83,16 +86,29 @@ export function renderTable(rows: readonly Row[], targets: readonly Target[]): s
     .join("\n");
 }
 
-function verdict(row: Row, targets: readonly Target[]): string {
+function verdict(row: Row, rows: readonly Row[], targets: readonly Target[]): string {
   const target = targets.find(
     ({ case: name, metric, system = ours }) =>
       name === row.case && metric === row.metric && system === row.system,
   );
   if (!target) return "";
   const { atMost, atLeast } = target;
-  const met = row.median <= (atMost ?? row.median) && row.median >= (atLeast ?? row.median);
-  const bound = atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`;
+  const most = typeof atMost === "object" ? shareOf(atMost, row, rows) : atMost;
+  if (most === undefined && atLeast === undefined) return "";
+  const met = row.median <= (most ?? row.median) && row.median >= (atLeast ?? row.median);
+  const bound = most === undefined ? `>= ${atLeast}` : `<= ${most}`;
   return `${bound} ${met ? "met" : "MISSED"}`;
+}
+
+function shareOf(
+  { share, of }: { readonly share: number; readonly of: string },
+  row: Row,
+  rows: readonly Row[],
+): number | undefined {
+  const other = rows.find(
+    ({ case: name, metric, system }) => name === row.case && metric === row.metric && system === of,
+  );
+  return other === undefined ? undefined : round(other.median * share);
 }
 
 function round(value = Number.NaN): number {

@@ -1,0 +1,56 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+/** A server in a process of its own that prints its port when it listens. */
+export type ServerProcess = AsyncDisposable & {
+  readonly pid: number;
+  readonly port: number;
+  /** Sends a line, and resolves with the line that it answers. */
+  readonly tell: (line: string) => Promise<string>;
+};
+
+/** Starts one; `log` is where its standard error goes, by default where ours goes. */
+export async function startServer(
+  file: string,
+  args: readonly string[],
+  log: number | "inherit" = "inherit",
+): Promise<ServerProcess> {
+  const env = { ...process.env, NODE_ENV: "production", NODE_NO_WARNINGS: "1" };
+  const child = spawn(process.execPath, [file, ...args], { env, stdio: ["pipe", "pipe", log] });
+  const { pid, stdin, stdout } = child;
+  if (pid === undefined || stdin === null || stdout === null) throw new Error(`${file} did not start`);
+  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+  const read = async () => String((await lines.next()).value ?? "");
+  const port = Number(await read());
+  if (!(port > 0)) throw new Error(`${file} ended before it listened`);
+  return {
+    pid,
+    port,
+    tell: async (line) => {
+      stdin.write(`${line}\n`);
+      return await read();
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+/** Linux counts in ticks of 10 ms. */
+const ticksPerSecond = 100;
+
+/** CPU that processes have used so far, user and system of all their threads, in s. */
+export function cpuSeconds(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    // What follows the name, which is in parentheses and may hold anything.
+    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks / ticksPerSecond;
+}
