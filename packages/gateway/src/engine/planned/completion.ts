@@ -1,0 +1,146 @@
+import type { AnswerCode } from "../../errors.ts";
+import { type DataObject, isObject } from "./data.ts";
+import { FieldFailure } from "./field-failure.ts";
+import type { FieldOwners } from "./field-owners.ts";
+import type { ObjectSelection, Output, SelectedField } from "./selection.ts";
+import type { SubError } from "./sub-answer.ts";
+
+/** An error of an answer (GraphQL, "Errors"). */
+export type AnswerError = SubError & { readonly path?: readonly (string | number)[] };
+
+/** Errors of one answer: each costs its reader time. */
+const maxErrors = 200;
+
+/** A value is missing that must not be: what holds it is null in its place. */
+const missing = Symbol("missing");
+
+/**
+ * Makes a client's answer out of the data of services: its fields alone, in its order, every value of the type that
+ * the schema says (GraphQL, "Value Completion"), nulls carried up to where they may stand ("Handling Field Errors").
+ */
+export class Completion {
+  readonly #owners: FieldOwners;
+  readonly #introspection: Readonly<Record<string, unknown>>;
+  readonly #path: (string | number)[] = [];
+  readonly #errors: AnswerError[] = [];
+  #more = 0;
+
+  constructor(owners: FieldOwners, introspection: Readonly<Record<string, unknown>>) {
+    this.#owners = owners;
+    this.#introspection = introspection;
+  }
+
+  /** The answer's `data`. */
+  complete(selection: ObjectSelection, data: DataObject): DataObject | null {
+    const completed = this.#object(selection, data);
+    return completed === missing ? null : completed;
+  }
+
+  add(error: SubError, path?: readonly (string | number)[]): void {
+    if (this.#errors.length >= maxErrors) this.#more += 1;
+    else this.#errors.push(path === undefined ? error : { ...error, path });
+  }
+
+  errors(): readonly AnswerError[] {
+    if (this.#more === 0) return this.#errors;
+    const code: AnswerCode = "ERRORS_LEFT_OUT";
+    return [...this.#errors, { message: `The answer has ${this.#more} more errors.`, extensions: { code } }];
+  }
+
+  #object({ typeName, fields }: ObjectSelection, source: DataObject): DataObject | typeof missing {
+    const answer: DataObject = {};
+    for (const field of fields) {
+      const value = this.#field(field, typeName, source);
+      if (value === missing) return missing;
+      if (field.key === "__proto__") define(answer, value);
+      else answer[field.key] = value;
+    }
+    return answer;
+  }
+
+  #field(field: SelectedField, typeName: string, source: DataObject): unknown {
+    const { output } = field;
+    if (output.kind === "leaf") {
+      const value = source[field.source];
+      if (value !== null && value !== undefined) {
+        const read = output.read(value);
+        if (read !== undefined && !(value instanceof FieldFailure)) return read;
+      }
+    }
+    if (output.kind === "typename") return typeName;
+    if (output.kind === "introspection") return this.#introspection[field.key] ?? null;
+    this.#path.push(field.key);
+    const completed = this.#value(output, source[field.source], field, typeName);
+    this.#path.pop();
+    return completed;
+  }
+
+  #value(output: Output, value: unknown, field: SelectedField, typeName: string): unknown {
+    if (value === null || value === undefined) {
+      if (!output.nonNull) return null;
+      this.#blame(field, typeName, `Cannot return null for non-nullable field ${typeName}.${field.name}.`);
+      return missing;
+    }
+    if (value instanceof FieldFailure) {
+      for (const { error, below } of value.losses) this.add(error, [...this.#path, ...below]);
+      return output.nonNull ? missing : null;
+    }
+    const completed = this.#present(output, value, field, typeName);
+    return completed === missing && !output.nonNull ? null : completed;
+  }
+
+  #present(output: Output, value: unknown, field: SelectedField, typeName: string): unknown {
+    switch (output.kind) {
+      case "leaf": {
+        const read = output.read(value);
+        if (read !== undefined && read !== null) return read;
+        return this.#blame(field, typeName, `${typeName}.${field.name} cannot have such a value.`);
+      }
+      case "list":
+        if (Array.isArray(value)) return this.#list(output.element, value, field, typeName);
+        return this.#blame(field, typeName, `${typeName}.${field.name} must be a list.`);
+      case "object":
+        if (isObject(value)) return this.#object(output.selection, value);
+        return this.#blame(field, typeName, `${typeName}.${field.name} must be an object.`);
+      case "abstract": {
+        if (!isObject(value)) {
+          return this.#blame(field, typeName, `${typeName}.${field.name} must be an object.`);
+        }
+        const selection = output.byType.get(value["__typename"]);
+        if (selection !== null) return this.#object(selection, value);
+        const problem = `${typeName}.${field.name} is no ${output.byType.typeName} that clients may see.`;
+        return this.#blame(field, typeName, problem);
+      }
+      default:
+        return missing;
+    }
+  }
+
+  #list(element: Output, values: readonly unknown[], field: SelectedField, typeName: string): unknown {
+    const answer: unknown[] = new Array(values.length);
+    for (let index = 0; index < values.length; index++) {
+      this.#path.push(index);
+      const completed = this.#value(element, values[index], field, typeName);
+      this.#path.pop();
+      if (completed === missing) return missing;
+      answer[index] = completed;
+    }
+    return answer;
+  }
+
+  /** Tells whose value it was that the schema does not allow. */
+  #blame(field: SelectedField, typeName: string, problem: string): typeof missing {
+    const owners = this.#owners.of(typeName, field.name);
+    const subject = owners.map((name) => JSON.stringify(name)).join(" or ");
+    const code: Uppercase<"service_bad_response"> = "SERVICE_BAD_RESPONSE";
+    const message = `Service ${subject} answered with what its schema does not allow: ${problem}`;
+    const named = owners.length === 1 ? { service: owners[0] } : { services: owners };
+    this.add({ message, extensions: { code, ...named } }, [...this.#path]);
+    return missing;
+  }
+}
+
+/** An answer may have any key that a client writes; assigned, this one would change what the object is. */
+function define(answer: DataObject, value: unknown): void {
+  Object.defineProperty(answer, "__proto__", { value, enumerable: true, configurable: true, writable: true });
+}

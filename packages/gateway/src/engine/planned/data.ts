@@ -1,0 +1,44 @@
+import { FieldFailure } from "./field-failure.ts";
+
+/** An object of a service's answer, or an array seen as one. Read from JSON, and changed while answers are joined. */
+export type DataObject = Record<string | number, unknown>;
+
+export function isObject(value: unknown): value is DataObject {
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof FieldFailure)
+  );
+}
+
+/** Joins what another answer says of the same object: values win over what is missing, objects are joined deeply. */
+export function mergeInto(target: DataObject, source: DataObject): void {
+  for (const key in source) mergeKey(target, key, source[key]);
+}
+
+function mergeKey(target: DataObject, key: string | number, value: unknown): void {
+  const known = target[key];
+  if (known === undefined || known === null) {
+    target[key] = value;
+  } else if (known instanceof FieldFailure) {
+    if (value !== undefined && value !== null) target[key] = value;
+  } else if (Array.isArray(known) && Array.isArray(value)) {
+    for (const index of known.keys()) mergeKey(known as unknown as DataObject, index, value[index]);
+  } else if (isObject(known) && isObject(value) && known !== value) {
+    mergeInto(known, value);
+  }
+}
+
+/** A copy that shares nothing but what never changes. */
+export function copyOf<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copyOf) as T;
+  if (!isObject(value)) return value;
+  const copy: DataObject = {};
+  for (const key in value) copy[key] = copyOf(value[key]);
+  return copy as T;
+}
+
+/** Puts a failure where a field of an object has no value. */
+export function failFields(target: DataObject, keys: readonly string[], failure: FieldFailure): void {
+  for (const key of keys) {
+    if (target[key] === undefined || target[key] === null) target[key] = failure;
+  }
+}

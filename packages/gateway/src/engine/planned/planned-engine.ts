@@ -1,0 +1,179 @@
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  type GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+} from "graphql";
+import { GatewayError } from "../../errors.ts";
+import { buildPublicSchema } from "../../schema/composition.ts";
+import type { RequestScope, ServiceTarget } from "../../service.ts";
+import type { SubRequest, Upstream } from "../../upstream/upstream.ts";
+import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "../engine.ts";
+import { createStitchingEngine } from "../stitching-engine.ts";
+import { Completion } from "./completion.ts";
+import { FieldOwners } from "./field-owners.ts";
+import { type PlanRun, runStep, type Send } from "./plan-run.ts";
+import { PlannedStream } from "./planned-stream.ts";
+import { PlanFailure, Planner, type SchemaPlanner } from "./planner.ts";
+import { PossibleTypes } from "./possible-types.ts";
+import { type BoundVariables, PreparedOperation } from "./prepared-operation.ts";
+
+/**
+ * The fast engine: operations are planned by the Rust planner, once each, and run by an executor of our own. What
+ * the planner cannot plan runs on the stitching engine.
+ */
+export function createPlannedEngine(upstream: Upstream, planner = new Planner()): GatewayEngine {
+  const stitching = createStitchingEngine(upstream);
+  return {
+    name: "planned",
+    compile: async (input) => {
+      const schema = buildPublicSchema(input.publicSdl);
+      try {
+        return new PlannedSchema(input, schema, await planner.load(input.supergraphSdl), upstream, stitching);
+      } catch (error) {
+        if (!(error instanceof PlanFailure)) throw error;
+        throw new GatewayError("schema_invalid", `schema cannot be planned on: ${error.message}`, {
+          cause: error,
+        });
+      }
+    },
+    [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
+  };
+}
+
+/** What one schema runs its operations with. */
+export class PlannedSchema implements EngineSchema {
+  readonly schema: GraphQLSchema;
+  readonly #input: EngineInput;
+  readonly #planner: SchemaPlanner;
+  readonly #upstream: Upstream;
+  readonly #stitching: GatewayEngine;
+  readonly #targets: ReadonlyMap<string, ServiceTarget>;
+  readonly #types: PossibleTypes;
+  readonly #owners: FieldOwners;
+  readonly #prepared = new WeakMap<DocumentNode, Map<string, PreparedOperation>>();
+  #stitched: Promise<EngineSchema> | null = null;
+
+  constructor(
+    input: EngineInput,
+    schema: GraphQLSchema,
+    planner: SchemaPlanner,
+    upstream: Upstream,
+    stitching: GatewayEngine,
+  ) {
+    this.schema = schema;
+    this.#input = input;
+    this.#planner = planner;
+    this.#upstream = upstream;
+    this.#stitching = stitching;
+    this.#targets = new Map(input.services.map(({ target }) => [target.name, target]));
+    this.#types = new PossibleTypes(schema, input.supergraphSdl);
+    this.#owners = new FieldOwners(input.supergraphSdl);
+  }
+
+  async execute(operation: Operation): Promise<ExecutionResult> {
+    const prepared = this.#prepare(operation);
+    const bound = prepared.bind(operation.variables);
+    if (isErrors(bound)) return { errors: bound };
+    try {
+      const known = prepared.fetches(this.#planner);
+      const fetches = known instanceof Promise ? await known : known;
+      const run = this.#run(operation.scope, bound);
+      if (fetches.kind === "steps" && fetches.step !== null) await runStep(fetches.step, run);
+      return this.#complete(prepared, bound, run);
+    } catch (error) {
+      if (!(error instanceof PlanFailure)) throw error;
+      return await (await this.#stitch()).execute(operation);
+    }
+  }
+
+  async subscribe(operation: Operation, previous?: ResultStream): Promise<ResultStream | ExecutionResult> {
+    const prepared = this.#prepare(operation);
+    const bound = prepared.bind(operation.variables);
+    if (isErrors(bound)) return { errors: bound };
+    try {
+      const fetches = await prepared.fetches(this.#planner);
+      if (fetches.kind !== "subscription")
+        return this.#complete(prepared, bound, this.#run(operation.scope, bound));
+      const { source } = fetches.plan;
+      const target = this.#target(source.service);
+      return await PlannedStream.open(
+        {
+          target,
+          source,
+          joins: fetches.plan.joins,
+          upstream: this.#upstream,
+          scope: operation.scope,
+          newRun: () => this.#run({ ...operation.scope }, bound),
+          complete: (run) => this.#complete(prepared, bound, run),
+        },
+        previous instanceof PlannedStream ? previous : null,
+      );
+    } catch (error) {
+      if (!(error instanceof PlanFailure)) throw error;
+      return await (await this.#stitch()).subscribe(operation, previous);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#planner[Symbol.dispose]();
+  }
+
+  #prepare({ document, operationName }: Operation): PreparedOperation {
+    let operations = this.#prepared.get(document);
+    if (operations === undefined) {
+      operations = new Map();
+      this.#prepared.set(document, operations);
+    }
+    const key = operationName ?? "";
+    const known = operations.get(key);
+    if (known !== undefined) return known;
+    const node = getOperationAST(document, operationName);
+    const root = node === null || node === undefined ? undefined : this.schema.getRootType(node.operation);
+    if (node === null || node === undefined || root === undefined || root === null) {
+      throw new GatewayError("schema_invalid", "the document was not validated: it has no such operation");
+    }
+    const prepared = new PreparedOperation(this.schema, document, node, root);
+    operations.set(key, prepared);
+    return prepared;
+  }
+
+  #run(scope: RequestScope, { given, conditions }: BoundVariables): PlanRun {
+    const send: Send = (service, operation, variables) => {
+      const request: SubRequest = variables === undefined ? { operation } : { operation, variables };
+      return this.#upstream.execute(this.#target(service), request, scope);
+    };
+    return { data: {}, unplaced: [], variables: given, conditions, types: this.#types, send };
+  }
+
+  #complete(
+    prepared: PreparedOperation,
+    bound: BoundVariables,
+    { data, unplaced }: PlanRun,
+  ): ExecutionResult {
+    const completion = new Completion(this.#owners, prepared.introspect(bound));
+    for (const { error, path } of unplaced) completion.add(error, path.length === 0 ? undefined : path);
+    const completed = completion.complete(prepared.selection(bound), data);
+    const errors = completion.errors();
+    if (errors.length === 0) return { data: completed };
+    // Plain objects: what a GraphQLError has besides is for logs, and costs a stack trace each.
+    return { errors: errors as unknown as readonly GraphQLError[], data: completed };
+  }
+
+  #target(service: string): ServiceTarget {
+    const target = this.#targets.get(service);
+    if (target === undefined)
+      throw new GatewayError("schema_invalid", `the plan names no service: ${service}`);
+    return target;
+  }
+
+  #stitch(): Promise<EngineSchema> {
+    this.#stitched ??= Promise.resolve(this.#stitching.compile(this.#input));
+    return this.#stitched;
+  }
+}
+
+function isErrors(bound: BoundVariables | readonly GraphQLError[]): bound is readonly GraphQLError[] {
+  return Array.isArray(bound);
+}

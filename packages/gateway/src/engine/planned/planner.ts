@@ -1,0 +1,180 @@
+import { type ChildProcess, fork } from "node:child_process";
+import type { PlanNode } from "@graphql-hive/router-query-planner";
+
+/** What the planner is asked. `number` counts requests; a schema is loaded before anything is planned on it. */
+export type PlannerRequest =
+  | {
+      readonly kind: "load";
+      readonly number: number;
+      readonly schema: number;
+      readonly supergraphSdl: string;
+    }
+  | {
+      readonly kind: "plan";
+      readonly number: number;
+      readonly schema: number;
+      readonly query: string;
+      readonly operationName: string | undefined;
+    }
+  | { readonly kind: "drop"; readonly schema: number };
+
+export type PlannerAnswer =
+  | { readonly number: number; readonly ok: true; readonly node: PlanNode | null }
+  | { readonly number: number; readonly ok: false; readonly message: string };
+
+/** Why there is no plan: the planner said so, ended, or took too long. */
+export class PlanFailure extends Error {
+  override readonly name = "PlanFailure";
+}
+
+/** A schema that operations are planned on. */
+export type SchemaPlanner = Disposable & {
+  /** Plans one operation of a document; null when there is nothing to fetch. Rejects with {@link PlanFailure}. */
+  plan(query: string, operationName: string | undefined): Promise<PlanNode | null>;
+};
+
+type Asked = Exclude<PlannerRequest, { kind: "drop" }>;
+type Pending = {
+  readonly request: Asked;
+  readonly resolve: (node: PlanNode | null) => void;
+  readonly reject: (failure: PlanFailure) => void;
+};
+
+export type PlannerLimits = {
+  /** How long one plan may take. */
+  readonly planTimeoutMs: number;
+  /** How long reading one schema may take. */
+  readonly loadTimeoutMs: number;
+};
+
+const defaultLimits: PlannerLimits = { planTimeoutMs: 2_000, loadTimeoutMs: 30_000 };
+
+/**
+ * The planner, in a process of its own that starts with the first schema. Requests are answered one after the other:
+ * when the process ends or hangs, the first of them is the culprit and fails, and the rest go to the next process.
+ */
+export class Planner implements AsyncDisposable {
+  readonly #limits: PlannerLimits;
+  /** Schemas in use, to load them again. */
+  readonly #schemas = new Map<number, string>();
+  readonly #pending = new Map<number, Pending>();
+  #child: ChildProcess | null = null;
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(limits: Partial<PlannerLimits> = {}) {
+    this.#limits = { ...defaultLimits, ...limits };
+  }
+
+  /** Processes that were started so far. */
+  starts = 0;
+
+  /** Rejects with {@link PlanFailure} for a supergraph that cannot be planned on. */
+  async load(supergraphSdl: string): Promise<SchemaPlanner> {
+    const schema = ++this.#count;
+    const drop = () => {
+      if (this.#schemas.delete(schema)) this.#send({ kind: "drop", schema });
+    };
+    this.#schemas.set(schema, supergraphSdl);
+    try {
+      await this.#ask({ kind: "load", number: ++this.#count, schema, supergraphSdl });
+    } catch (error) {
+      drop();
+      throw error;
+    }
+    return {
+      plan: (query, operationName) =>
+        this.#ask({ kind: "plan", number: ++this.#count, schema, query, operationName }),
+      [Symbol.dispose]: drop,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    const child = this.#child;
+    this.#child = null;
+    clearTimeout(this.#timer);
+    for (const { reject } of this.#pending.values()) reject(new PlanFailure("the planner was closed"));
+    this.#pending.clear();
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await exited;
+  }
+
+  #ask(request: Asked): Promise<PlanNode | null> {
+    if (this.#closed) return Promise.reject(new PlanFailure("the planner was closed"));
+    const { promise, resolve, reject } = Promise.withResolvers<PlanNode | null>();
+    this.#pending.set(request.number, { request, resolve, reject });
+    if (this.#child === null) this.#start();
+    else this.#send(request);
+    if (this.#pending.size === 1) this.#watch();
+    return promise;
+  }
+
+  #send(request: PlannerRequest): void {
+    if (this.#child?.connected === true) this.#child.send(request, () => undefined);
+  }
+
+  /** Starts a process, and gives it the schemas in use and what is still to be answered. */
+  #start(): void {
+    this.starts += 1;
+    const child = fork(new URL("./planner-process.ts", import.meta.url), {
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+      serialization: "advanced",
+    });
+    this.#child = child;
+    // What the planner is asked keeps the caller alive by itself; waiting for questions does not.
+    child.unref();
+    child.channel?.unref();
+    child.on("message", (answer: PlannerAnswer | "ready") => {
+      if (answer !== "ready") this.#settle(answer);
+    });
+    child.once("error", () => child.kill("SIGKILL"));
+    child.once("exit", () => this.#ended(child));
+    const loading = new Set<number>();
+    for (const { request } of this.#pending.values()) {
+      if (request.kind === "load") loading.add(request.schema);
+    }
+    for (const [schema, supergraphSdl] of this.#schemas) {
+      if (!loading.has(schema)) this.#send({ kind: "load", number: 0, schema, supergraphSdl });
+    }
+    for (const { request } of this.#pending.values()) this.#send(request);
+  }
+
+  #settle(answer: PlannerAnswer): void {
+    const pending = this.#pending.get(answer.number);
+    if (pending === undefined) return;
+    this.#pending.delete(answer.number);
+    if (answer.ok) pending.resolve(answer.node);
+    else pending.reject(new PlanFailure(answer.message));
+    this.#watch();
+  }
+
+  /** Gives the request that is answered next its time. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    const [first] = this.#pending.values();
+    if (first === undefined) {
+      this.#child?.channel?.unref();
+      return;
+    }
+    this.#child?.channel?.ref();
+    const { planTimeoutMs, loadTimeoutMs } = this.#limits;
+    const ms = first.request.kind === "load" ? loadTimeoutMs : planTimeoutMs;
+    this.#timer = setTimeout(() => this.#child?.kill("SIGKILL"), ms);
+  }
+
+  #ended(child: ChildProcess): void {
+    if (this.#child !== child) return;
+    this.#child = null;
+    const [culprit] = this.#pending.values();
+    if (culprit !== undefined) {
+      this.#pending.delete(culprit.request.number);
+      culprit.reject(new PlanFailure("the planner ended, or took too long"));
+    }
+    if (this.#pending.size > 0) this.#start();
+    this.#watch();
+  }
+}
