@@ -42,8 +42,12 @@ export type GatewayEvents = {
   generation(generation: Generation | null, durationMs: number): void;
   serviceState(report: GatewayServiceReport): void;
   serviceCounts(counts: Readonly<Record<GatewayServiceReport["state"], number>>): void;
-  alive(counts: { readonly pins: number; readonly generations: number }): void;
+  /** A client was cut off because it read slower than its subscription's results came. */
+  slowReader(requestId: string, bufferedBytes: number): void;
+  /** How the move of a subscription to another schema went: `gone` when that has no longer what it asks for. */
+  subscriptionMoved(outcome: "moved" | "failed" | "gone"): void;
   cacheFailed(service: string, error: unknown): void;
+  engineFallback(reason: string): void;
 };
 
 /** Services with a series of their own: names come and go with leases, series only come. */
@@ -53,7 +57,10 @@ const others = "_others";
 
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-export function createGatewayEvents(logger: Logger, metrics: Metrics): GatewayEvents {
+/** What is in use now; read whenever somebody asks for the metrics. */
+export type Alive = { readonly pins: number; readonly generations: number };
+
+export function createGatewayEvents(logger: Logger, metrics: Metrics, alive: () => Alive): GatewayEvents {
   const requests = metrics.counter("gateway_requests_total", "GraphQL requests of clients.", [
     "type",
     "outcome",
@@ -76,8 +83,22 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics): GatewayEv
     [],
   );
   const services = metrics.gauge("gateway_services", "Services of the update in force.", ["state"]);
-  const pins = metrics.gauge("gateway_running", "Requests and subscriptions that run now.", []);
-  const generations = metrics.gauge("gateway_generations", "Schemas in use, those replaced included.", []);
+  metrics.readGauge("gateway_running", "Requests and subscriptions that run now.", [], () => [
+    [{}, alive().pins],
+  ]);
+  metrics.readGauge("gateway_generations", "Schemas in use, those replaced included.", [], () => [
+    [{}, alive().generations],
+  ]);
+  const moves = metrics.counter(
+    "gateway_subscription_moves_total",
+    "Moves of running subscriptions to another schema.",
+    ["outcome"],
+  );
+  const slowReaders = metrics.counter(
+    "gateway_slow_readers_total",
+    "Clients that were cut off because they read too slowly.",
+    [],
+  );
   return {
     request({ operationType, outcome, durationMs, ...rest }) {
       const type = operationType ?? "none";
@@ -110,11 +131,17 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics): GatewayEv
     serviceCounts(counts) {
       for (const [state, count] of Object.entries(counts)) services.set({ state }, count);
     },
-    alive(counts) {
-      pins.set({}, counts.pins);
-      generations.set({}, counts.generations);
+    slowReader(requestId, bufferedBytes) {
+      slowReaders.inc({});
+      logger.warn(
+        { requestId, code: "SLOW_READER", bufferedBytes },
+        "a client reads too slowly and was cut off",
+      );
     },
+    subscriptionMoved: (outcome) => moves.inc({ outcome }),
     cacheFailed: (service, error) => logger.warn({ service, err: error }, "the schema cache cannot be used"),
+    engineFallback: (reason) =>
+      logger.warn({ reason }, "the fast engine does not run on this system: queries run on the slower one"),
   };
 }
 

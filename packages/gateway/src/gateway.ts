@@ -3,21 +3,21 @@ import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { GatewayReport, GatewayUpdate } from "@catalyst/rpc";
 import type { Logger, Metrics } from "@catalyst/telemetry";
 import { lexicographicSortSchema, printSchema } from "graphql";
-import { ThreadComposer } from "./schema/composition-thread.ts";
-import { type Attempt, type Candidate, type Fault, findServable, type Servable } from "./schema/culprits.ts";
-import { createEdge } from "./server/edge.ts";
+import { chooseEngine } from "./engine/choose-engine.ts";
 import type { EngineSchema, GatewayEngine } from "./engine/engine.ts";
 import { GatewayError } from "./errors.ts";
 import { createGatewayEvents, type GatewayEvents } from "./events.ts";
 import { Generations } from "./generation.ts";
 import type { GatewayOptions } from "./options.ts";
+import { ThreadComposer } from "./schema/composition-thread.ts";
+import { type Attempt, type Candidate, type Fault, findServable, type Servable } from "./schema/culprits.ts";
 import { SchemaCache } from "./schema/schema-cache.ts";
 import { SchemaFeed } from "./schema/schema-feed.ts";
 import { createSchemaFetch, type FetchSchema } from "./schema/schema-source.ts";
+import { createEdge, type Edge } from "./server/edge.ts";
 import { digestOf, type SchemaInput, type ServiceSchema, type UnavailableService } from "./service.ts";
 import { ServiceFailures } from "./service-failures.ts";
 import { StateClock } from "./state-clock.ts";
-import { createStitchingEngine } from "./engine/stitching-engine.ts";
 import { createUpstream, type Upstream } from "./upstream/upstream.ts";
 
 export type GatewayParts = {
@@ -27,7 +27,7 @@ export type GatewayParts = {
   readonly cacheDir?: string;
   /** Path of the endpoint. Default `/graphql`. */
   readonly path?: string;
-  /** Makes the engine; the stitching one when left out. */
+  /** Makes the engine; the one of the options when left out. */
   readonly engine?: (upstream: Upstream) => GatewayEngine;
   /** How a schema is fetched; over HTTP through egress when left out. */
   readonly fetchSchema?: FetchSchema;
@@ -50,9 +50,7 @@ export type Gateway = AsyncDisposable & {
   refresh(service: string): Promise<GatewayReport>;
   /** The schema served now; null when nothing is. */
   schema(): string | null;
-  /** Answers one HTTP request to the endpoint. */
-  fetch(request: Request): Promise<Response>;
-  /** The same for `node:http`. */
+  /** Answers one HTTP request to the endpoint: the listener of a `node:http` server. */
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** Refuses what is new, ends subscriptions, and waits up to `drainMs` for queries and mutations that run. */
   drain(): Promise<void>;
@@ -85,7 +83,7 @@ class RunningGateway implements Gateway {
   readonly #feeds = new Map<string, SchemaFeed>();
   readonly #failures = new ServiceFailures();
   readonly #draining = new AbortController();
-  readonly fetch: Gateway["fetch"];
+  readonly #edge: Edge;
   readonly handle: Gateway["handle"];
   #update: GatewayUpdate | null = null;
   #queue: Promise<unknown> = Promise.resolve();
@@ -94,29 +92,34 @@ class RunningGateway implements Gateway {
 
   constructor(parts: GatewayParts, options: GatewayOptions) {
     this.#options = options;
-    this.#events = createGatewayEvents(parts.logger, parts.metrics);
+    this.#generations = new Generations(options);
+    this.#events = createGatewayEvents(parts.logger, parts.metrics, () => this.#generations.alive);
     this.#upstream = createUpstream(this.#events, {
       maxConnections: options.upstreamConnections,
       maxResponseBytes: options.upstreamMaxBytes,
       onAnswer: (service, failure) => this.#failures.note(service, failure),
     });
-    this.#engine = (parts.engine ?? createStitchingEngine)(this.#upstream);
+    this.#engine =
+      parts.engine?.(this.#upstream) ??
+      chooseEngine(options.engine, {
+        upstream: this.#upstream,
+        onFallback: (reason) => this.#events.engineFallback(reason),
+      });
     this.#fetchSchema =
       parts.fetchSchema ?? createSchemaFetch(this.#upstream, { maxBytes: options.schemaMaxBytes });
     this.#composer = parts.composer ?? new ThreadComposer();
     this.#cache = new SchemaCache(parts.cacheDir ?? null, this.#events);
-    this.#generations = new Generations(options);
     this.#states = new StateClock(parts.now ?? Date.now, this.#events);
-    const edge = createEdge({
+    this.#edge = createEdge({
       path: parts.path ?? "/graphql",
       generations: this.#generations,
       events: this.#events,
       options,
       unavailable: () => this.#unavailable(),
       draining: this.#draining.signal,
+      forward: (headers) => ({ headers: forwarded(options.forwardHeaders, headers) }),
     });
-    this.fetch = edge.fetch;
-    this.handle = edge.handle;
+    this.handle = this.#edge.handle;
   }
 
   apply(update: GatewayUpdate): Promise<GatewayReport> {
@@ -176,6 +179,7 @@ class RunningGateway implements Gateway {
     await Promise.all([...this.#feeds.values()].map((feed) => feed[Symbol.asyncDispose]()));
     await this.#composer[Symbol.asyncDispose]();
     await this.#queue;
+    await this.#engine[Symbol.asyncDispose]?.();
     await this.#upstream[Symbol.asyncDispose]();
   }
 
@@ -281,8 +285,8 @@ class RunningGateway implements Gateway {
     this.#generations.replace(
       value === null ? null : { ...value, digest: digestOf(value.sdl), services: served },
     );
+    this.#edge.schemaReplaced();
     this.#events.generation(this.#generations.current, performance.now() - started);
-    this.#events.alive(this.#generations.alive);
   }
 
   #describe(feed: SchemaFeed): Omit<GatewayReport["services"][number], "since"> {
@@ -350,4 +354,13 @@ function inputsKey(inputs: readonly SchemaInput[]): string {
       schema.digest,
     ]),
   );
+}
+
+function forwarded(names: readonly string[], headers: IncomingMessage["headers"]): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers[name];
+    if (typeof value === "string") kept[name] = value;
+  }
+  return kept;
 }

@@ -115,5 +115,6 @@ export class Generations implements Disposable {
     clearTimeout(held.timer);
     this.#replaced.delete(held);
     held.controller.abort();
+    held.generation.compiled[Symbol.dispose]?.();
   }
 }

@@ -21,8 +21,10 @@ export const silentEvents: GatewayEvents = {
   generation: () => undefined,
   serviceState: () => undefined,
   serviceCounts: () => undefined,
-  alive: () => undefined,
+  slowReader: () => undefined,
+  subscriptionMoved: () => undefined,
   cacheFailed: () => undefined,
+  engineFallback: () => undefined,
 };
 
 export function targetOf(name: string, overrides: Partial<ServiceTarget> = {}): ServiceTarget {

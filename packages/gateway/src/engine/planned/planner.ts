@@ -22,6 +22,9 @@ export type PlannerAnswer =
   | { readonly number: number; readonly ok: true; readonly node: PlanNode | null }
   | { readonly number: number; readonly ok: false; readonly message: string };
 
+/** What the process says first: why it cannot plan on this system, or null. */
+export type PlannerReadiness = { readonly unavailable: string | null };
+
 /** Why there is no plan: the planner said so, ended, or took too long. */
 export class PlanFailure extends Error {
   override readonly name = "PlanFailure";
@@ -69,6 +72,17 @@ export class Planner implements AsyncDisposable {
 
   /** Processes that were started so far. */
   starts = 0;
+  readonly #readiness = Promise.withResolvers<string | null>();
+
+  /** Why the planner does not run on this system; null when it does. */
+  async unavailable(): Promise<string | null> {
+    if (this.#closed) return "the planner was closed";
+    if (this.#child === null) this.#start();
+    this.#child?.channel?.ref();
+    const reason = await this.#readiness.promise;
+    this.#watch();
+    return reason;
+  }
 
   /** Rejects with {@link PlanFailure} for a supergraph that cannot be planned on. */
   async load(supergraphSdl: string): Promise<SchemaPlanner> {
@@ -95,6 +109,7 @@ export class Planner implements AsyncDisposable {
     const child = this.#child;
     this.#child = null;
     clearTimeout(this.#timer);
+    this.#readiness.resolve("the planner was closed");
     for (const { reject } of this.#pending.values()) reject(new PlanFailure("the planner was closed"));
     this.#pending.clear();
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
@@ -128,8 +143,9 @@ export class Planner implements AsyncDisposable {
     // What the planner is asked keeps the caller alive by itself; waiting for questions does not.
     child.unref();
     child.channel?.unref();
-    child.on("message", (answer: PlannerAnswer | "ready") => {
-      if (answer !== "ready") this.#settle(answer);
+    child.on("message", (answer: PlannerAnswer | PlannerReadiness) => {
+      if ("unavailable" in answer) this.#readiness.resolve(answer.unavailable);
+      else this.#settle(answer);
     });
     child.once("error", () => child.kill("SIGKILL"));
     child.once("exit", () => this.#ended(child));
@@ -169,6 +185,7 @@ export class Planner implements AsyncDisposable {
   #ended(child: ChildProcess): void {
     if (this.#child !== child) return;
     this.#child = null;
+    this.#readiness.resolve(`its process ended with ${child.signalCode ?? child.exitCode}`);
     const [culprit] = this.#pending.values();
     if (culprit !== undefined) {
       this.#pending.delete(culprit.request.number);
