@@ -32,7 +32,7 @@ export function connector(dataDir: string, timeoutMs: number): CommandContext["c
 
 /** That nobody listens on a process's socket, and how to start who would. */
 export function unreachable(dataDir: string, process: ProcessName, cause: unknown): RpcError {
-  const alone = process === "content" ? " or `catalyst content`" : "";
+  const alone = process === "content" || process === "auth" ? ` or \`catalyst ${process}\`` : "";
   return new RpcError(
     "unreachable",
     `The ${process} of the node in ${dataDir} does not answer: start the node with \`catalyst up\`${alone}, or name another one with --node-data-dir or --config.`,

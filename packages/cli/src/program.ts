@@ -3,15 +3,18 @@ import {
   type NodeConfig,
   nodeConfig,
   release,
+  runAuth,
   runContent,
   runGateway,
   runOrchestrator,
 } from "@catalyst/node";
 import { Command, Option } from "commander";
 import { asking } from "./asking.ts";
+import { addApiKeys } from "./commands/apikey.ts";
 import { addAudit } from "./commands/audit.ts";
 import { type BootstrapOptions, printBootstrap } from "./commands/bootstrap.ts";
 import { printSchema, showConfiguration, validateConfiguration } from "./commands/config.ts";
+import { addSigningKeys } from "./commands/keys.ts";
 import { showLogs } from "./commands/logs.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
 import { type CheckOptions, explain, runChecks, showStatus } from "./commands/status.ts";
@@ -40,6 +43,8 @@ function buildProgram(entry: string, printer: Printer): Command {
   addConfig(program, printer);
   addAsking(program, printer);
   addServices(program, printer);
+  addApiKeys(program, printer);
+  addSigningKeys(program, printer);
   addAudit(program, printer);
   return program;
 }
@@ -56,13 +61,14 @@ function addRunning(program: Command, printer: Printer, entry: string): void {
     );
     return command.option("-q, --quiet", "print nothing but errors");
   };
-  run("up", "run a whole node: Envoy, orchestrator, gateway and content", ({ config, dataDir }) =>
+  run("up", "run a whole node: Envoy, auth, orchestrator, gateway and content", ({ config, dataDir }) =>
     up(printer, config, dataDir, entry),
   );
   const alone = (runProcess: (config: NodeConfig, dataDir: string) => Promise<void>) => (loaded: Loaded) =>
     runProcess(loaded.config, loaded.dataDir);
   run("orchestrator", "run the orchestrator alone", alone(runOrchestrator));
   run("gateway", "run the GraphQL gateway alone", alone(runGateway));
+  run("auth", "run the auth process alone: the keys that sign tokens and API keys", alone(runAuth));
   run("content", "run the content process alone: the store", alone(runContent));
   run("bootstrap", "print what an Envoy of this node is started with", (loaded, options: BootstrapOptions) =>
     printBootstrap(printer, loaded, options),
@@ -108,7 +114,7 @@ function addAsking(program: Command, printer: Printer): void {
     program
       .command("explain")
       .description("say how something came to be as it is")
-      .argument("<subject>", "service, process or object")
+      .argument("<subject>", "service, process, object or apikey")
       .argument("<name>", "its name"),
     printer,
     (context, _options, subject = "", name = "") => explain(context, subject, name),
@@ -117,7 +123,7 @@ function addAsking(program: Command, printer: Printer): void {
     program
       .command("logs")
       .description("show the end of a process's log")
-      .argument("[process]", "supervisor's children: orchestrator, gateway, content, envoy")
+      .argument("[process]", "supervisor's children: auth, orchestrator, gateway, content, envoy")
       .option("-f, --follow", "go on with what is added"),
     printer,
     (context, options: { follow?: boolean }, process) => showLogs(context, process, options),

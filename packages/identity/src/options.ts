@@ -53,10 +53,10 @@ export const keyOptions = z.strictObject({
       "How long one key signs API keys before the next one does. API keys stay good when it changes.",
   }),
   maxTokenMinutes: option(z.int().min(1).max(1_440).default(60), {
-    description: "How long an access token may be good at most.",
+    description: "How long an access token may be good at most; one that was given longer is refused.",
   }),
   maxApiKeyDays: option(z.int().min(1).max(3_650).default(366), {
-    description: "How long an API key may be good at most.",
+    description: "How long an API key may be good at most; one that was given longer is refused.",
   }),
 });
 

@@ -15,6 +15,11 @@ export { paths } from "./paths.ts";
 export { release } from "./release.ts";
 export type { SupervisorParts } from "./supervisor.ts";
 
+/** Runs the auth process until it is asked to end. Throws {@link NodeError}, and what the keys or the disk refuse. */
+export async function runAuth(config: NodeConfig, dataDir: string): Promise<void> {
+  await (await import("./auth/auth.ts")).runAuth(config, dataDir);
+}
+
 /** Runs the content process until it is asked to end. Throws {@link NodeError}, and what the store or keys refuse. */
 export async function runContent(config: NodeConfig, dataDir: string): Promise<void> {
   await (await import("./content/content.ts")).runContent(config, dataDir);

@@ -22,12 +22,13 @@ export function nodeMetrics(
   parts: NodeMetricsParts,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   const missing = parts.metrics.gauge("scrape_missing", "Whether a process left out of this scrape.", ["of"]);
-  const ask = async (process: "orchestrator" | "gateway" | "content"): Promise<string | null> => {
+  const ask = async (process: "auth" | "orchestrator" | "gateway" | "content"): Promise<string | null> => {
     const socket = socketPath(parts.dataDir, process);
     const { status, body } = await requestSocket({ socketPath: socket, path: "/metrics", timeoutMs });
     return status === 200 ? body : null;
   };
   const sources: Readonly<Record<string, () => Promise<string | null>>> = {
+    auth: () => ask("auth"),
     content: () => ask("content"),
     envoy: () => readAdmin(parts.adminSocket, { timeoutMs }).metrics(),
     gateway: () => ask("gateway"),

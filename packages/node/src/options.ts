@@ -1,6 +1,6 @@
 import { defineConfig, isAddress, keyedList, option, z } from "@catalyst/config";
 import { gatewayOptions } from "@catalyst/gateway/options";
-import { trustOptions } from "@catalyst/identity";
+import { keyOptions, trustOptions } from "@catalyst/identity";
 import { domainPattern, labelPattern, serviceDeclaration } from "@catalyst/rpc";
 import { contentOptions } from "@catalyst/store/options";
 import { telemetryOptions } from "@catalyst/telemetry";
@@ -102,6 +102,7 @@ export function listenersOf(mesh: { readonly listen: z.output<typeof listenOptio
 
 const authOptions = z.strictObject({
   trust: trustOptions,
+  keys: keyOptions,
   passphraseFile: option(z.string().min(1).optional(), {
     description: "File whose first line opens the node's keys, where they are encrypted.",
   }),

@@ -35,10 +35,10 @@ export class SupervisorView {
     };
   }
 
-  /** The node is ready when a client is served: Envoy and the gateway have to be, the orchestrator may be away. */
+  /** The node is ready when a client is served: Envoy and the gateway have to be, who tells them what to do may be away. */
   readiness(): { ready: boolean; reasons: string[] } {
     const statuses = this.#parts.children.map((child) => child.status());
-    const needed = statuses.filter(({ name }) => name !== "orchestrator");
+    const needed = statuses.filter(({ name }) => !["auth", "orchestrator"].includes(name));
     const reasons = statuses
       .filter(({ state }) => state !== "ready")
       .map(({ name, state, reason }) => `${name} is ${state}${reason === null ? "" : `: ${reason}`}`);

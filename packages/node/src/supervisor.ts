@@ -139,8 +139,8 @@ function claim(dataDir: string): Disposable {
 
 /**
  * Lets clients finish: Envoy takes no new ones and tells those that are there to leave. Then the gateway ends its
- * subscriptions, which would not end by themselves, and finishes what runs, still through Envoy. Envoy and the
- * orchestrator go last.
+ * subscriptions, which would not end by themselves, and finishes what runs, still through Envoy. Envoy goes after them,
+ * and last who configures it, and who says whose requests are let in.
  */
 async function stopInOrder(
   children: readonly SupervisedChild[],
@@ -155,7 +155,7 @@ async function stopInOrder(
   await Promise.all([stop("gateway"), stop("content")]);
   await drained;
   await stop("envoy");
-  await stop("orchestrator");
+  await Promise.all([stop("orchestrator"), stop("auth")]);
 }
 
 function sampleOf(child: SupervisedChild): ChildSample {
@@ -193,7 +193,7 @@ function childrenOf(
     },
     timings: { ...defaultChildTimings, stopMs: config.mesh.graphql.drainMs + graceMs },
   };
-  const ours = (["orchestrator", "gateway", "content"] as const).map((name) =>
+  const ours = (["auth", "orchestrator", "gateway", "content"] as const).map((name) =>
     superviseChild(
       {
         name,
@@ -209,11 +209,12 @@ function childrenOf(
 }
 
 /**
- * The orchestrator keeps much and makes little: a small young generation costs it nothing, and saves a third of its
- * memory. The gateway lives on short-lived objects and keeps the engine's defaults. What the content process moves is
+ * The orchestrator and auth keep much and make little: a small young generation costs them nothing, and saves a third of
+ * their memory. The gateway lives on short-lived objects and keeps the engine's defaults. What the content process moves is
  * outside of the heap: a small young generation lets go of it sooner.
  */
 const engineFlags = {
+  auth: ["--max-semi-space-size=2", "--heap-growing-percent=30"],
   orchestrator: ["--max-semi-space-size=2", "--heap-growing-percent=30"],
   gateway: [],
   content: ["--max-semi-space-size=2"],

@@ -12,7 +12,7 @@ export const mostCredentialServices = 64;
 
 /** The services that a credential is good for, `graphql` among them, or `["*"]` for all: spec/tokens.md §3. */
 export const credentialServices = z
-  .array(z.string().regex(/^\*$/).or(z.string().regex(labelPattern, "is not the name of a service")))
+  .array(z.string().refine((name) => name === "*" || labelPattern.test(name), "is not the name of a service"))
   .min(1)
   .max(mostCredentialServices)
   .refine((names) => new Set(names).size === names.length, "names a service twice")

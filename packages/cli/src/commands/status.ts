@@ -1,4 +1,5 @@
 import {
+  authContract,
   type CheckResult,
   contentContract,
   gatewayContract,
@@ -69,6 +70,7 @@ async function collectChecks(context: CommandContext, options: CheckOptions): Pr
   const results: CheckResult[] = [];
   for (const [name, contract] of [
     ["supervisor", supervisorContract],
+    ["auth", authContract],
     ["orchestrator", orchestratorContract],
     ["gateway", gatewayContract],
     ["content", contentContract],
@@ -102,6 +104,7 @@ export async function explain(context: CommandContext, subject: string, name: st
     service: ["orchestrator", orchestratorContract],
     process: ["supervisor", supervisorContract],
     object: ["content", contentContract],
+    apikey: ["auth", authContract],
   } as const;
   const answerer = answerers[subject as keyof typeof answerers];
   if (answerer === undefined) {

@@ -1,0 +1,241 @@
+import { randomBytes } from "node:crypto";
+import { type Database, DurableError } from "@catalyst/durable";
+import { IdentityError, type TokenIssuer, type TokenKind } from "@catalyst/identity";
+import {
+  type ApiKey,
+  type authContract,
+  type Implementation,
+  RpcError,
+  type SigningKey,
+} from "@catalyst/rpc";
+import type { Ledger } from "../ledger.ts";
+import type { ApiKeyRecord, ApiKeyTable, VersionCounter } from "./auth-store.ts";
+import { lingerMs } from "./bulletin.ts";
+import type { AuthEvents } from "./events.ts";
+import type { KeyRing } from "./key-ring.ts";
+
+export type AuthorityParts = {
+  readonly issuers: Readonly<Record<TokenKind, Omit<TokenIssuer, "keys">>>;
+  readonly database: Database;
+  readonly rings: Readonly<Record<TokenKind, KeyRing>>;
+  readonly apiKeys: ApiKeyTable;
+  readonly version: VersionCounter;
+  readonly ledger: Ledger;
+  readonly events: AuthEvents;
+  readonly now: () => number;
+  /** What everybody has to know is other than before. */
+  readonly onChange: () => void;
+  /** How many API keys may be unexpired at once; default 100,000. */
+  readonly maxApiKeys?: number;
+};
+
+type Calls = Implementation<typeof authContract>;
+type Request<Call extends keyof Calls> = Parameters<Calls[Call]>[0];
+
+/** How long it is told of an API key that has expired. */
+const rememberMs = 30 * 86_400_000;
+
+/** What a text of the audit log may have, in characters that may take three bytes. */
+const maxAuditedLength = 170;
+
+/** Gives credentials and takes them back. Each time is in the audit log before it is answered. */
+export class Authority {
+  readonly #parts: AuthorityParts;
+
+  constructor(parts: AuthorityParts) {
+    this.#parts = parts;
+  }
+
+  async mint({ subject, services, ttlMs }: Request<"mint">) {
+    const { rings, ledger, events, issuers } = this.#parts;
+    const { audience, maxLifetimeMs } = issuers.tokens;
+    if (!subject.startsWith(`spiffe://${audience}/`)) {
+      throw new RpcError("invalid_request", `${subject} is not of ${audience}: tokens are for its own alone`);
+    }
+    this.#checkLifetime("tokens", ttlMs);
+    const request = { ...this.#request("tokens", ttlMs), subject, services };
+    const { token, claims } = inTerms(() => rings.tokens.mint(request, maxLifetimeMs));
+    await ledger.act({
+      action: "token.mint",
+      target: subject,
+      outcome: "done",
+      reason: clip(services.join(" ")),
+    });
+    events.minted(subject);
+    return { token, jti: claims.jti, expiresAt: timeOf(claims.exp * 1_000) };
+  }
+
+  async createApiKey(asked: Request<"createApiKey">) {
+    const { ledger, events } = this.#parts;
+    const name = asked.name ?? `key-${randomBytes(3).toString("hex")}`;
+    try {
+      const { key, record } = this.#makeApiKey({ ...asked, name });
+      const reason = clip(`${record.id} until ${timeOf(record.expiresAt)}: ${asked.services.join(" ")}`);
+      await ledger.act({ action: "apikey.create", target: name, outcome: "done", reason });
+      events.apiKeyCreated(name, record.id);
+      return { ...shown(record), key };
+    } catch (error) {
+      if (error instanceof RpcError && refusals.has(error.code)) {
+        const reason = clip(error.message);
+        await ledger.act({ action: "apikey.create", target: name, outcome: "denied", reason });
+      }
+      throw error;
+    }
+  }
+
+  listApiKeys({ after = "", limit }: Request<"apiKeys">): ApiKey[] {
+    return this.#parts.apiKeys.page(after, limit).map(shown);
+  }
+
+  /** Revoking is on disk, and told to all who wait, before the audit log is written: it must not fail with the log. */
+  async revokeApiKey({ key }: Request<"revokeApiKey">): Promise<ApiKey> {
+    const { apiKeys, ledger, events } = this.#parts;
+    const found = apiKeys.find(key);
+    if (found === undefined) throw new RpcError("api_key_unknown", `there is no API key ${key}`);
+    if (found.revokedAt !== null) return shown(found);
+    const revokedAt = this.#parts.now();
+    this.#change(() => apiKeys.revoke(found.id, revokedAt));
+    const { id, name } = found;
+    await ledger.act({ action: "apikey.revoke", target: name, outcome: "done", reason: id });
+    events.apiKeyRevoked(name, id);
+    return shown({ ...found, revokedAt });
+  }
+
+  signingKeys(): SigningKey[] {
+    return (["tokens", "apikeys"] as const).flatMap((kind) =>
+      this.#parts.rings[kind].all().map(({ kid, state, since, signedUntil }) => {
+        const until = state === "verifying" ? timeOf(Math.max(signedUntil, since) + lingerMs) : null;
+        return { kind, kid, state, since: timeOf(since), until };
+      }),
+    );
+  }
+
+  async rotate({ kind }: Request<"rotate">): Promise<SigningKey[]> {
+    const { rings, ledger } = this.#parts;
+    const waitsUntil = rings[kind].waitsUntil();
+    if (waitsUntil > 0) {
+      const when = `it may sign from ${timeOf(waitsUntil)} on`;
+      throw new RpcError(
+        "busy",
+        `the next key was published a moment ago, not everybody has it yet: ${when}`,
+      );
+    }
+    await inTermsAsync(() => rings[kind].rotate(true));
+    const signing = rings[kind].all().find(({ state }) => state === "signing");
+    await ledger.act({ action: "keys.rotate", target: kind, outcome: "done", reason: signing?.kid ?? "" });
+    return this.signingKeys();
+  }
+
+  /** What is due with time alone: rotations, and the end of what has expired. */
+  async keepUp(): Promise<void> {
+    const { apiKeys, rings, now } = this.#parts;
+    const expiredBy = now() - lingerMs;
+    if (apiKeys.denied().some(({ expiresAt }) => expiresAt <= expiredBy))
+      this.#change(() => apiKeys.letGo(expiredBy));
+    apiKeys.forget(now() - rememberMs);
+    await rings.tokens.rotate();
+    await rings.apikeys.rotate();
+  }
+
+  /** One transaction: an API key is counted, named, signed and recorded, or there is none. */
+  #makeApiKey({ name, services, ttlMs }: Request<"createApiKey"> & { readonly name: string }) {
+    const { database, apiKeys, rings, maxApiKeys = 100_000 } = this.#parts;
+    this.#checkLifetime("apikeys", ttlMs);
+    const request = { ...this.#request("apikeys", ttlMs), subject: `apikey:${name}`, services };
+    return inTerms(() =>
+      database.transaction(() => {
+        if (apiKeys.countUnexpired(request.now) >= maxApiKeys) {
+          throw new RpcError(
+            "api_keys_full",
+            `${maxApiKeys} API keys have not expired yet: more are not kept`,
+          );
+        }
+        const namesake = apiKeys.find(name);
+        if (namesake !== undefined && namesake.revokedAt === null && namesake.expiresAt > request.now) {
+          const until = timeOf(namesake.expiresAt);
+          throw new RpcError("api_key_name_taken", `${name} is a key that is good until ${until}`);
+        }
+        const { token, claims } = rings.apikeys.mint(request, ttlMs);
+        const expiresAt = claims.exp * 1_000;
+        const record = { id: claims.jti, name, services, createdAt: request.now, expiresAt, revokedAt: null };
+        apiKeys.insert(record);
+        return { key: token, record };
+      }),
+    );
+  }
+
+  #request(kind: TokenKind, ttlMs: number) {
+    const { issuer, audience } = this.#parts.issuers[kind];
+    return { issuer, audience, ttlMs, now: this.#parts.now() };
+  }
+
+  #checkLifetime(kind: TokenKind, ttlMs: number): void {
+    const { maxLifetimeMs } = this.#parts.issuers[kind];
+    if (ttlMs <= maxLifetimeMs) return;
+    const [what, option, most] =
+      kind === "tokens"
+        ? ["an access token", "maxTokenMinutes", `${maxLifetimeMs / 60_000} minutes`]
+        : ["an API key", "maxApiKeyDays", `${maxLifetimeMs / 86_400_000} days`];
+    throw new RpcError(
+      "ttl_too_long",
+      `${what} is good for ${most} at most: ask for less, or raise auth.keys.${option}`,
+    );
+  }
+
+  #change(make: () => void): void {
+    const { database, version, onChange } = this.#parts;
+    inTerms(() =>
+      database.transaction(() => {
+        make();
+        version.bump();
+      }),
+    );
+    onChange();
+  }
+}
+
+/** Wishes that are refused, in contrast to those that failed. */
+const refusals: ReadonlySet<string> = new Set(["ttl_too_long", "api_keys_full", "api_key_name_taken"]);
+
+function shown({ createdAt, expiresAt, revokedAt, services, ...rest }: ApiKeyRecord): ApiKey {
+  return {
+    ...rest,
+    services: [...services],
+    createdAt: timeOf(createdAt),
+    expiresAt: timeOf(expiresAt),
+    revokedAt: revokedAt === null ? null : timeOf(revokedAt),
+  };
+}
+
+/** Runs something, and says what the keys or the disk refuse in the terms of the interface. */
+function inTerms<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw refusalOf(error);
+  }
+}
+
+async function inTermsAsync<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw refusalOf(error);
+  }
+}
+
+function refusalOf(error: unknown): unknown {
+  if (error instanceof DurableError && error.code === "disk_full") {
+    return new RpcError("disk_full", error.message, { cause: error });
+  }
+  if (!(error instanceof IdentityError || error instanceof DurableError)) return error;
+  return new RpcError("keys_failed", `${error.message} (${error.code})`, { cause: error });
+}
+
+function clip(text: string): string {
+  return text.length <= maxAuditedLength ? text : `${text.slice(0, maxAuditedLength - 1)}…`;
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}

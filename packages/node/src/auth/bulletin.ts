@@ -1,0 +1,70 @@
+import type { TokenIssuer, TokenKind } from "@catalyst/identity";
+import type { Credentials } from "@catalyst/rpc";
+import type { ApiKeyTable, VersionCounter } from "./auth-store.ts";
+import type { KeyRing } from "./key-ring.ts";
+
+export type BulletinParts = {
+  readonly issuers: Readonly<Record<TokenKind, Omit<TokenIssuer, "keys">>>;
+  readonly rings: Readonly<Record<TokenKind, KeyRing>>;
+  readonly apiKeys: ApiKeyTable;
+  readonly version: VersionCounter;
+  /** How long somebody waits for news; default 25,000 ms. */
+  readonly patienceMs?: number;
+};
+
+/** How long a credential is denied after its time: the clocks of those who verify may be behind. */
+export const lingerMs = 60_000;
+
+/** What all who verify credentials have to know, and who waits to hear of a change. */
+export class Bulletin {
+  readonly #parts: BulletinParts;
+  readonly #waiting = new Set<() => void>();
+  #isClosed = false;
+
+  constructor(parts: BulletinParts) {
+    this.#parts = parts;
+  }
+
+  current(): Credentials {
+    const { issuers, rings, apiKeys, version } = this.#parts;
+    return {
+      version: version.current,
+      issuers: (["tokens", "apikeys"] as const).map((kind) => {
+        return { ...issuers[kind], jwks: JSON.stringify({ keys: rings[kind].jwks() }) };
+      }),
+      revoked: apiKeys.denied().map(({ jti, expiresAt }) => {
+        return { jti, until: new Date(expiresAt + lingerMs).toISOString() };
+      }),
+    };
+  }
+
+  /** Resolves as soon as the version is another one, or when patience is over. */
+  async after(version: number): Promise<Credentials> {
+    if (this.#parts.version.current === version && !this.#isClosed) await this.#news();
+    return this.current();
+  }
+
+  /** Tells all who wait. */
+  announce(): void {
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** Answers who waits, and lets nobody wait any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.announce();
+  }
+
+  #news(): Promise<void> {
+    const { patienceMs = 25_000 } = this.#parts;
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, patienceMs);
+      this.#waiting.add(wake);
+    });
+  }
+}

@@ -1,0 +1,69 @@
+import type { RotationStep, TokenKind } from "@catalyst/identity";
+import type { Logger, Metrics } from "@catalyst/telemetry";
+import type { ApiKeyTable } from "./auth-store.ts";
+import type { KeyRing } from "./key-ring.ts";
+
+/** Everything that the auth process logs and counts, one function per event. A credential is in none of them. */
+export type AuthEvents = {
+  minted(subject: string): void;
+  apiKeyCreated(name: string, id: string): void;
+  apiKeyRevoked(name: string, id: string): void;
+  rotated(kind: TokenKind, step: RotationStep): void;
+  keyLost(kind: TokenKind, kid: string): void;
+  upkeepFailed(error: unknown): void;
+};
+
+const words: Readonly<Record<RotationStep["kind"], string>> = {
+  make: "a key was made and published",
+  promote: "a key signs from now on",
+  remove: "a key is published no longer: all that it signed has expired",
+};
+
+export function createAuthEvents(logger: Logger, metrics: Metrics): AuthEvents {
+  const tokens = metrics.counter("auth_tokens_minted_total", "Access tokens that were minted.", []);
+  const created = metrics.counter("auth_api_keys_created_total", "API keys that were made.", []);
+  const revoked = metrics.counter("auth_api_keys_revoked_total", "API keys that were revoked.", []);
+  const steps = metrics.counter("auth_key_rotations_total", "Steps of key rotations.", ["kind", "step"]);
+  return {
+    minted: (subject) => {
+      tokens.inc({});
+      logger.debug({ subject }, "an access token was minted");
+    },
+    apiKeyCreated: (name, id) => {
+      created.inc({});
+      logger.info({ name, id }, "an API key was made");
+    },
+    apiKeyRevoked: (name, id) => {
+      revoked.inc({});
+      logger.info({ name, id }, "an API key was revoked");
+    },
+    rotated: (kind, step) => {
+      steps.inc({ kind, step: step.kind });
+      logger.info({ credentials: kind, ...step }, words[step.kind]);
+    },
+    keyLost: (kind, kid) =>
+      logger.error(
+        { credentials: kind, kid },
+        "a signing key is gone from the disk: another one takes its place",
+      ),
+    upkeepFailed: (error) => logger.error({ err: error }, "keys could not be rotated: tried again"),
+  };
+}
+
+/** What is counted only when somebody asks. */
+export function exposeAuth(
+  metrics: Metrics,
+  { rings, apiKeys }: { readonly rings: Readonly<Record<TokenKind, KeyRing>>; readonly apiKeys: ApiKeyTable },
+  now: () => number,
+): void {
+  metrics.readGauge("auth_api_keys", "API keys that are good, and those revoked early.", ["state"], () => [
+    [{ state: "live" }, apiKeys.countLive(now())],
+    [{ state: "revoked" }, apiKeys.denied().length],
+  ]);
+  metrics.readGauge("auth_signing_key_age_seconds", "For how long the key has signed.", ["kind"], () =>
+    (["tokens", "apikeys"] as const).flatMap((kind) => {
+      const signing = rings[kind].all().find(({ state }) => state === "signing");
+      return signing === undefined ? [] : [[{ kind }, (now() - signing.since) / 1_000]];
+    }),
+  );
+}
