@@ -6,8 +6,10 @@ import { connect } from "node:tls";
 import { certificates } from "../test/certificates.ts";
 import { type Envoy, envoyMissing, get, startEnvoy, until } from "../test/envoy.ts";
 import {
+  answeringHeader,
   cluster,
   endpoints,
+  filteredListener,
   listener,
   routeConfiguration,
   scope,
@@ -97,6 +99,32 @@ for (const protocol of ["delta", "sotw"] as const) {
         ]);
         assert.equal(steps.includes("Cluster -a"), true);
         assert.equal((await get(site.socket("in"), "/", "any")).body, "b");
+      }),
+  );
+
+  test(
+    `a filter by ECDS is there before its listener serves, and changes without it over ${protocol}`,
+    options,
+    () =>
+      withSite(async (site) => {
+        await using server = await site.start();
+        const [first, second] = ["first", "second"].map((value) =>
+          answeringHeader("marked", "x-mark", value),
+        );
+        assert.ok(first && second);
+        const backend = [cluster("a"), endpoints("a", site.socket("a")), scope("a.test", "a")];
+        const filtered = filteredListener("in", site.socket("in"), "marked");
+        server.set(defaultKey, new Snapshot([...backend, filtered, first]));
+        await using _ = await startEnvoy(site.folder, "n1", protocol);
+        const mark = async () => (await get(site.socket("in"), "/", "a.test")).headers["x-mark"];
+        await until(async () => (await site.status("a.test")) !== 0);
+        assert.equal(await mark(), "first");
+        assert.throws(() => server.update(defaultKey, { remove: [first] }), { code: "reference_missing" });
+        site.acknowledged.length = 0;
+        server.update(defaultKey, { upsert: [second] });
+        assert.equal((await server.settled(defaultKey)).complete, true);
+        assert.deepEqual(story(site.acknowledged), ["TypedExtensionConfig +marked"]);
+        await until(async () => (await mark()) === "second", 1_000);
       }),
   );
 }

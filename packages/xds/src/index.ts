@@ -17,6 +17,7 @@ export { defaultKey, defaultLimits, type XdsLimits, type XdsServerOptions } from
 export {
   clusterType,
   endpointType,
+  extensionType,
   listenerType,
   routeType,
   scopedRouteType,

@@ -7,6 +7,7 @@ import {
 } from "../generated/envoy/config/cluster/v3/cluster_pb.js";
 import type { TransportSocket } from "../generated/envoy/config/core/v3/base_pb.js";
 import type { ConfigSource } from "../generated/envoy/config/core/v3/config_source_pb.js";
+import { TypedExtensionConfigSchema } from "../generated/envoy/config/core/v3/extension_pb.js";
 import { ClusterLoadAssignmentSchema } from "../generated/envoy/config/endpoint/v3/endpoint_pb.js";
 import type { Filter } from "../generated/envoy/config/listener/v3/listener_components_pb.js";
 import { type Listener, ListenerSchema } from "../generated/envoy/config/listener/v3/listener_pb.js";
@@ -42,6 +43,7 @@ export const listenerType = typeUrl(ListenerSchema);
 export const scopedRouteType = typeUrl(ScopedRouteConfigurationSchema);
 export const routeType = typeUrl(RouteConfigurationSchema);
 export const secretType = typeUrl(SecretSchema);
+export const extensionType = typeUrl(TypedExtensionConfigSchema);
 
 type Names = Iterable<ResourceName>;
 
@@ -50,7 +52,7 @@ export function clusterReferences(body: Uint8Array): Names {
   return clusterNames(decode(ClusterSchema, body));
 }
 
-/** What a listener names: route configurations, clusters of TCP proxies and inline routes, secrets. */
+/** What a listener names: route configurations, clusters of TCP proxies and inline routes, secrets, HTTP filters. */
 export function listenerReferences(body: Uint8Array): Names {
   return listenerNames(decode(ListenerSchema, body));
 }
@@ -100,7 +102,12 @@ function* filterNames(filter: Filter): Names {
   if (tcp?.case === "weightedClusters") for (const { name } of tcp.value.clusters) yield toCluster(name);
 }
 
-function* httpNames({ routeSpecifier: routes }: HttpConnectionManager): Names {
+function* httpNames({ routeSpecifier: routes, httpFilters }: HttpConnectionManager): Names {
+  for (const { name, configType } of httpFilters) {
+    if (configType.case === "configDiscovery" && discovered(configType.value.configSource)) {
+      yield { type: extensionType, name };
+    }
+  }
   if (routes.case === "routeConfig") yield* routeNames(routes.value);
   if (routes.case === "rds" && discovered(routes.value.configSource)) {
     yield { type: routeType, name: routes.value.routeConfigName };

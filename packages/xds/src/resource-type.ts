@@ -2,6 +2,7 @@ import {
   clusterReferences,
   clusterType,
   endpointType,
+  extensionType,
   listenerReferences,
   listenerType,
   routeReferences,
@@ -36,7 +37,7 @@ const nothing = (): Iterable<ResourceName> => [];
 const named = { wildcard: false, complete: false, resend: false, mayName: [], references: nothing };
 const listed = { wildcard: true, complete: true, resend: false };
 
-/** The types of Envoy's API in make-before-break order: CDS, EDS, LDS, SRDS, RDS, SDS. */
+/** The types of Envoy's API in make-before-break order: CDS, EDS, LDS, SRDS, RDS, SDS, ECDS. */
 export const resourceTypes: readonly ResourceType[] = [
   {
     ...listed,
@@ -50,7 +51,7 @@ export const resourceTypes: readonly ResourceType[] = [
     ...listed,
     url: listenerType,
     rank: 3,
-    mayName: [clusterType, routeType, secretType],
+    mayName: [clusterType, routeType, secretType, extensionType],
     references: listenerReferences,
   },
   {
@@ -62,6 +63,7 @@ export const resourceTypes: readonly ResourceType[] = [
   },
   { ...named, url: routeType, rank: 5, mayName: [clusterType], references: routeReferences },
   { ...named, url: secretType, rank: 6 },
+  { ...named, url: extensionType, rank: 7 },
 ];
 
 /** What is known of types. */

@@ -2,10 +2,12 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { Cluster_DiscoveryType, ClusterSchema } from "../generated/envoy/config/cluster/v3/cluster_pb.js";
 import type { ConfigSourceSchema } from "../generated/envoy/config/core/v3/config_source_pb.js";
+import { TypedExtensionConfigSchema } from "../generated/envoy/config/core/v3/extension_pb.js";
 import { ClusterLoadAssignmentSchema } from "../generated/envoy/config/endpoint/v3/endpoint_pb.js";
 import { ListenerSchema } from "../generated/envoy/config/listener/v3/listener_pb.js";
 import { RouteConfigurationSchema } from "../generated/envoy/config/route/v3/route_pb.js";
 import { ScopedRouteConfigurationSchema } from "../generated/envoy/config/route/v3/scoped_route_pb.js";
+import { HeaderMutationSchema } from "../generated/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js";
 import { RouterSchema } from "../generated/envoy/extensions/filters/http/router/v3/router_pb.js";
 import {
   type HttpConnectionManager,
@@ -13,7 +15,7 @@ import {
 } from "../generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { SecretSchema } from "../generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { DownstreamTlsContextSchema } from "../generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
-import { encodeResource, type Resource } from "../src/resource.ts";
+import { encodeResource, type Resource, typeUrl } from "../src/resource.ts";
 
 type HttpConnectionManagerInit = MessageInitShape<typeof HttpConnectionManagerSchema>;
 type RouteConfigurationInit = MessageInitShape<typeof RouteConfigurationSchema>;
@@ -109,6 +111,31 @@ export function listener(name: string, path: string, rds?: string): Resource {
   });
 }
 
+/** A listener on a socket with a filter that comes by ECDS; scoped routes. */
+export function filteredListener(name: string, path: string, filterName: string): Resource {
+  const typeUrls = [typeUrl(HeaderMutationSchema)];
+  const configType = { case: "configDiscovery" as const, value: { configSource: ads, typeUrls } };
+  const http = create(
+    HttpConnectionManagerSchema,
+    httpConnectionManager(undefined, [{ name: filterName, configType }]),
+  );
+  return encodeResource(ListenerSchema, name, {
+    name,
+    address: { address: { case: "pipe", value: { path } } },
+    filterChains: [{ filters: [filter(http)] }],
+  });
+}
+
+/** The configuration of a filter: it answers with a header. */
+export function answeringHeader(filterName: string, key: string, value: string): Resource {
+  const append = { header: { key, value } };
+  const mutations = { responseMutations: [{ action: { case: "append" as const, value: append } }] };
+  return encodeResource(TypedExtensionConfigSchema, filterName, {
+    name: filterName,
+    typedConfig: anyPack(HeaderMutationSchema, create(HeaderMutationSchema, { mutations })),
+  });
+}
+
 /** A listener with TLS whose certificate comes by SDS. */
 export function tlsListener(name: string, path: string, secretName: string): Resource {
   const tls = create(DownstreamTlsContextSchema, {
@@ -179,11 +206,17 @@ export function apiListener(name: string, rds: string): Resource {
   });
 }
 
-function httpConnectionManager(rds: string | undefined): HttpConnectionManagerInit {
+function httpConnectionManager(
+  rds: string | undefined,
+  filters: HttpConnectionManagerInit["httpFilters"] = [],
+): HttpConnectionManagerInit {
   const router = anyPack(RouterSchema, create(RouterSchema));
   return {
     statPrefix: "test",
-    httpFilters: [{ name: "envoy.filters.http.router", configType: { case: "typedConfig", value: router } }],
+    httpFilters: [
+      ...filters,
+      { name: "envoy.filters.http.router", configType: { case: "typedConfig", value: router } },
+    ],
     routeSpecifier: rds
       ? { case: "rds", value: { configSource: ads, routeConfigName: rds } }
       : {
