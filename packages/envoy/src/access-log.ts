@@ -30,6 +30,8 @@ const fields = {
   service: "%UPSTREAM_CLUSTER%",
   upstream: "%UPSTREAM_HOST%",
   client: "%DOWNSTREAM_REMOTE_ADDRESS%",
+  caller: "%REQ(X-CATALYST-CALLER):256%",
+  credential: "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:failed)%",
   bytesIn: "%BYTES_RECEIVED%",
   bytesOut: "%BYTES_SENT%",
 };

@@ -110,6 +110,19 @@ export function gatewayCluster({ domain, gateway }: MeshInput): Resource {
   });
 }
 
+/** Name of the cluster of what serves the node's public keys: no Host, so no service's. */
+export const keysCluster = "auth";
+
+/** The cluster of what serves the node's public keys. */
+export function publicKeysCluster(socketPath: string): Resource {
+  return encodeResource(ClusterSchema, keysCluster, {
+    ...base,
+    name: keysCluster,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+    loadAssignment: { clusterName: keysCluster, endpoints: [{ lbEndpoints: [lbEndpoint({ socketPath })] }] },
+  });
+}
+
 function assign(clusterName: string, endpoints: readonly Endpoint[]): AssignmentInit {
   const priorities = [...new Set(endpoints.map(({ priority }) => priority))].sort((a, b) => a - b);
   return {

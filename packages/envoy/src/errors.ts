@@ -8,6 +8,7 @@
  * | `service_unknown` | the service is not in force: `catalyst service list` shows those that are |
  * | `plan_stale` | a fault of the caller: plans are committed in the order in which they were made |
  * | `secret_invalid` | give the certificate chain and its unencrypted key as PEM |
+ * | `credentials_invalid` | the keys of an issuer are no JWK Set whose keys have a `kid`: see the log of the auth process |
  * | `admin_unreachable` | Envoy is not running, or still starting: look at its log |
  * | `admin_unexpected` | Envoy answered something else than expected: check its version |
  */
@@ -17,6 +18,7 @@ export type EnvoyErrorCode =
   | "service_unknown"
   | "plan_stale"
   | "secret_invalid"
+  | "credentials_invalid"
   | "admin_unreachable"
   | "admin_unexpected";
 

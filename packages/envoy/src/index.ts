@@ -1,11 +1,19 @@
 /** From services to Envoy's configuration, purely and by differences; Envoy's bootstrap; and its administration. */
 
 export { type EnvoyAdmin, type EnvoyInfo, type EnvoyView, readAdmin } from "./admin.ts";
+export { type CredentialIssuer, type CredentialRules, compileCredentials } from "./auth.ts";
 export { type BootstrapOptions, bootstrap, xdsCluster } from "./bootstrap.ts";
 export { compileNode, compileService } from "./compile.ts";
 export { EnvoyError, type EnvoyErrorCode } from "./errors.ts";
 export type { LocalReplyCode } from "./local-reply.ts";
-export { type AccessLogging, type Address, defaultTlsSecret, type MeshInput, serviceHost } from "./mesh.ts";
+export {
+  type AccessLogging,
+  type Address,
+  defaultTlsSecret,
+  type MeshAuth,
+  type MeshInput,
+  serviceHost,
+} from "./mesh.ts";
 export { type EnvoyProcessOptions, envoyArguments, envoyRelease, parseEnvoyVersion } from "./process.ts";
 export { compileSecret, compileTrust, type KeyPair } from "./tls.ts";
 export { MeshTranslation, type ServiceChange, type TranslationPlan } from "./translation.ts";

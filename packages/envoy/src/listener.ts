@@ -10,6 +10,7 @@ import {
   HttpConnectionManagerSchema,
 } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { accessLog } from "./access-log.ts";
+import { authFilters } from "./auth.ts";
 import { localReplies } from "./local-reply.ts";
 import type { Address, MeshInput } from "./mesh.ts";
 import { duration, fromAds, type Init, packed, socketAddress } from "./message.ts";
@@ -105,7 +106,11 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
         configSpecifier: { case: "scopedRds", value: { scopedRdsConfigSource: fromAds } },
       },
     },
-    httpFilters: [lowerCaseHost(mesh.domain, outside), router],
+    httpFilters: [
+      lowerCaseHost(mesh.domain, outside),
+      ...(mesh.auth === undefined ? [] : authFilters),
+      router,
+    ],
     upgradeConfigs: [{ upgradeType: "websocket" }],
     accessLog: accessLog(name, mesh.accessLog ?? "all"),
     localReplyConfig: localReplies(edge ? "clients" : "inside"),

@@ -2,6 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { AccessLogFilterSchema } from "@catalyst/xds/api/config/accesslog/v3/accesslog_pb";
 import type { SubstitutionFormatStringSchema } from "@catalyst/xds/api/config/core/v3/substitution_format_string_pb";
 import type { LocalReplyConfigSchema } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import { credentialHeader, keylessHeader, revokedPolicy } from "./auth.ts";
 import { gatewayName } from "./mesh.ts";
 import { type Init, packedStruct } from "./message.ts";
 
@@ -22,12 +23,18 @@ type Subject = "GATEWAY" | "SERVICE";
  * | `…_BAD_RESPONSE` | 502 | what answers is no HTTP/1.1 server: correct the service's URL |
  * | `HOST_NOT_FOUND` | 404 | correct the Host, or register the service: `catalyst service list` shows those there are |
  * | `PATH_NOT_FOUND` | 404 | the message says what the node serves where |
+ * | `UNAUTHENTICATED` | 401 | send a credential that is good here: `authorization: Bearer …` or `x-api-key: …` |
+ * | `FORBIDDEN` | 403 | use a credential that names the service: `catalyst apikey create --service …` makes one |
+ * | `AUTH_UNAVAILABLE` | 503 | the node does not know its keys yet: try again shortly, and see `catalyst status` |
  * | `REQUEST_REFUSED` | as the message says | correct the request: it is malformed, too large, too slow, or of a kind that is not taken |
  */
 export type LocalReplyCode =
   | `${Subject}_${"UNAVAILABLE" | "TIMEOUT" | "OVERLOADED" | "BAD_RESPONSE"}`
   | "HOST_NOT_FOUND"
   | "PATH_NOT_FOUND"
+  | "UNAUTHENTICATED"
+  | "FORBIDDEN"
+  | "AUTH_UNAVAILABLE"
   | "REQUEST_REFUSED";
 
 type Reply = {
@@ -40,6 +47,8 @@ type Reply = {
   readonly status?: number;
   /** Says that the same request may succeed in a second. */
   readonly retryAfter?: boolean;
+  /** Says which kind of credential is asked for. */
+  readonly challenge?: boolean;
 };
 
 /**
@@ -50,14 +59,17 @@ type Reply = {
 export function localReplies(audience: "clients" | "inside"): Init<typeof LocalReplyConfigSchema> {
   const details: JsonObject = audience === "inside" ? { details: "%RESPONSE_CODE_DETAILS%" } : {};
   return {
-    mappers: [...failures("GATEWAY"), ...failures("SERVICE"), ...notServed, ...refusals].map((reply) => ({
-      filter: reply.when,
-      bodyFormatOverride: body(reply, details),
-      ...(reply.status === undefined ? {} : { statusCode: reply.status }),
-      ...(reply.retryAfter === true
-        ? { headersToAdd: [{ header: { key: "retry-after", value: "1" } }] }
-        : {}),
-    })),
+    mappers: [...failures("GATEWAY"), ...failures("SERVICE"), ...access, ...notServed, ...refusals].map(
+      (reply) => ({
+        filter: reply.when,
+        bodyFormatOverride: body(reply, details),
+        ...(reply.status === undefined ? {} : { statusCode: reply.status }),
+        headersToAdd: [
+          ...(reply.retryAfter === true ? [{ header: { key: "retry-after", value: "1" } }] : []),
+          ...(reply.challenge === true ? [{ header: { key: "www-authenticate", value: "Bearer" } }] : []),
+        ],
+      }),
+    ),
     bodyFormat: body(otherRefusal, details),
   };
 }
@@ -105,6 +117,54 @@ function failures(subject: Subject): Reply[] {
     // An upload that outgrew what is kept of a request until it is tried again: Envoy says 507.
     { when: about(detailed("request_payload_exceeded_retry_buffer_limit")), ...away },
   ];
+}
+
+const keyless = {
+  code: "AUTH_UNAVAILABLE",
+  message: "This node cannot verify credentials right now: it does not know its keys yet. Try again shortly.",
+  status: 503,
+  retryAfter: true,
+} as const;
+
+/** What the filters refuse that look at credentials. */
+const access: readonly Reply[] = [
+  {
+    when: all(denied("none"), given(credentialHeader)),
+    code: "FORBIDDEN",
+    message: "The credential does not cover the service at the Host %REQ(:AUTHORITY):256%.",
+    more: { service: "%ROUTE_NAME%" },
+  },
+  { when: all(denied("none"), given(keylessHeader)), ...keyless },
+  // Envoy has not got the filters' configuration, or not one that it takes.
+  { when: flags(["NFCF"]), ...keyless },
+  unauthenticated(denied(revokedPolicy), "The credential was revoked."),
+  unauthenticated(
+    all(
+      denied("none"),
+      expression(
+        `metadata.filter_metadata["envoy.filters.http.jwt_authn"].failed.message == "Jwt is expired"`,
+      ),
+    ),
+    "The credential has expired.",
+  ),
+  unauthenticated(
+    denied("none"),
+    "This needs a credential of this node's: send it as `authorization: Bearer …` or as `x-api-key: …`.",
+  ),
+];
+
+function given(header: string): FilterInit {
+  const value = { name: header, headerMatchSpecifier: { case: "presentMatch" as const, value: true } };
+  return { filterSpecifier: { case: "headerFilter", value: { header: value } } };
+}
+
+function unauthenticated(when: FilterInit, message: string): Reply {
+  return { when, code: "UNAUTHENTICATED", message, status: 401, challenge: true };
+}
+
+/** Refused by the policy of an RBAC filter; `none` where no policy allows. */
+function denied(policy: string): FilterInit {
+  return detailed(`rbac_access_denied_matched_policy[${policy}]`);
 }
 
 const notServed: readonly Reply[] = [

@@ -30,6 +30,16 @@ export type MeshInput = {
   readonly requestTimeoutMs?: number | undefined;
   /** Authorities, PEM, whose certificates services with https URLs may have, beside the well-known ones. */
   readonly upstreamTrust?: string | undefined;
+  /** Where the node's public keys are served: a Unix socket, plain HTTP. Absent: nowhere. */
+  readonly keysSocketPath?: string | undefined;
+  /** Absent: no request needs a credential. */
+  readonly auth?: MeshAuth | undefined;
+};
+
+/** That requests need a credential that covers their service, on every listener. */
+export type MeshAuth = {
+  /** Names of services that need none, {@link gatewayName} among them if so wished. */
+  readonly open: readonly string[];
 };
 
 /** Name of the TLS listener's secret unless the mesh says otherwise. */

@@ -5,6 +5,8 @@ import type { RouteSchema } from "@catalyst/xds/api/config/route/v3/route_compon
 import { FilterConfigSchema } from "@catalyst/xds/api/config/route/v3/route_components_pb";
 import { ScopedRouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/scoped_route_pb";
 import { LuaPerRouteSchema } from "@catalyst/xds/api/extensions/filters/http/lua/v3/lua_pb";
+import { credentialHeader, keylessHeader, openRoute } from "./auth.ts";
+import { keysCluster } from "./cluster.ts";
 import { gatewayName, type MeshInput, serviceHost } from "./mesh.ts";
 import { duration, type Init, packed } from "./message.ts";
 import { lowerCaseFilter, mixedCaseScope, nodeScope, scopeHeader } from "./scope-key.ts";
@@ -16,7 +18,7 @@ type Action = Extract<NonNullable<RouteInit["action"]>, { case: "route" }>["valu
 const defaultGatewayTimeoutMs = 60_000;
 
 /** The scope of a service: its Host on every listener. */
-export function serviceScope(service: RoutedService): Resource {
+export function serviceScope(service: RoutedService, mesh: MeshInput): Resource {
   const to: Action = {
     ...upstream(service.host, service.timeoutMs),
     hostRewriteSpecifier: { case: "autoHostRewrite", value: create(BoolValueSchema, { value: true }) },
@@ -24,25 +26,35 @@ export function serviceScope(service: RoutedService): Resource {
   };
   return scope(
     service.host,
-    service.paths.map((rule) => route(rule, to)),
+    service.paths.map((rule) => route(rule, to, service.name, mesh)),
   );
 }
 
 /** The gateway at its own Host. */
 export function gatewayScope(mesh: MeshInput): Resource {
   const host = serviceHost(gatewayName, mesh.domain);
-  return scope(host, [route({ kind: "prefix", path: "/", to: null }, toGateway(mesh))]);
+  return scope(host, [route({ kind: "prefix", path: "/", to: null }, toGateway(mesh), gatewayName, mesh)]);
 }
 
-/** What ingress serves at any Host outside the domain: the GraphQL endpoint, and a word of help. */
+/** Where others look for the keys that credentials are verified with: OpenID Connect Discovery, RFC 8414. */
+const keyPaths = [
+  "/.well-known/jwks.json",
+  "/.well-known/openid-configuration",
+  "/.well-known/oauth-authorization-server",
+];
+const keysTimeoutMs = 5_000;
+
+/** What ingress serves at any Host outside the domain: the GraphQL endpoint, its public keys, and a word of help. */
 export function anyHostScope(mesh: MeshInput): Resource {
   const help =
     `Nothing is served at this path of node ${mesh.node}. The GraphQL endpoint is ${graphqlPath}; ` +
     `a service answers at the Host <service>.${mesh.domain}.`;
   return scope(nodeScope, [
-    route({ kind: "exact", path: graphqlPath, to: null }, toGateway(mesh)),
+    route({ kind: "exact", path: graphqlPath, to: null }, toGateway(mesh), gatewayName, mesh),
+    ...(mesh.keysSocketPath === undefined ? [] : keyPaths.map((path) => keysRoute(path, mesh))),
     {
       match: { pathSpecifier: { case: "prefix", value: "/" } },
+      ...openTo(mesh),
       action: {
         case: "directResponse",
         value: { status: 404, body: { specifier: { case: "inlineString", value: help } } },
@@ -88,14 +100,30 @@ function upstream(cluster: string, timeoutMs: number): Action {
   };
 }
 
-function route(rule: PathRule, action: Action): RouteInit {
+function keysRoute(path: string, mesh: MeshInput): RouteInit {
+  return {
+    match: { pathSpecifier: { case: "path", value: path } },
+    action: { case: "route", value: upstream(keysCluster, keysTimeoutMs) },
+    ...openTo(mesh),
+  };
+}
+
+/** For a route that needs no credential. */
+function openTo({ auth }: MeshInput): Pick<RouteInit, "typedPerFilterConfig"> {
+  return auth === undefined ? {} : { typedPerFilterConfig: openRoute };
+}
+
+/** A route of a service, which a credential has to cover unless the service is open. */
+function route(rule: PathRule, to: Action, service: string, mesh: MeshInput): RouteInit {
   const match =
     rule.kind === "exact"
       ? { case: "path" as const, value: rule.path }
       : { case: "prefix" as const, value: rule.path };
   return {
+    name: service,
     match: { pathSpecifier: match },
-    action: { case: "route", value: rule.to === null ? action : { ...action, prefixRewrite: rule.to } },
+    action: { case: "route", value: rule.to === null ? to : { ...to, prefixRewrite: rule.to } },
+    ...(mesh.auth?.open.includes(service) === true ? openTo(mesh) : {}),
   };
 }
 
@@ -105,7 +133,7 @@ function scope(name: string, routes: RouteInit[]): Resource {
     key: { fragments: [{ type: { case: "stringKey", value: name } }] },
     routeConfiguration: {
       name,
-      requestHeadersToRemove: [scopeHeader],
+      requestHeadersToRemove: [scopeHeader, credentialHeader, keylessHeader],
       virtualHosts: [{ name, domains: ["*"], routes }],
     },
   });

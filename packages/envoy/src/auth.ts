@@ -1,0 +1,264 @@
+import type { DescMessage } from "@bufbuild/protobuf";
+import { encodeResource, type Resource, typeUrl } from "@catalyst/xds";
+import { TypedExtensionConfigSchema } from "@catalyst/xds/api/config/core/v3/extension_pb";
+import { ActionSchema, type PolicySchema, RBAC_Action } from "@catalyst/xds/api/config/rbac/v3/rbac_pb";
+import type { HeaderMatcherSchema, RouteSchema } from "@catalyst/xds/api/config/route/v3/route_components_pb";
+import { HeaderMutationSchema } from "@catalyst/xds/api/extensions/filters/http/header_mutation/v3/header_mutation_pb";
+import {
+  JwtAuthenticationSchema,
+  type JwtProviderSchema,
+  type JwtRequirementSchema,
+  type RequirementRuleSchema,
+} from "@catalyst/xds/api/extensions/filters/http/jwt_authn/v3/config_pb";
+import { RBACPerRouteSchema, RBACSchema } from "@catalyst/xds/api/extensions/filters/http/rbac/v3/rbac_pb";
+import type { HttpFilterSchema } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import { HttpRequestHeaderMatchInputSchema } from "@catalyst/xds/api/type/matcher/v3/http_inputs_pb";
+import type { Matcher_OnMatchSchema } from "@catalyst/xds/xds-core/type/matcher/v3/matcher_pb";
+import { z } from "zod";
+import { EnvoyError } from "./errors.ts";
+import { duration, fromAds, type Init, packed } from "./message.ts";
+
+/** Access tokens of processes, or API keys. */
+export type CredentialKind = "tokens" | "apikeys";
+
+/** One issuer of credentials: whose signatures are good, and on which claims. */
+export type CredentialIssuer = {
+  readonly kind: CredentialKind;
+  /** `iss` of its credentials. */
+  readonly issuer: string;
+  /** `aud` of its credentials. */
+  readonly audience: string;
+  /** Its public keys, a JWK Set as JSON text. */
+  readonly jwks: string;
+  /** The longest time from `iat` to `exp`. */
+  readonly maxLifetimeMs: number;
+};
+
+/** What credentials are verified by. */
+export type CredentialRules = {
+  readonly issuers: readonly CredentialIssuer[];
+  /** The `jti` of credentials that are refused although they have not expired. */
+  readonly revoked: readonly string[];
+};
+
+/** Tells a service who calls: the `sub` of the verified credential, and nothing that a caller sent. */
+const callerHeader = "x-catalyst-caller";
+
+/** Carries the verified credential's `jti` to the filters behind; never leaves Envoy. */
+export const credentialHeader = "x-catalyst-credential";
+
+/** Says that there are no keys to verify a credential with; never leaves Envoy. */
+export const keylessHeader = "x-catalyst-keyless";
+
+/** The policy by which a revoked credential is refused. */
+export const revokedPolicy = "revoked";
+
+/** Names of the filters; those of the first two are also the names of what they discover. */
+const verifyFilter = "catalyst.credentials";
+const revokedFilter = "catalyst.revoked";
+const coverFilter = "catalyst.services";
+
+/** Where a verified credential's claims lie, in the metadata of the filter that verified it. */
+const metadata = "envoy.filters.http.jwt_authn";
+const claims = "claims";
+
+const clockSkewSeconds = 5;
+/** Credentials that a worker has verified and need not again; what is longer than our issuers' is not kept. */
+const verifiedKept = { jwtCacheSize: 1_000, jwtMaxTokenSize: 8_192 };
+
+/**
+ * What a listener does with credentials, in this order: verify, refuse what was revoked, and refuse what does not
+ * cover the service. Keys and revocations are discovered, so that another key is no other listener: a listener that
+ * changes drains its connections. The first filter lets pass what it cannot verify, unmarked; the last asks for the
+ * mark, so that a fault of the first leaves the door closed.
+ */
+export const authFilters: readonly Init<typeof HttpFilterSchema>[] = [
+  discovered(verifyFilter, JwtAuthenticationSchema, HeaderMutationSchema),
+  discovered(revokedFilter, RBACSchema),
+  { name: coverFilter, configType: { case: "typedConfig", value: packed(RBACSchema, mustCover()) } },
+];
+
+/** What a route has whose service needs no credential: one that is good is told all the same. */
+export const openRoute: NonNullable<Init<typeof RouteSchema>["typedPerFilterConfig"]> = {
+  [coverFilter]: packed(RBACPerRouteSchema, {}),
+};
+
+/**
+ * What the filters discover. Without rules no credential is verified, and what needs one is answered with 503.
+ * Throws {@link EnvoyError} `credentials_invalid`.
+ */
+export function compileCredentials(rules: CredentialRules | null): Resource[] {
+  const verify =
+    rules === null
+      ? packed(HeaderMutationSchema, sayKeyless())
+      : packed(JwtAuthenticationSchema, verification(rules.issuers));
+  const refuse = packed(RBACSchema, refusing(rules?.revoked ?? []));
+  return [extension(verifyFilter, verify), extension(revokedFilter, refuse)];
+}
+
+function sayKeyless(): Init<typeof HeaderMutationSchema> {
+  const append = { header: { key: keylessHeader, value: "true" } };
+  return { mutations: { requestMutations: [{ action: { case: "append", value: append } }] } };
+}
+
+/** Where a credential is looked for: the first that holds one of ours is the one that counts. */
+const places = [
+  { header: "x-api-key", prefix: "" },
+  { header: "authorization", prefix: "Bearer " },
+] as const;
+
+/** The `typ` of an issuer's credentials. */
+const types: Readonly<Record<CredentialKind, string>> = { tokens: "at+jwt", apikeys: "apikey+jwt" };
+
+/**
+ * An issuer's credentials begin with one of a few texts, its protected header once for each of its keys: the text
+ * selects the provider, so that none parses what another issued, and what has another algorithm or `typ`, no `kid` or
+ * a `crit` selects none. One provider for each issuer and place: exactly one credential of a request is verified, and
+ * a service's own credentials, in the other place, are left alone.
+ */
+function verification(issuers: readonly CredentialIssuer[]): Init<typeof JwtAuthenticationSchema> {
+  const all = places.flatMap((place) => issuers.map((issuer) => ({ place, issuer })));
+  const nameOf = ({ place, issuer }: (typeof all)[number]) => `${issuer.kind} in ${place.header}`;
+  return {
+    providers: Object.fromEntries(all.map((each) => [nameOf(each), provider(each.issuer, each.place)])),
+    rules: all.flatMap((each) => headsOf(each.issuer).map((head) => ruleFor(each.place, head, nameOf(each)))),
+  };
+}
+
+/** The protected headers of an issuer's credentials as they are written, with the dot behind: spec/tokens.md. */
+function headsOf({ kind, jwks }: CredentialIssuer): string[] {
+  const parsed = keySet.safeParse(parseJson(jwks));
+  if (!parsed.success) throw new EnvoyError("credentials_invalid", `the keys for ${kind} are no JWK Set`);
+  return parsed.data.keys.map(({ kid }) => {
+    const head = JSON.stringify({ alg: "ES256", typ: types[kind], kid });
+    return `${Buffer.from(head).toString("base64url")}.`;
+  });
+}
+
+const keySet = z.object({ keys: z.array(z.object({ kid: z.string().min(1) })) });
+
+function ruleFor(
+  { header, prefix }: (typeof places)[number],
+  head: string,
+  providerName: string,
+): Init<typeof RequirementRuleSchema> {
+  const begins = { matchPattern: { case: "prefix" as const, value: `${prefix}${head}` } };
+  const requirements: Init<typeof JwtRequirementSchema>[] = [
+    { requiresType: { case: "providerName", value: providerName } },
+    { requiresType: { case: "allowMissingOrFailed", value: {} } },
+  ];
+  return {
+    match: {
+      pathSpecifier: { case: "prefix", value: "/" },
+      headers: [{ name: header, headerMatchSpecifier: { case: "stringMatch", value: begins } }],
+    },
+    requirementType: {
+      case: "requires",
+      value: { requiresType: { case: "requiresAny", value: { requirements } } },
+    },
+  };
+}
+
+function provider(
+  { issuer, audience, jwks, maxLifetimeMs }: CredentialIssuer,
+  { header, prefix }: (typeof places)[number],
+): Init<typeof JwtProviderSchema> {
+  return {
+    issuer,
+    audiences: [audience],
+    jwksSourceSpecifier: { case: "localJwks", value: { specifier: { case: "inlineString", value: jwks } } },
+    requireExpiration: true,
+    maxLifetime: duration(maxLifetimeMs),
+    clockSkewSeconds,
+    fromHeaders: [{ name: header, valuePrefix: prefix }],
+    forward: true,
+    payloadInMetadata: claims,
+    failedStatusInMetadata: "failed",
+    claimToHeaders: [
+      { headerName: callerHeader, claimName: "sub" },
+      { headerName: credentialHeader, claimName: "jti" },
+    ],
+    jwtCacheConfig: verifiedKept,
+  };
+}
+
+/** One look-up in a hash table, however many there are. */
+function refusing(revoked: readonly string[]): Init<typeof RBACSchema> {
+  const onNoMatch = outcome("not revoked", RBAC_Action.ALLOW);
+  if (revoked.length === 0) return { matcher: { onNoMatch } };
+  const refuse = outcome(revokedPolicy, RBAC_Action.DENY);
+  const input = packed(HttpRequestHeaderMatchInputSchema, { headerName: credentialHeader });
+  const map = Object.fromEntries(revoked.map((jti) => [jti, refuse]));
+  return {
+    matcher: {
+      matcherType: {
+        case: "matcherTree",
+        value: {
+          input: { name: "jti", typedConfig: input },
+          treeType: { case: "exactMatchMap", value: { map } },
+        },
+      },
+      onNoMatch,
+    },
+  };
+}
+
+function outcome(name: string, action: RBAC_Action): Init<typeof Matcher_OnMatchSchema> {
+  const typedConfig = packed(ActionSchema, { name, action });
+  return { onMatch: { case: "action", value: { name, typedConfig } } };
+}
+
+type Condition = NonNullable<Init<typeof PolicySchema>["condition"]>;
+
+/**
+ * A credential was verified that says who presents it and can be revoked, and its claim `services` names the service
+ * of the route, or all. Whatever is missing here, the answer is no.
+ */
+function mustCover(): Init<typeof RBACSchema> {
+  const text = (value: string): Condition => ({
+    exprKind: { case: "constExpr", value: { constantKind: { case: "stringValue", value } } },
+  });
+  const call = (name: string, ...args: Condition[]): Condition => ({
+    exprKind: { case: "callExpr", value: { function: name, args } },
+  });
+  const of = (operand: Condition, field: string): Condition => ({
+    exprKind: { case: "selectExpr", value: { operand, field } },
+  });
+  const name = (name: string): Condition => ({ exprKind: { case: "identExpr", value: { name } } });
+  const services = of(
+    of(call("_[_]", of(name("metadata"), "filter_metadata"), text(metadata)), claims),
+    "services",
+  );
+  const condition = call(
+    "_||_",
+    call("@in", of(name("xds"), "route_name"), services),
+    call("@in", text("*"), services),
+  );
+  const covered = {
+    permissions: [{ rule: { case: "header" as const, value: present(credentialHeader) } }],
+    principals: [{ identifier: { case: "header" as const, value: present(callerHeader) } }],
+    condition,
+  };
+  return { rules: { action: RBAC_Action.ALLOW, policies: { covered } } };
+}
+
+function present(name: string): Init<typeof HeaderMatcherSchema> {
+  return { name, headerMatchSpecifier: { case: "presentMatch", value: true } };
+}
+
+function discovered(name: string, ...schemas: readonly DescMessage[]): Init<typeof HttpFilterSchema> {
+  const typeUrls = schemas.map((schema) => typeUrl(schema));
+  return { name, configType: { case: "configDiscovery", value: { configSource: fromAds, typeUrls } } };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function extension(name: string, typedConfig: ReturnType<typeof packed>): Resource {
+  return encodeResource(TypedExtensionConfigSchema, name, { name, typedConfig });
+}
