@@ -1,22 +1,15 @@
-import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { isDeepStrictEqual, promisify } from "node:util";
-import { compile } from "./gateway/answer.ts";
+import { credential, type Endpoint, putLoad, verify } from "./gateway/ask.ts";
 import { type Case, cases } from "./gateway/cases.ts";
-import type { Job, LoadResult } from "./gateway/load.ts";
+import type { LoadResult } from "./gateway/load.ts";
 import { cpuSeconds, type ServerProcess, startServer } from "./gateway/process-under-test.ts";
-import { monolith } from "./gateway/shop.ts";
-import { findFeatures, findSystems, type Launch, type System } from "./gateway/system.ts";
+import { findFeatures, findSystems, type Launch, peerName, type System } from "./gateway/system.ts";
 import { type Bench, peakMegabytes, type Row, toRow } from "./report.ts";
 
-const rounds = 3;
+const rounds = 5;
 const connections = 32;
-const roundMs = 8_000;
+const roundMs = 5_000;
 const warmUpMs = 5_000;
-const peerName = "@graphql-hive/gateway";
-/** What a client sends besides, of the size of a credential of ours. */
-const credential = { authorization: `Bearer ${"x".repeat(640)}` };
-const path = "/graphql";
 
 /**
  * The gateway over three subgraphs that cost as little as can be, side by side with the reference: what is measured
@@ -39,62 +32,31 @@ export const bench: Bench = {
   },
 };
 
-type Say = (text: string) => void;
-type Subject = { readonly launch: Launch; readonly system: System; readonly bodyBytes: number };
-type Values = Readonly<Record<"cpu_per_request" | "rate" | "p50" | "p99" | "rss", number[]>>;
+type Subject = { readonly endpoint: Endpoint; readonly system: System; readonly bodyBytes: number };
 
-async function measureCase(each: Case, launches: readonly Launch[], say: Say): Promise<Row[]> {
+async function measureCase(
+  each: Case,
+  launches: readonly Launch[],
+  say: (text: string) => void,
+): Promise<Row[]> {
   await using started = new AsyncDisposableStack();
   const backend = started.use(await startServer(join(import.meta.dirname, "gateway", "backend.ts"), []));
-  const subjects: Subject[] = [];
-  for (const launch of launches) {
-    const system = started.use(await launch.start(backend.port));
-    const subject = { launch, system, bodyBytes: await verify(each, launch, system) };
+  const all: { readonly subject: Subject; readonly values: Values }[] = [];
+  for (const { name, headers = credential, start } of launches) {
+    const system = started.use(await start(backend.port));
+    const endpoint = { name, headers, port: system.port };
+    const subject = { endpoint, system, bodyBytes: await verify(endpoint, each) };
     const { sent } = await run(subject, each, warmUpMs, backend);
-    say(`${each.name}: ${launch.name} asks the subgraphs ${sent.toPrecision(3)} times for an answer`);
-    subjects.push(subject);
+    say(`${each.name}: ${name} asks the subgraphs ${sent.toPrecision(3)} times for an answer`);
+    all.push({ subject, values: noValues() });
   }
-  const all = subjects.map((subject) => {
-    const values: Values = { cpu_per_request: [], rate: [], p50: [], p99: [], rss: [] };
-    return { subject, values };
-  });
   for (let round = 0; round < rounds; round++) {
     for (const { subject, values } of all) {
-      say(`${each.name}: ${subject.launch.name}, ${round + 1} of ${rounds}`);
-      const { answers, cpu, seconds, p50Ms, p99Ms } = await run(subject, each, roundMs, backend);
-      values.cpu_per_request.push((cpu / answers) * 1_000);
-      values.rate.push(answers / seconds);
-      values.p50.push(p50Ms);
-      values.p99.push(p99Ms);
-      values.rss.push(subject.system.pids.reduce((sum, pid) => sum + peakMegabytes(pid), 0));
+      say(`${each.name}: ${subject.endpoint.name}, ${round + 1} of ${rounds}`);
+      add(values, subject.system, await run(subject, each, roundMs, backend));
     }
   }
   return all.flatMap(({ subject, values }) => toRows(each, subject, values));
-}
-
-const units = { cpu_per_request: "ms", rate: "1/s", p50: "ms", p99: "ms", rss: "MB" } as const;
-
-function toRows({ name }: Case, { launch }: Subject, values: Values): Row[] {
-  const metrics = Object.keys(units) as (keyof Values)[];
-  return metrics.map((metric) =>
-    toRow({ case: name, metric, system: launch.name, unit: units[metric] }, values[metric]),
-  );
-}
-
-/** Asks once and compares with the right answer; resolves with how long that is. */
-async function verify({ name, query, variables }: Case, launch: Launch, system: System): Promise<number> {
-  const given = variables(`${Date.now().toString(36)}000000`);
-  const answer = await fetch(`http://127.0.0.1:${system.port}${path}`, {
-    method: "POST",
-    headers: headersOf(launch, system),
-    body: JSON.stringify({ query, variables: given }),
-  });
-  const text = await answer.text();
-  const right: unknown = JSON.parse(compile(query, { types: monolith, sdl: null })(given));
-  if (!isDeepStrictEqual(JSON.parse(text), right)) {
-    throw new Error(`${launch.name} answers ${name} wrongly: ${text.slice(0, 500)}`);
-  }
-  return Buffer.byteLength(text);
 }
 
 type Measured = LoadResult & {
@@ -104,30 +66,39 @@ type Measured = LoadResult & {
 };
 
 async function run(
-  { launch, system, bodyBytes }: Subject,
-  { name }: Case,
+  { endpoint, system, bodyBytes }: Subject,
+  each: Case,
   forMs: number,
   backend: ServerProcess,
 ): Promise<Measured> {
-  const job: Job = {
-    ...{ host: "127.0.0.1", port: system.port, path, headers: headersOf(launch, system) },
-    ...{ case: name, connections, forMs, bodyBytes },
-  };
-  const [sentBefore, cpuBefore] = [Number(await backend.tell("requests")), cpuSeconds(system.pids)];
-  const load = [join(import.meta.dirname, "gateway", "load.ts"), JSON.stringify(job)];
-  const { stdout } = await promisify(execFile)(process.execPath, load);
-  const result = JSON.parse(stdout) as LoadResult;
-  if (result.wrong > 0) throw new Error(`${launch.name}: ${result.wrong} wrong answers to ${name}`);
+  const sentBefore = Number(await backend.tell("requests"));
+  const cpuBefore = cpuSeconds(system.pids);
+  const result = await putLoad(endpoint, each, { connections, forMs, bodyBytes });
   const cpu = cpuSeconds(system.pids) - cpuBefore;
   const sent = (Number(await backend.tell("requests")) - sentBefore) / result.answers;
+  if (result.wrong > 0) throw new Error(`${endpoint.name}: ${result.wrong} wrong answers to ${each.name}`);
   return { ...result, cpu, sent };
 }
 
-function headersOf({ headers = credential }: Launch, { port }: System): Record<string, string> {
-  return {
-    host: `127.0.0.1:${port}`,
-    "content-type": "application/json",
-    accept: "application/json",
-    ...headers,
-  };
+const units = { cpu_per_request: "ms", rate: "1/s", p50: "ms", p99: "ms", rss: "MB" } as const;
+type Metric = keyof typeof units;
+type Values = Readonly<Record<Metric, number[]>>;
+
+function noValues(): Values {
+  return { cpu_per_request: [], rate: [], p50: [], p99: [], rss: [] };
+}
+
+function add(values: Values, { pids }: System, { answers, cpu, seconds, p50Ms, p99Ms }: Measured): void {
+  values.cpu_per_request.push((cpu / answers) * 1_000);
+  values.rate.push(answers / seconds);
+  values.p50.push(p50Ms);
+  values.p99.push(p99Ms);
+  values.rss.push(pids.reduce((sum, pid) => sum + peakMegabytes(pid), 0));
+}
+
+function toRows(each: Case, { endpoint }: Subject, values: Values): Row[] {
+  const metrics = Object.keys(units) as Metric[];
+  return metrics.map((metric) =>
+    toRow({ case: each.name, metric, system: endpoint.name, unit: units[metric] }, values[metric]),
+  );
 }

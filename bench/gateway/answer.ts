@@ -18,12 +18,13 @@ type Source = { readonly types: Types; readonly sdl: string | null; readonly fra
 
 /**
  * Turns an operation into a function that writes its answer as JSON text: much less work for the machine than
- * GraphQL's executor, because it is not what is measured. Throws for what the types do not have.
+ * GraphQL's executor, because it is not what is measured. `root` is the number of a subscription's event. Throws for
+ * what the types do not have.
  */
 export function compile(
   query: string,
   { types, sdl }: Pick<Subgraph, "types"> & { sdl: string | null },
-): (variables: Variables) => string {
+): (variables: Variables, root?: string) => string {
   const { definitions } = parse(query, { noLocation: true });
   const fragments = new Map<string, FragmentDefinitionNode>();
   let operation: OperationDefinitionNode | undefined;
@@ -31,9 +32,10 @@ export function compile(
     if (each.kind === Kind.FRAGMENT_DEFINITION) fragments.set(each.name.value, each);
     else if (each.kind === Kind.OPERATION_DEFINITION) operation = each;
   }
-  if (operation?.operation !== "query") throw new Error("only queries are answered");
-  const write = compileObject({ types, sdl, fragments }, "Query", [operation.selectionSet]);
-  return (variables) => `{"data":${write("", variables)}}`;
+  if (operation === undefined) throw new Error("there is no operation");
+  const type = operation.operation === "subscription" ? "Subscription" : "Query";
+  const write = compileObject({ types, sdl, fragments }, type, [operation.selectionSet]);
+  return (variables, root = "") => `{"data":${write(root, variables)}}`;
 }
 
 function compileObject(source: Source, type: string, selections: readonly SelectionSetNode[]): Write {

@@ -20,7 +20,7 @@ export type Job = {
 
 export type LoadResult = {
   readonly answers: number;
-  /** Answers that were not 200, or not as long as a right one. */
+  /** Answers that were not 200, or not as long as a right one, or did not come. */
   readonly wrong: number;
   readonly seconds: number;
   readonly p50Ms: number;
@@ -48,10 +48,12 @@ async function askInTurn(): Promise<void> {
   const socket = connect({ host: job.host, port: job.port, noDelay: true });
   await once(socket, "connect");
   let sentAt = 0;
+  let done = false;
   const ask = () => {
     sentAt = performance.now();
-    if (sentAt - begin < job.forMs) socket.write(request());
-    else socket.end();
+    done = sentAt - begin >= job.forMs;
+    if (done) socket.end();
+    else socket.write(request());
   };
   const answers = new AnswerLength((status, bodyBytes) => {
     latenciesMs.push(performance.now() - sentAt);
@@ -61,6 +63,7 @@ async function askInTurn(): Promise<void> {
   socket.on("data", (bytes: Buffer) => answers.read(bytes));
   ask();
   await once(socket, "close");
+  if (!done) wrong += 1;
 }
 
 /** The salts are all of one length, and so are the answers. */

@@ -11,14 +11,21 @@ export type ServerProcess = AsyncDisposable & {
   readonly tell: (line: string) => Promise<string>;
 };
 
-/** Starts one; `log` is where its standard error goes, by default where ours goes. */
+export type StartOptions = {
+  /** Where its standard error goes; by default where ours goes. */
+  readonly log?: number | "inherit";
+  /** Flags of Node itself. */
+  readonly nodeFlags?: readonly string[];
+};
+
+/** Starts one as it runs in production. */
 export async function startServer(
   file: string,
   args: readonly string[],
-  log: number | "inherit" = "inherit",
+  { log = "inherit", nodeFlags = [] }: StartOptions = {},
 ): Promise<ServerProcess> {
   const env = { ...process.env, NODE_ENV: "production", NODE_NO_WARNINGS: "1" };
-  const child = spawn(process.execPath, [file, ...args], { env, stdio: ["pipe", "pipe", log] });
+  const child = spawn(process.execPath, [...nodeFlags, file, ...args], { env, stdio: ["pipe", "pipe", log] });
   const { pid, stdin, stdout } = child;
   if (pid === undefined || stdin === null || stdout === null) throw new Error(`${file} did not start`);
   const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();

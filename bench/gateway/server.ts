@@ -1,6 +1,9 @@
-// node bench/gateway/server.ts SETUP: our gateway in a process of its own, on a port that it prints.
+// node bench/gateway/server.ts SETUP: our gateway in a process of its own, on a port that it prints. Answers lines:
+// the name of a service when a schema with what it says now is in force, with the number of that; `memory`, when it
+// is told to be without garbage, with the memory in use.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
 import { createGateway } from "@catalyst/gateway";
 import { gatewayOptions } from "@catalyst/gateway/options";
 import { createLogger, createMetrics, type LogLevel, type Metrics } from "@catalyst/telemetry";
@@ -34,6 +37,16 @@ const report = await gateway.apply({ version: 1, egress, services });
 if (!report.services.every(({ state }) => state === "serving")) throw new Error(JSON.stringify(report));
 const server = createServer({ keepAliveTimeout: 120_000 }, gateway.handle);
 server.listen(0, "127.0.0.1", () => console.log((server.address() as AddressInfo).port));
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(line === "memory" ? JSON.stringify(memory()) : (await gateway.refresh(line)).generation);
+}
+process.exit();
+
+/** After a collection, where `--expose-gc` lets us ask for one. */
+function memory(): NodeJS.MemoryUsage {
+  globalThis.gc?.();
+  return process.memoryUsage();
+}
 
 /** Metrics that nobody counts. */
 function noMetrics(): Metrics {

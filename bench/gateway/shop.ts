@@ -12,7 +12,10 @@ export type FieldOf =
       readonly ids: (id: string, given: Arguments) => string[];
     };
 
-/** The fields of a service's types by their names; those of `Query` belong to an object without an id. */
+/**
+ * The fields of a service's types by their names; those of `Query` belong to an object without an id,
+ * those of `Subscription` to one whose id is the number of the event.
+ */
 export type Types = Readonly<Record<string, Readonly<Record<string, FieldOf>>>>;
 
 /** A federation subgraph: what it says of itself, and what it answers. */
@@ -45,6 +48,7 @@ const products: Subgraph = {
       products: { kind: "list", type: "Product", ids: (_, { salt, first }) => numbered(`${salt}.p`, first) },
       product: { kind: "object", type: "Product", id: (_, { id }) => String(id) },
     },
+    Subscription: { priceChanged: { kind: "object", type: "Product", id: (event) => `event.p${event}` } },
     Product: {
       id: key,
       name: text((id) => `Product ${lastNumber(id)}`),

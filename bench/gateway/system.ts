@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NodeUnderTest } from "@catalyst/harness";
 import { ours } from "../report.ts";
-import { startServer } from "./process-under-test.ts";
+import { type ServerProcess, startServer } from "./process-under-test.ts";
 import type { Setup } from "./server.ts";
 import { subgraphs } from "./shop.ts";
 
@@ -24,7 +24,7 @@ export type Launch = {
 };
 
 const peer = join(import.meta.dirname, "../peers/hive-gateway");
-const peerName = "@graphql-hive/gateway";
+export const peerName = "@graphql-hive/gateway";
 const npm = join(process.execPath, "../npm");
 
 /** Ours alone, ours behind Envoy, and the reference where it can be installed. */
@@ -68,15 +68,21 @@ export function findFeatures(): Launch[] {
 }
 
 /** Our gateway by itself, its log in a file as in a node. */
-async function startOurs(egressPort: number, setup: Omit<Setup, "egressPort"> = {}): Promise<System> {
+export async function startOurs(
+  egressPort: number,
+  setup: Omit<Setup, "egressPort"> = {},
+  nodeFlags: readonly string[] = [],
+): Promise<System & Pick<ServerProcess, "tell">> {
   await using started = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), "bench-gateway-"));
   started.defer(() => rmSync(folder, { recursive: true, force: true }));
   const log = openSync(join(folder, "gateway.log"), "w", 0o600);
   started.defer(() => closeSync(log));
   const given = JSON.stringify({ egressPort, ...setup } satisfies Setup);
-  const server = started.use(await startServer(join(import.meta.dirname, "server.ts"), [given], log));
-  return owned({ port: server.port, pids: [server.pid] }, started.move());
+  const server = started.use(
+    await startServer(join(import.meta.dirname, "server.ts"), [given], { log, nodeFlags }),
+  );
+  return owned({ port: server.port, pids: [server.pid], tell: server.tell }, started.move());
 }
 
 /** A whole node: what a client asks passes Envoy, the gateway, and Envoy again on the way to each service. */
@@ -102,6 +108,6 @@ async function startPeer(subgraphsPort: number): Promise<System> {
   return owned({ port: server.port, pids: [server.pid] }, started.move());
 }
 
-function owned(what: Omit<System, typeof Symbol.asyncDispose>, by: AsyncDisposableStack): System {
+function owned<T extends object>(what: T, by: AsyncDisposableStack): T & AsyncDisposable {
   return { ...what, [Symbol.asyncDispose]: () => by.disposeAsync() };
 }

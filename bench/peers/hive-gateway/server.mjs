@@ -24,3 +24,4 @@ const gateway = createGatewayRuntime({
 });
 const server = createServer({ keepAliveTimeout: 120_000 }, gateway);
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+process.stdin.on("end", () => process.exit()).resume();

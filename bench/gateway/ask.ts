@@ -1,0 +1,58 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { isDeepStrictEqual, promisify } from "node:util";
+import { compile } from "./answer.ts";
+import type { Case } from "./cases.ts";
+import type { Job, LoadResult } from "./load.ts";
+import { monolith } from "./shop.ts";
+
+/** A gateway as its clients know it. */
+export type Endpoint = {
+  readonly name: string;
+  readonly port: number;
+  /** What a client sends besides what GraphQL needs. */
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+/** Of the size of a credential of ours. */
+export const credential: Endpoint["headers"] = { authorization: `Bearer ${"x".repeat(640)}` };
+
+export const path = "/graphql";
+
+/** Asks once; resolves with how long a right answer is, and throws for a wrong one. */
+export async function verify(endpoint: Endpoint, { name, query, variables }: Case): Promise<number> {
+  const given = variables(`${Date.now().toString(36)}000000`);
+  const answer = await fetch(`http://127.0.0.1:${endpoint.port}${path}`, {
+    method: "POST",
+    headers: headersTo(endpoint),
+    body: JSON.stringify({ query, variables: given }),
+  });
+  const text = await answer.text();
+  const right: unknown = JSON.parse(compile(query, { types: monolith, sdl: null })(given));
+  if (!isDeepStrictEqual(JSON.parse(text), right)) {
+    throw new Error(`${endpoint.name} answers ${name} wrongly: ${text.slice(0, 500)}`);
+  }
+  return Buffer.byteLength(text);
+}
+
+/** Puts a load on it from a process of its own. */
+export async function putLoad(
+  endpoint: Endpoint,
+  { name }: Case,
+  load: Pick<Job, "connections" | "forMs" | "bodyBytes">,
+): Promise<LoadResult> {
+  const to = { host: "127.0.0.1", port: endpoint.port, path, headers: headersTo(endpoint) };
+  const job: Job = { ...to, case: name, ...load };
+  const child = [join(import.meta.dirname, "load.ts"), JSON.stringify(job)];
+  const { stdout } = await promisify(execFile)(process.execPath, child);
+  return JSON.parse(stdout) as LoadResult;
+}
+
+function headersTo({ port, headers }: Endpoint): Record<string, string> {
+  return {
+    host: `127.0.0.1:${port}`,
+    "content-type": "application/json",
+    accept: "application/json",
+    ...headers,
+  };
+}
