@@ -31,6 +31,8 @@ export type GatewayParts = {
   readonly engine?: (upstream: Upstream) => GatewayEngine;
   /** How a schema is fetched; over HTTP through egress when left out. */
   readonly fetchSchema?: FetchSchema;
+  /** The gateway's own credential, for schema requests and nothing else; null while it has none. */
+  readonly credentials?: () => string | null;
   /** What composes schemas. */
   readonly composer?: ThreadComposer;
   /** Wall time in ms since 1970, for `since`. */
@@ -106,7 +108,11 @@ class RunningGateway implements Gateway {
         onFallback: (reason) => this.#events.engineFallback(reason),
       });
     this.#fetchSchema =
-      parts.fetchSchema ?? createSchemaFetch(this.#upstream, { maxBytes: options.schemaMaxBytes });
+      parts.fetchSchema ??
+      createSchemaFetch(this.#upstream, {
+        maxBytes: options.schemaMaxBytes,
+        credential: parts.credentials,
+      });
     this.#composer = parts.composer ?? new ThreadComposer();
     this.#cache = new SchemaCache(parts.cacheDir ?? null, this.#events);
     this.#states = new StateClock(parts.now ?? Date.now, this.#events);

@@ -18,6 +18,13 @@ export type FetchSchema = (target: ServiceTarget, scope: RequestScope) => Promis
 
 const serviceSdl = subOperation("query", "query SchemaOfSubgraph { _service { sdl } }");
 const introspection = subOperation("query", getIntrospectionQuery());
+export type SchemaFetchOptions = {
+  /** Bytes of one answer. */
+  readonly maxBytes: number;
+  /** The gateway's own credential; null while it has none. */
+  readonly credential?: (() => string | null) | undefined;
+};
+
 const federationAnswer = z.object({ _service: z.object({ sdl: z.string().min(1) }) });
 
 /**
@@ -26,9 +33,12 @@ const federationAnswer = z.object({ _service: z.object({ sdl: z.string().min(1) 
  */
 export function createSchemaFetch(
   upstream: Upstream,
-  { maxBytes }: { readonly maxBytes: number },
+  { maxBytes, credential = () => null }: SchemaFetchOptions,
 ): FetchSchema {
-  return async (target, scope) => {
+  return async (target, asked) => {
+    const own = credential();
+    const scope =
+      own === null ? asked : { ...asked, headers: { ...asked.headers, authorization: `Bearer ${own}` } };
     const label = "schema request" as const;
     const ask = { operation: serviceSdl, label, maxBytes };
     const federation = await upstream.execute(target, ask, scope);
