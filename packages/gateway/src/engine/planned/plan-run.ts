@@ -5,7 +5,6 @@ import { copyOf, type DataObject, failFields, isObject, mergeInto } from "./data
 import { FieldFailure } from "./field-failure.ts";
 import type { EntityBatch, EntityFetch, PathSegment, PlanStep, RootFetch } from "./plan.ts";
 import type { PossibleTypes } from "./possible-types.ts";
-import { representationOf } from "./representation.ts";
 import { applyRewrites } from "./rewrites.ts";
 import { readSubAnswer, type SubAnswer } from "./sub-answer.ts";
 import { type KeysByType, prune } from "./sub-shape.ts";
@@ -105,14 +104,12 @@ function findTargets(
   const targets: Target[] = [];
   for (const [place, path] of batch.paths.entries()) {
     for (const entity of entitiesAt(data, path, types)) {
-      const representation = representationOf(entity, batch.requires, types);
-      if (representation === null) continue;
-      if (representation instanceof FieldFailure) {
-        failFields(entity, keysFor(batch.keys, entity["__typename"], types), shallow(representation));
+      const text = batch.representation.write(entity, types);
+      if (text === null) continue;
+      if (text instanceof FieldFailure) {
+        failFields(entity, keysFor(batch.keys, entity["__typename"], types), shallow(text));
         continue;
       }
-      if (batch.inputRewrites.length > 0) applyRewrites(representation, batch.inputRewrites, types);
-      const text = JSON.stringify(representation);
       let index = indexes.get(text);
       if (index === undefined) {
         index = texts.push(text) - 1;

@@ -5,10 +5,10 @@ import type {
   FlattenNode,
   FlattenNodePathSegment,
   PlanNode,
-  RequiresSelection,
 } from "@graphql-hive/router-query-planner";
 import { GatewayError } from "../../errors.ts";
 import { type SubOperation, subOperation } from "../../upstream/sub-operation.ts";
+import { RepresentationWriter } from "./representation.ts";
 import { AskedFor, type KeysByType, type SubShape } from "./sub-shape.ts";
 
 /** One step of a planned operation. What the planner says, with what every run needs made once. */
@@ -52,8 +52,7 @@ export type EntityBatch = {
   /** The variable that holds the representations; batches may share it. */
   readonly variable: string;
   readonly paths: readonly (readonly PathSegment[])[];
-  readonly requires: readonly RequiresSelection[];
-  readonly inputRewrites: readonly Rewrite[];
+  readonly representation: RepresentationWriter;
   readonly outputRewrites: readonly Rewrite[];
   readonly keys: KeysByType;
 };
@@ -163,8 +162,7 @@ function batchOf(asked: AskedFor, alias: EntityBatchAlias): EntityBatch {
     answerKey: alias.alias,
     variable: alias.representationsVariableName,
     paths: alias.paths.map((path) => path.map(compileSegment)),
-    requires: alias.requires,
-    inputRewrites: compileRewrites(alias.inputRewrites),
+    representation: new RepresentationWriter(alias.requires, compileRewrites(alias.inputRewrites)),
     outputRewrites: compileRewrites(alias.outputRewrites),
     keys: asked.keys(alias.alias),
   };

@@ -114,6 +114,7 @@ export class Planner implements AsyncDisposable {
     this.#pending.clear();
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const exited = new Promise((resolve) => child.once("exit", resolve));
+    child.ref();
     child.kill("SIGKILL");
     await exited;
   }

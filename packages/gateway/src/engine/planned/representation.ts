@@ -1,26 +1,76 @@
 import type { RequiresSelection } from "@graphql-hive/router-query-planner";
 import { type DataObject, isObject } from "./data.ts";
 import { FieldFailure } from "./field-failure.ts";
+import type { Rewrite } from "./plan.ts";
 import type { PossibleTypes } from "./possible-types.ts";
+import { applyRewrites } from "./rewrites.ts";
 
-/**
- * What a service needs to know of an entity, as JSON; null when there is nothing to know it by; the failure when
- * what is needed could not be had.
- */
-export function representationOf(
-  entity: DataObject,
-  requires: readonly RequiresSelection[],
-  types: PossibleTypes,
-): DataObject | FieldFailure | null {
-  const representation: DataObject = {};
-  const failure = project(entity, requires, types, representation);
-  if (failure !== null) return failure;
-  for (const key in representation) {
-    if (key === "__typename" || representation[key] === null) continue;
-    representation["__typename"] ??= entity["__typename"];
-    return representation;
+/** Fields of one type without anything below them: what nearly every key is. */
+type FlatKey = {
+  readonly type: string;
+  readonly fields: readonly { readonly name: string; readonly written: string }[];
+};
+
+/** Writes what a service needs to know of an entity. */
+export class RepresentationWriter {
+  readonly #requires: readonly RequiresSelection[];
+  readonly #rewrites: readonly Rewrite[];
+  readonly #flat: FlatKey | null;
+
+  constructor(requires: readonly RequiresSelection[], rewrites: readonly Rewrite[]) {
+    this.#requires = requires;
+    this.#rewrites = rewrites;
+    this.#flat = rewrites.length === 0 ? flatKeyOf(requires) : null;
   }
-  return null;
+
+  /**
+   * JSON, equal for equal entities; null when there is nothing to know the entity by; the failure when what is
+   * needed could not be had.
+   */
+  write(entity: DataObject, types: PossibleTypes): string | FieldFailure | null {
+    const name = entity["__typename"];
+    if (this.#flat !== null && typeof name === "string") return writeFlat(this.#flat, entity, name, types);
+    const representation: DataObject = {};
+    const failure = project(entity, this.#requires, types, representation);
+    if (failure !== null) return failure;
+    if (Object.keys(representation).every((key) => key === "__typename" || representation[key] === null)) {
+      return null;
+    }
+    representation["__typename"] ??= name;
+    applyRewrites(representation, this.#rewrites, types);
+    return JSON.stringify(representation);
+  }
+}
+
+function flatKeyOf(requires: readonly RequiresSelection[]): FlatKey | null {
+  const [fragment, ...others] = requires;
+  if (fragment?.kind !== "InlineFragment" || others.length > 0) return null;
+  const fields: { name: string; written: string }[] = [];
+  for (const selection of fragment.selections) {
+    if (selection.kind !== "Field" || (selection.selections ?? []).length > 0) return null;
+    const { name, alias = name } = selection;
+    if (name !== "__typename") fields.push({ name, written: `,${JSON.stringify(alias)}:` });
+  }
+  return { type: fragment.typeCondition, fields };
+}
+
+function writeFlat(
+  { type, fields }: FlatKey,
+  entity: DataObject,
+  typeName: string,
+  types: PossibleTypes,
+): string | FieldFailure | null {
+  if (!types.is(typeName, type)) return null;
+  let json = `{"__typename":${JSON.stringify(typeName)}`;
+  let known = false;
+  for (const { name, written } of fields) {
+    const value = entity[name];
+    if (value === undefined) continue;
+    if (value instanceof FieldFailure) return value;
+    json += written + JSON.stringify(value);
+    known ||= value !== null;
+  }
+  return known ? `${json}}` : null;
 }
 
 function project(
