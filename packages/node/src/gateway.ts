@@ -2,7 +2,8 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { createGateway, GatewayError } from "@catalyst/gateway";
-import { gatewayContract, RpcError } from "@catalyst/rpc";
+import { gatewayContract, RpcError, socketPath } from "@catalyst/rpc";
+import { GatewayCredential } from "./gateway-credential.ts";
 import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";
 import { checked, notExplainable, type ProcessFrame, runProcess } from "./process.ts";
@@ -10,9 +11,12 @@ import { checked, notExplainable, type ProcessFrame, runProcess } from "./proces
 /** The gateway process: serves GraphQL to Envoy, and takes what to serve from the orchestrator. */
 export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
   return runProcess("gateway", gatewayContract, config, dataDir, async (frame, resources) => {
+    const { logger, metrics } = frame;
+    const credential = config.auth.required ? ownCredential(frame) : null;
+    const credentials = () => credential?.current() ?? null;
     const gateway = resources.use(
       createGateway(
-        { logger: frame.logger, metrics: frame.metrics, cacheDir: join(dataDir, "gateway") },
+        { logger, metrics, cacheDir: join(dataDir, "gateway"), credentials },
         config.mesh.graphql,
       ),
     );
@@ -45,6 +49,7 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
       drain: () => gateway.drain(),
       implementation: {
         apply: async (update) => {
+          await credential?.settled(firstCredentialMs);
           const report = await answered(gateway.apply(update));
           await listen();
           return report;
@@ -80,6 +85,20 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
         },
       },
     };
+  });
+}
+
+/** The auth process starts with the gateway: the first schemas wait for it this long. */
+const firstCredentialMs = 2_000;
+
+function ownCredential({ config, dataDir, logger, stopping }: ProcessFrame): GatewayCredential {
+  const { node, auth } = config;
+  return new GatewayCredential({
+    socketPath: socketPath(dataDir, "auth"),
+    subject: `spiffe://${node.domain}/node/${node.name}/gateway`,
+    ttlMs: Math.min(60, auth.keys.maxTokenMinutes) * 60_000,
+    logger,
+    stopping,
   });
 }
 

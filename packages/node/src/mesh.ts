@@ -17,6 +17,8 @@ export function meshOf(config: NodeConfig, dataDir: string): MeshInput {
       egress: parseAddress(egress),
     },
     gateway: { socketPath: paths.graphqlSocket(dataDir) },
+    keysSocketPath: paths.jwksSocket(dataDir),
+    auth: config.auth.required ? { open: config.auth.open } : undefined,
     accessLog: config.mesh.envoy.accessLog,
     upstreamTrust: authoritiesFile === undefined ? undefined : readAuthorities(authoritiesFile),
     requestTimeoutMs: config.mesh.graphql.requestTimeoutMs + 5_000,

@@ -101,6 +101,13 @@ export function listenersOf(mesh: { readonly listen: z.output<typeof listenOptio
 }
 
 const authOptions = z.strictObject({
+  required: option(z.boolean().default(false), {
+    description:
+      "Whether every request needs a credential that names its service: a token, or an API key (`catalyst apikey create`). Envoy refuses all others.",
+  }),
+  open: option(z.array(z.string().regex(labelPattern, "must be the name of a service")).default([]), {
+    description: "Services that need no credential all the same; `graphql` is the node's GraphQL endpoint.",
+  }),
   trust: trustOptions,
   keys: keyOptions,
   passphraseFile: option(z.string().min(1).optional(), {

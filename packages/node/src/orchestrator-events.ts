@@ -18,6 +18,10 @@ export type OrchestratorEvents = {
   serviceWell(service: string): void;
   gatewayRefused(error: unknown): void;
   gatewayLost(): void;
+  authLost(): void;
+  credentialsTaken(version: number, revoked: number): void;
+  credentialsUnusable(error: unknown): void;
+  credentialsNotKept(error: unknown): void;
   certificatesReplaced(files: readonly string[]): void;
   certificatesUnusable(error: unknown): void;
 };
@@ -82,6 +86,17 @@ export function createOrchestratorEvents(logger: Logger, metrics: Metrics): Orch
     serviceWell: (service) => logger.info({ service }, "a service is well again, as far as Envoy knows"),
     gatewayRefused: (err) => logger.warn({ err }, "the gateway did not take an update: trying again"),
     gatewayLost: () => logger.warn("the gateway went away"),
+    authLost: () =>
+      logger.warn("the auth process went away: the keys and revocations last known stay in force"),
+    credentialsTaken: (version, revoked) =>
+      logger.info({ version, revoked }, "what credentials are verified by was told to Envoy"),
+    credentialsUnusable: (err) =>
+      logger.error({ err }, "new keys cannot be used; those last known stay in force"),
+    credentialsNotKept: (err) =>
+      logger.error(
+        { err },
+        "the keys could not be written: a start without the auth process would not know them",
+      ),
     certificatesReplaced: (files) => logger.info({ files }, "certificates were replaced"),
     certificatesUnusable: (err) => logger.warn({ err }, "new certificates cannot be used; the old ones stay"),
   };

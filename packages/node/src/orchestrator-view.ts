@@ -9,6 +9,7 @@ import {
   type ServiceStatus,
 } from "@catalyst/rpc";
 import type { Activator } from "./activation.ts";
+import type { AuthLink } from "./auth-link.ts";
 import type { EndpointHealth } from "./endpoint-health.ts";
 import type { GatewayLink } from "./gateway-link.ts";
 import type { NodeConfig } from "./options.ts";
@@ -27,6 +28,8 @@ export type ViewParts = {
   readonly activator: Activator;
   readonly proxies: ProxyPublisher;
   readonly gateway: GatewayLink;
+  /** Null when no credentials are demanded. */
+  readonly auth: AuthLink | null;
   readonly health: EndpointHealth;
   readonly hostOf: (name: string) => string;
   readonly adminSocket: string;
@@ -76,7 +79,7 @@ export class OrchestratorView {
   }
 
   details() {
-    const { config, proxies, gateway } = this.#parts;
+    const { config, proxies, gateway, auth } = this.#parts;
     return {
       node: config.node.name,
       domain: config.node.domain,
@@ -84,6 +87,7 @@ export class OrchestratorView {
       proxies: proxies.proxies(),
       quarantined: proxies.quarantined(),
       gateway: { connected: gateway.connected(), report: gateway.report() },
+      credentials: auth?.state() ?? null,
     };
   }
 
@@ -112,11 +116,14 @@ export class OrchestratorView {
       reasons.push(`Envoy rejected ${type} ${name}: ${message}`);
     }
     if (!gateway.connected()) reasons.push("the gateway is not connected");
+    const fault = this.#credentialFault();
+    if (fault !== null) reasons.push(fault);
     return { ready: true, reasons };
   }
 
   check(): CheckResult[] {
-    const { proxies, gateway } = this.#parts;
+    const { proxies, gateway, auth } = this.#parts;
+    const fault = this.#credentialFault();
     const quarantined = proxies.quarantined();
     const broken = this.#troubled();
     const named = broken.slice(0, mostNamed).map(({ name, reasons }) => `${name}: ${reasons.join(", ")}`);
@@ -146,6 +153,17 @@ export class OrchestratorView {
           ? null
           : { detail: "the gateway does not answer", hint: "see `catalyst status` and the gateway's log" },
       ),
+      ...(auth === null
+        ? []
+        : [
+            checked(
+              "credentials.current",
+              "Envoy verifies credentials by the newest keys and revocations",
+              fault === null
+                ? null
+                : { detail: fault, hint: "see `catalyst status` and the log of the auth process" },
+            ),
+          ]),
       checked(
         "services.serving",
         "every service is served",
@@ -157,6 +175,16 @@ export class OrchestratorView {
             },
       ),
     ];
+  }
+
+  /** Why credentials are not verified as they should be; null when they are, or when none is demanded. */
+  #credentialFault(): string | null {
+    const state = this.#parts.auth?.state();
+    if (state === undefined) return null;
+    if (state.problem !== null) return `credentials cannot be verified: ${state.problem}`;
+    return state.connected
+      ? null
+      : "the auth process does not answer: nothing new is revoked, and no key changes";
   }
 
   /** Throws `not_explainable` for another subject than a service, `service_not_found` for an unknown one. */
@@ -185,6 +213,7 @@ export class OrchestratorView {
         { rule: "the service is declared", outcome: `yes, by ${entry.origin}` },
         { rule: `Envoy acknowledged its route at ${status.host}`, outcome: envoy },
         { rule: "Envoy holds endpoints for it", outcome: endpointsOf(held) },
+        { rule: "a caller needs a credential that names it", outcome: this.#demandOn(name) },
         {
           rule: "it accepts connections, and requests to it are answered",
           outcome: noOr(this.#parts.health.troubleOf(entry.service)),
@@ -194,6 +223,13 @@ export class OrchestratorView {
       ],
       result: [status.state, ...status.reasons].join(": "),
     };
+  }
+
+  #demandOn(name: string): string {
+    const { required, open } = this.#parts.config.auth;
+    if (!required) return "no: `auth.required` is off";
+    if (open.includes(name)) return "no: `auth.open` names it";
+    return `yes: ${this.#credentialFault() ?? "Envoy verifies it"}`;
   }
 
   #reasons(entry: ServiceEntry, { reason }: Activation): readonly string[] {

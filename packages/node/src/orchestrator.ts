@@ -4,6 +4,7 @@ import { openDatabase } from "@catalyst/durable";
 import { orchestratorContract, RpcError, type ServiceDeclaration, socketPath } from "@catalyst/rpc";
 import { Activator } from "./activation.ts";
 import { leadsTo } from "./address.ts";
+import { AuthLink } from "./auth-link.ts";
 import { generatedCertificate, readAuthorities, readCertificate, watchFiles } from "./certificate.ts";
 import { EndpointHealth } from "./endpoint-health.ts";
 import { GatewayLink } from "./gateway-link.ts";
@@ -41,6 +42,7 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
         proxies.putAuthorities(readAuthorities(authorities)),
       );
     }
+    const auth = config.auth.required ? linkAuth(frame, proxies, events) : null;
     const gateway = new GatewayLink({
       socketPath: socketPath(dataDir, "gateway"),
       events,
@@ -76,6 +78,7 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       activator,
       proxies,
       gateway,
+      auth,
       health,
       hostOf,
       adminSocket: paths.adminSocket(dataDir),
@@ -139,6 +142,18 @@ function serviceCalls(
       return { name };
     },
   };
+}
+
+/** Tells Envoy what credentials are verified by, whenever the auth process tells us. */
+function linkAuth({ dataDir, stopping }: ProcessFrame, proxies: ProxyPublisher, events: OrchestratorEvents) {
+  return new AuthLink({
+    socketPath: socketPath(dataDir, "auth"),
+    file: paths.credentials(dataDir),
+    events,
+    stopping,
+    take: ({ issuers, revoked }) =>
+      proxies.putCredentials({ issuers, revoked: revoked.map(({ jti }) => jti) }),
+  });
 }
 
 async function keepCertificate(

@@ -1,6 +1,8 @@
 import { renameSync } from "node:fs";
 import { DurableError } from "@catalyst/durable";
 import {
+  type CredentialRules,
+  compileCredentials,
   compileSecret,
   compileTrust,
   defaultTlsSecret,
@@ -112,6 +114,13 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     const secret = compileSecret(defaultTlsSecret, certificate);
     if (this.#published === 0) this.#first.push(secret);
     else this.#update({ upsert: [secret] });
+  }
+
+  /** Publishes what credentials are verified by. Throws `EnvoyError` `credentials_invalid`. */
+  putCredentials(rules: CredentialRules): void {
+    const resources = compileCredentials(rules);
+    if (this.#published === 0) this.#first.push(...resources);
+    else this.#update({ upsert: resources });
   }
 
   /** Publishes the authorities, PEM, whose certificates services may have. */

@@ -7,6 +7,7 @@ export {
   authContract,
   type CredentialKind,
   type Credentials,
+  credentials,
   mostCredentialServices,
   type SigningKey,
 } from "./auth.ts";
@@ -42,6 +43,7 @@ export { keepConnected, type LinkOptions } from "./link.ts";
 export { domainPattern, labelPattern } from "./names.ts";
 export {
   type Activation,
+  type CredentialsState,
   mostServicesInStatus,
   orchestratorContract,
   type ProxyStatus,

@@ -53,6 +53,18 @@ export type QuarantinedResource = z.infer<typeof quarantinedResource>;
 /** How many services are named in a status, which is asked every second; `listServices` names all. */
 export const mostServicesInStatus = 100;
 
+/** What Envoy verifies credentials by, and whether the auth process tells of changes. */
+export const credentialsState = z.object({
+  connected: z.boolean(),
+  /** The version in force; null while there is none. */
+  version: z.int().nullable(),
+  /** How many credentials are refused before their time. */
+  revoked: z.int(),
+  /** Why the newest are not in force; null when they are. */
+  problem: z.string().nullable(),
+});
+export type CredentialsState = z.infer<typeof credentialsState>;
+
 const orchestratorDetails = z.object({
   node: z.string(),
   domain: z.string(),
@@ -63,6 +75,8 @@ const orchestratorDetails = z.object({
   proxies: z.array(proxyStatus),
   quarantined: z.array(quarantinedResource),
   gateway: z.object({ connected: z.boolean(), report: gatewayReport.nullable() }),
+  /** Null when the node demands no credentials. */
+  credentials: credentialsState.nullable(),
 });
 
 /** How far a change has come when the call returns. */
