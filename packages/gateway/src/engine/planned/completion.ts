@@ -82,7 +82,9 @@ export class Completion {
       return missing;
     }
     if (value instanceof FieldFailure) {
-      for (const { error, below } of value.losses) this.add(error, [...this.#path, ...below]);
+      for (const { error, below } of value.losses) {
+        this.add(error, [...this.#path, ...clientPath(output, below)]);
+      }
       return output.nonNull ? missing : null;
     }
     const completed = this.#present(output, value, field, typeName);
@@ -138,6 +140,18 @@ export class Completion {
     this.add({ message, extensions: { code, ...named } }, [...this.#path]);
     return missing;
   }
+}
+
+/** A path below a value in the data of services, with the keys that the client wrote. */
+export function clientPath(output: Output, path: readonly (string | number)[]): readonly (string | number)[] {
+  const [key, ...rest] = path;
+  if (key === undefined) return path;
+  if (typeof key === "number")
+    return [key, ...(output.kind === "list" ? clientPath(output.element, rest) : rest)];
+  const selections =
+    output.kind === "object" ? [output.selection] : output.kind === "abstract" ? output.byType.all() : [];
+  const field = selections.flatMap(({ fields }) => fields).find(({ source }) => source === key);
+  return field === undefined ? path : [field.key, ...clientPath(field.output, rest)];
 }
 
 /** An answer may have any key that a client writes; assigned, this one would change what the object is. */

@@ -7,7 +7,7 @@ import type { EntityBatch, EntityFetch, PathSegment, PlanStep, RootFetch } from 
 import type { PossibleTypes } from "./possible-types.ts";
 import { applyRewrites } from "./rewrites.ts";
 import { readSubAnswer, type SubAnswer } from "./sub-answer.ts";
-import { type KeysByType, prune } from "./sub-shape.ts";
+import type { KeysByType } from "./sub-shape.ts";
 
 /** Sends an operation to a service, with its variables as JSON. Rejects with a {@link GatewayError}. */
 export type Send = (service: string, operation: SubOperation, variables?: string) => Promise<ExecutionResult>;
@@ -150,9 +150,7 @@ async function ask(
   { send }: PlanRun,
 ): Promise<SubAnswer> {
   try {
-    const result = await send(service, operation, variables);
-    if (result.data !== null && result.data !== undefined) prune(result.data, shape);
-    return readSubAnswer(service, result);
+    return readSubAnswer(service, shape, await send(service, operation, variables));
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     const { message, extensions } = toGraphQLError(error);

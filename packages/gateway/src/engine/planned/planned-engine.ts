@@ -11,19 +11,23 @@ import type { RequestScope, ServiceTarget } from "../../service.ts";
 import type { SubRequest, Upstream } from "../../upstream/upstream.ts";
 import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "../engine.ts";
 import { createStitchingEngine } from "../stitching-engine.ts";
-import { Completion } from "./completion.ts";
+import { Completion, clientPath } from "./completion.ts";
 import { FieldOwners } from "./field-owners.ts";
 import { type PlanRun, runStep, type Send } from "./plan-run.ts";
 import { PlannedStream } from "./planned-stream.ts";
 import { PlanFailure, Planner, type SchemaPlanner } from "./planner.ts";
 import { PossibleTypes } from "./possible-types.ts";
 import { type BoundVariables, PreparedOperation } from "./prepared-operation.ts";
+import type { Output } from "./selection.ts";
 
 /**
  * The fast engine: operations are planned by the Rust planner, once each, and run by an executor of our own. What
  * the planner cannot plan runs on the stitching engine.
  */
-export function createPlannedEngine(upstream: Upstream, planner = new Planner()): GatewayEngine {
+export function createPlannedEngine(
+  upstream: Upstream,
+  planner: Pick<Planner, "load" | typeof Symbol.asyncDispose> = new Planner(),
+): GatewayEngine {
   const stitching = createStitchingEngine(upstream);
   return {
     name: "planned",
@@ -153,8 +157,12 @@ export class PlannedSchema implements EngineSchema {
     { data, unplaced }: PlanRun,
   ): ExecutionResult {
     const completion = new Completion(this.#owners, prepared.introspect(bound));
-    for (const { error, path } of unplaced) completion.add(error, path.length === 0 ? undefined : path);
-    const completed = completion.complete(prepared.selection(bound), data);
+    const selection = prepared.selection(bound);
+    const root: Output = { kind: "object", nonNull: false, selection };
+    for (const { error, path } of unplaced) {
+      completion.add(error, path.length === 0 ? undefined : clientPath(root, path));
+    }
+    const completed = completion.complete(selection, data);
     const errors = completion.errors();
     if (errors.length === 0) return { data: completed };
     // Plain objects: what a GraphQLError has besides is for logs, and costs a stack trace each.

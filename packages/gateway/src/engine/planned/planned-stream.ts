@@ -6,7 +6,6 @@ import type { ResultStream } from "../engine.ts";
 import type { PlanStep, RootFetch } from "./plan.ts";
 import { type PlanRun, runStep, takeRoot, variablesOf } from "./plan-run.ts";
 import { readSubAnswer } from "./sub-answer.ts";
-import { prune } from "./sub-shape.ts";
 
 export type StreamParts = {
   readonly target: ServiceTarget;
@@ -137,8 +136,7 @@ export class PlannedStream implements ResultStream {
   async #result(event: ExecutionResult): Promise<ExecutionResult> {
     const { source, joins } = this.#parts;
     const run = this.#parts.newRun();
-    if (event.data !== null && event.data !== undefined) prune(event.data, source.shape);
-    takeRoot(source, readSubAnswer(source.service, event), run);
+    takeRoot(source, readSubAnswer(source.service, source.shape, event), run);
     if (joins !== null) await runStep(joins, run);
     return this.#parts.complete(run);
   }

@@ -99,6 +99,13 @@ export class SelectionsByType {
     return selection;
   }
 
+  /** Those of every type that may stand here. */
+  all(): ObjectSelection[] {
+    const { schema } = this.#parts;
+    const types = isAbstractType(this.#type) ? schema.getPossibleTypes(this.#type) : [];
+    return types.flatMap(({ name }) => this.get(name) ?? []);
+  }
+
   #make(name: string): ObjectSelection | null {
     const { schema } = this.#parts;
     if (name === this.#type.name) {

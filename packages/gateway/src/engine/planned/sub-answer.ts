@@ -1,6 +1,7 @@
 import type { ExecutionResult } from "graphql";
 import type { DataObject } from "./data.ts";
 import { FieldFailure, type Loss } from "./field-failure.ts";
+import { prune, type SubShape } from "./sub-shape.ts";
 
 /** An error as clients get it, but for its path. */
 export type SubError = {
@@ -19,9 +20,13 @@ export type SubAnswer = {
 
 const nothingLost = new FieldFailure([]);
 
-/** Reads a service's answer: every error is put where its path ends, or where the data ends before that. */
-export function readSubAnswer(service: string, result: ExecutionResult): SubAnswer {
+/**
+ * Reads a service's answer to what it was asked for: what was not is left out, and every error is put where its path
+ * ends, or where the data ends before that.
+ */
+export function readSubAnswer(service: string, shape: SubShape, result: ExecutionResult): SubAnswer {
   const data = (result.data ?? null) as DataObject | null;
+  if (data !== null) prune(data, shape);
   const { errors } = result;
   if (errors === undefined || errors.length === 0) return { data, lost: nothingLost, unplaced: [] };
   const lost: Loss[] = [];
@@ -29,7 +34,7 @@ export function readSubAnswer(service: string, result: ExecutionResult): SubAnsw
   for (const { message, path, extensions } of errors) {
     const error = { message, extensions: namedExtensions(service, extensions) };
     if (data === null) lost.push({ error, below: isPath(path) ? path : [] });
-    else if (!isPath(path) || !place(data, path, error)) {
+    else if (!isPath(path) || !place(data, shape, path, error)) {
       unplaced.push({ error, path: isPath(path) ? path : [] });
     }
   }
@@ -51,11 +56,18 @@ function isPath(path: unknown): path is (string | number)[] {
   );
 }
 
-/** False when there is a value where the error says that one is missing. */
-function place(data: DataObject, path: readonly (string | number)[], error: SubError): boolean {
+/** False when there is a value where the error says that one is missing, or when none was asked for there. */
+function place(
+  data: DataObject,
+  shape: SubShape,
+  path: readonly (string | number)[],
+  error: SubError,
+): boolean {
   let holder: DataObject = data;
+  let asked: SubShape | null = shape;
   for (const [depth, key] of path.entries()) {
-    const value = Object.hasOwn(holder, key) ? holder[key] : undefined;
+    if (typeof key === "number" ? !(key in holder && Array.isArray(holder)) : !asked?.has(key)) return false;
+    const value = holder[key];
     if (value === null || value === undefined || value instanceof FieldFailure) {
       const loss = { error, below: path.slice(depth + 1) };
       holder[key] = new FieldFailure(value instanceof FieldFailure ? [...value.losses, loss] : [loss]);
@@ -63,6 +75,7 @@ function place(data: DataObject, path: readonly (string | number)[], error: SubE
     }
     if (typeof value !== "object") return false;
     holder = value as DataObject;
+    if (typeof key === "string") asked = asked?.get(key) ?? null;
   }
   return false;
 }
