@@ -2,7 +2,7 @@ import type { GatewayServiceReport } from "@catalyst/rpc";
 import type { Logger, Metrics } from "@catalyst/telemetry";
 import type { Generation } from "./generation.ts";
 
-export type SubRequestOutcome = "ok" | "unavailable" | "timeout" | "bad_response" | "cancelled";
+export type SubRequestOutcome = "ok" | "unavailable" | "timeout" | "bad_response" | "forbidden" | "cancelled";
 
 /** A request to a service that has been answered, or was not; a subscription when it has begun. */
 export type SubRequestRecord = {
@@ -38,6 +38,16 @@ export type GatewayEvents = {
   request(record: RequestRecord): void;
   /** Counts it under the service's name, and logs a line when it failed; a client that went away is no failure. */
   subRequest(record: SubRequestRecord): void;
+  /** A request to a service is sent again, because of what `reason` says. */
+  subRequestRetried(retry: {
+    readonly requestId: string;
+    readonly service: string;
+    readonly reason: string;
+  }): void;
+  /** A request was not sent, because an equal one of the same caller was under way. */
+  subRequestShared(service: string): void;
+  /** A service fails so often that it is left alone (`open`), is tried, or answers again (`closed`). */
+  breaker(service: string, state: "closed" | "open" | "half_open"): void;
   internalError(requestId: string, error: unknown): void;
   generation(generation: Generation | null, durationMs: number): void;
   serviceState(report: GatewayServiceReport): void;
@@ -76,6 +86,19 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics, alive: () 
     `Requests to services; those beyond the first ${mostNamed} together as ${others}.`,
     ["service", "outcome"],
   );
+  const retries = metrics.counter("gateway_subrequest_retries_total", "Requests to services sent again.", [
+    "service",
+  ]);
+  const shared = metrics.counter(
+    "gateway_subrequests_shared_total",
+    "Requests to services not sent, because an equal one of the same caller was under way.",
+    ["service"],
+  );
+  const breakers = metrics.counter(
+    "gateway_breaker_transitions_total",
+    "Services that were left alone (`open`), tried (`half_open`), and asked again (`closed`).",
+    ["service", "state"],
+  );
   const labelOf = boundedLabels();
   const number = metrics.gauge(
     "gateway_generation",
@@ -111,6 +134,20 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics, alive: () 
       subRequests.inc({ service: labelOf(service), outcome });
       if (outcome === "ok" || outcome === "cancelled") return;
       logger.warn({ ...record, durationMs: rounded(durationMs) }, `a ${label} to a service failed`);
+    },
+    subRequestRetried(retry) {
+      retries.inc({ service: labelOf(retry.service) });
+      logger.debug(retry, "a request to a service is sent again");
+    },
+    subRequestShared: (service) => shared.inc({ service: labelOf(service) }),
+    breaker(service, state) {
+      breakers.inc({ service: labelOf(service), state });
+      const text = {
+        open: "fails too often and is left alone",
+        half_open: "is tried",
+        closed: "answers again",
+      };
+      logger[state === "open" ? "warn" : "info"]({ service, state }, `service ${service} ${text[state]}`);
     },
     internalError: (requestId, error) =>
       logger.error({ requestId, err: error }, "a request failed inside the gateway"),

@@ -18,6 +18,7 @@ import { createEdge, type Edge } from "./server/edge.ts";
 import { digestOf, type SchemaInput, type ServiceSchema, type UnavailableService } from "./service.ts";
 import { ServiceFailures } from "./service-failures.ts";
 import { StateClock } from "./state-clock.ts";
+import { compileHeaderRules } from "./upstream/header-rules.ts";
 import { createUpstream, type Upstream } from "./upstream/upstream.ts";
 
 export type GatewayParts = {
@@ -96,10 +97,10 @@ class RunningGateway implements Gateway {
     this.#options = options;
     this.#generations = new Generations(options);
     this.#events = createGatewayEvents(parts.logger, parts.metrics, () => this.#generations.alive);
-    this.#upstream = createUpstream(this.#events, {
-      maxConnections: options.upstreamConnections,
-      maxResponseBytes: options.upstreamMaxBytes,
-      onAnswer: (service, failure) => this.#failures.note(service, failure),
+    const headers = compileHeaderRules(options.headers);
+    this.#upstream = createUpstream(this.#events, options.upstream, {
+      failures: this.#failures,
+      collect: headers.collect,
     });
     this.#engine =
       parts.engine?.(this.#upstream) ??
@@ -123,7 +124,7 @@ class RunningGateway implements Gateway {
       options,
       unavailable: () => this.#unavailable(),
       draining: this.#draining.signal,
-      forward: (headers) => ({ headers: forwarded(options.forwardHeaders, headers) }),
+      forward: headers.forward,
     });
     this.handle = this.#edge.handle;
   }
@@ -196,13 +197,14 @@ class RunningGateway implements Gateway {
       if (wanted.has(name)) continue;
       this.#feeds.delete(name);
       this.#states.forget(name);
-      this.#failures.forget(name);
+      this.#upstream.forget(name);
       await Promise.all([feed[Symbol.asyncDispose](), this.#cache.remove(name)]);
     }
     const changed: SchemaFeed[] = [];
     for (const target of wanted.values()) {
       const known = this.#feeds.get(target.name);
       if (known?.retarget(target) === false) continue;
+      this.#upstream.forget(target.name);
       const feed = known ?? (await this.#openFeed(target));
       this.#feeds.set(target.name, feed);
       changed.push(feed);
@@ -360,13 +362,4 @@ function inputsKey(inputs: readonly SchemaInput[]): string {
       schema.digest,
     ]),
   );
-}
-
-function forwarded(names: readonly string[], headers: IncomingMessage["headers"]): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const name of names) {
-    const value = headers[name];
-    if (typeof value === "string") kept[name] = value;
-  }
-  return kept;
 }

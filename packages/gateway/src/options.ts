@@ -1,62 +1,21 @@
 import { option, z } from "@catalyst/config";
+import { serverOptions } from "./server/server-options.ts";
+import { headerOptions } from "./upstream/header-rules.ts";
+import { upstreamOptions } from "./upstream/upstream-options.ts";
 
 const second = 1_000;
 const minute = 60 * second;
 const mebibyte = 1024 * 1024;
-/** Headers that belong to one connection or one body: the sub-request has its own. */
-const unforwardable =
-  /^(?:host|connection|content-.*|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*|accept|accept-encoding|x-request-id)$/;
 
 /** The section `gateway` of a node's configuration. */
 export const gatewayOptions = z.strictObject({
-  graphiql: option(z.boolean().default(false), {
-    description: "Serves GraphiQL, from the package, to browsers that open the endpoint.",
+  engine: option(z.enum(["auto", "planned", "stitching"]).default("auto"), {
+    description:
+      "What runs queries: `planned` is fast and has a native part, `stitching` runs everywhere, `auto` takes the first where it runs.",
   }),
-  introspection: option(z.boolean().default(true), {
-    description: "Whether clients may query the schema; GraphiQL needs it.",
-  }),
-  maxBodyBytes: option(
-    z
-      .int()
-      .min(1024)
-      .max(64 * mebibyte)
-      .default(mebibyte),
-    {
-      description: "Longest body of a client's request, in bytes.",
-      range: "1 KiB to 64 MiB",
-    },
-  ),
-  maxTokens: option(z.int().min(100).max(100_000).default(5_000), {
-    description: "Names, signs and values in the document of a client's request.",
-    range: "1000 to 20000",
-  }),
-  maxDepth: option(z.int().min(4).max(256).default(64), {
-    description: "Levels of fields in a client's operation, those of fragments included.",
-    range: "16 to 100",
-  }),
-  requestTimeoutMs: option(
-    z
-      .int()
-      .min(100)
-      .max(60 * minute)
-      .default(30 * second),
-    {
-      description:
-        "How long a query or mutation may take as a whole, in ms. Subscriptions have no such limit.",
-      range: "100 ms to 1 h",
-    },
-  ),
-  forwardHeaders: option(
-    z
-      .array(
-        z
-          .string()
-          .regex(/^[a-z0-9-]+$/, "must be a header name in lower case")
-          .refine((name) => !unforwardable.test(name), "is set by the gateway itself"),
-      )
-      .default(["accept-language", "authorization", "traceparent", "tracestate", "baggage"]),
-    { description: "Headers of a client's request that are sent on to services, in lower case." },
-  ),
+  ...serverOptions,
+  headers: headerOptions,
+  upstream: upstreamOptions,
   schemaPollMs: option(
     z
       .int()
@@ -122,21 +81,6 @@ export const gatewayOptions = z.strictObject({
     {
       description: "How long a shutdown waits for requests that run, in ms.",
       range: "1 s to 60 s",
-    },
-  ),
-  upstreamConnections: option(z.int().min(1).max(65_535).default(256), {
-    description: "Connections to Envoy's egress listener at a time, besides one per subscription.",
-    range: "16 to 4096",
-  }),
-  upstreamMaxBytes: option(
-    z
-      .int()
-      .min(1024)
-      .max(1024 * mebibyte)
-      .default(64 * mebibyte),
-    {
-      description: "Longest answer of a service, and longest event of a subscription, in bytes.",
-      range: "1 MiB to 256 MiB",
     },
   ),
 });

@@ -18,6 +18,7 @@ import {
 } from "../testing/test-services.ts";
 import { until } from "../testing/test-until.ts";
 import { createUpstream, type Upstream } from "../upstream/upstream.ts";
+import { upstreamOptions } from "../upstream/upstream-options.ts";
 import type { EngineSchema, GatewayEngine, ResultStream } from "./engine.ts";
 
 /** The shop that every engine is tried on, over real HTTP. */
@@ -39,7 +40,10 @@ async function compileOver(
 ) {
   const egress = await serveEgress();
   for (const [name, { port }] of Object.entries(services)) egress.routes.set(name, port);
-  const upstream = createUpstream(silentEvents, { maxConnections: 16, maxResponseBytes: 1_000_000 });
+  const upstream = createUpstream(
+    silentEvents,
+    upstreamOptions.parse({ connections: 16, maxBytes: 1_000_000 }),
+  );
   upstream.useEgress(egress);
   const fetchSchema = createSchemaFetch(upstream, { maxBytes: 1_000_000 });
   const inputs = await Promise.all(
@@ -222,7 +226,10 @@ function visibilityContract(createEngine: (upstream: Upstream) => GatewayEngine)
     }));
     const composition = new Composer().compose(inputs);
     assert.ok(composition.ok, JSON.stringify(composition));
-    await using upstream = createUpstream(silentEvents, { maxConnections: 1, maxResponseBytes: 1_000 });
+    await using upstream = createUpstream(
+      silentEvents,
+      upstreamOptions.parse({ connections: 1, maxBytes: 1_024 }),
+    );
     const { schema } = await createEngine(upstream).compile(composition.input);
     assert.equal(
       printSchema(lexicographicSortSchema(schema)),

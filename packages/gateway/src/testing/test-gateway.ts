@@ -15,6 +15,9 @@ import { domain, serveEgress, stop, type TestEgress, type TestService } from "./
 export const silentEvents: GatewayEvents = {
   request: () => undefined,
   subRequest: () => undefined,
+  subRequestRetried: () => undefined,
+  subRequestShared: () => undefined,
+  breaker: () => undefined,
   internalError: (_, error) => {
     throw error;
   },

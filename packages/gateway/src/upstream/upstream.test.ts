@@ -6,8 +6,10 @@ import type { SubRequestOutcome, SubRequestRecord } from "../events.ts";
 import type { ServiceTarget } from "../service.ts";
 import { scopeOf, silentEvents, targetOf } from "../testing/test-gateway.ts";
 import { serveRaw } from "../testing/test-services.ts";
+import { until } from "../testing/test-until.ts";
 import { subOperation } from "./sub-operation.ts";
 import { createUpstream, type Upstream } from "./upstream.ts";
+import { upstreamOptions } from "./upstream-options.ts";
 
 type Answering = (response: ServerResponse) => unknown;
 
@@ -19,6 +21,7 @@ async function withService(
     outcomes: SubRequestOutcome[];
   }) => Promise<void>,
   overrides: Partial<ServiceTarget> = {},
+  options: object = { retries: 0, maxBytes: 2_000 },
 ): Promise<void> {
   const outcomes: SubRequestOutcome[] = [];
   const events = {
@@ -26,7 +29,7 @@ async function withService(
     subRequest: ({ outcome }: SubRequestRecord) => outcomes.push(outcome),
   };
   await using service = await serveRaw((_, response) => void answer(response));
-  await using upstream = createUpstream(events, { maxConnections: 4, maxResponseBytes: 2_000 });
+  await using upstream = createUpstream(events, upstreamOptions.parse(options));
   upstream.useEgress({ host: "127.0.0.1", port: service.port });
   await test({ upstream, target: targetOf("reviews", overrides), outcomes });
 }
@@ -193,12 +196,13 @@ describe("a request to a service", () => {
         const timed = scopeOf({ signal: AbortSignal.timeout(30) });
         const failure = await failureOf(upstream.execute(target, request, timed));
         assert.equal(failure.code, "service_timeout");
+        await until(() => outcomes.length === 2);
         assert.deepEqual(outcomes, ["cancelled", "cancelled"]);
       },
     ));
 
   it("fails with service_unavailable when nothing listens on egress, or none is known", async () => {
-    await using upstream = createUpstream(silentEvents, { maxConnections: 4, maxResponseBytes: 2_000 });
+    await using upstream = createUpstream(silentEvents, upstreamOptions.parse({}));
     const unknown = await failureOf(upstream.execute(targetOf("reviews"), request, scopeOf()));
     assert.equal(unknown.code, "service_unavailable");
     const gone = await serveRaw(() => undefined);

@@ -1,0 +1,109 @@
+import type { ExecutionResult } from "graphql";
+import type { Dispatcher, Pool } from "undici";
+import { readAnswer } from "./answer.ts";
+import { readEventStream } from "./event-stream.ts";
+import type { Message } from "./exchange.ts";
+import { type Patience, whenAborted } from "./patience.ts";
+import { cancelled, type Failed, failureOf, isFailed, judge, type Subject, timedOut } from "./verdict.ts";
+
+/** Results of a subscription; it throws a `GatewayError` when the service breaks off, and is over once it did. */
+export type Results = AsyncGenerator<ExecutionResult, void, undefined>;
+
+/** What bounds a subscription: its beginning by `patience`, all of it by `signal`, and each event by `maxBytes`. */
+export type Bounds = {
+  readonly maxBytes: number;
+  readonly patience: Patience;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Begins a subscription as server-sent events (GraphQL over SSE, distinct connections mode). Events that nobody reads
+ * stay in the connection: the service is slowed down.
+ */
+export async function openEventStream(
+  pool: Pool,
+  subject: Subject,
+  { path, headers, body }: Message,
+  bounds: Bounds,
+): Promise<{ readonly results: Results } | Failed> {
+  const { maxBytes, patience, signal } = bounds;
+  const stopped = new AbortController();
+  const stop = () => stopped.abort();
+  const stay = whenAborted(signal, stop);
+  patience.listen(stop);
+  try {
+    const answer = await pool.request({ method: "POST", path, headers, body, signal: stopped.signal });
+    if (isEventStream(answer)) return { results: readResults(subject, answer, bounds, stay) };
+    const failed = await refusalOf(subject, answer, maxBytes);
+    stay();
+    return failed;
+  } catch (cause) {
+    stay();
+    if (signal.aborted) return cancelled(subject);
+    if (patience.ended === "timeout") return timedOut(subject);
+    return brokenOff(subject, cause, false);
+  } finally {
+    patience.listen(null);
+  }
+}
+
+function isEventStream({ headers }: Dispatcher.ResponseData): boolean {
+  const type = headers["content-type"];
+  return (Array.isArray(type) ? type[0] : type)?.split(";")[0]?.trim().toLowerCase() === "text/event-stream";
+}
+
+function brokenOff(subject: Subject, cause: unknown, begun: boolean): Failed {
+  const error = cause instanceof Error ? cause : new Error(String(cause));
+  return judge(subject, { kind: "broken", cause: error, sent: true, begun }, 0, null) as Failed;
+}
+
+/** What an answer says that is no stream. */
+async function refusalOf(
+  subject: Subject,
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  maxBytes: number,
+): Promise<Failed> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) return judge(subject, { kind: "too_long" }, maxBytes, null) as Failed;
+    chunks.push(chunk);
+  }
+  const text = Buffer.concat(chunks).toString();
+  const verdict = judge(subject, { kind: "reply", status: statusCode, headers, text }, maxBytes, null);
+  if (isFailed(verdict)) return verdict;
+  const why = JSON.stringify(verdict.result.errors?.[0]?.message ?? "no event stream");
+  const failure = failureOf("service_bad_response", subject, `answered the subscription with ${why}`);
+  return { failure, fault: "content", again: "nothing" };
+}
+
+async function* readResults(
+  subject: Subject,
+  answer: Dispatcher.ResponseData,
+  { maxBytes, signal }: Bounds,
+  stay: () => void,
+): Results {
+  try {
+    for await (const { event, data } of readEventStream(answer.body, maxBytes)) {
+      if (event === "complete") return;
+      if (event === "next" || event === "message") yield readResult(subject, data);
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    if (error instanceof RangeError)
+      throw (judge(subject, { kind: "too_long" }, maxBytes, null) as Failed).failure;
+    throw error instanceof Error && "service" in error ? error : brokenOff(subject, error, true).failure;
+  } finally {
+    stay();
+    answer.body.on("error", () => undefined).destroy();
+  }
+  throw failureOf("service_unavailable", subject, "ended the subscription without completing it");
+}
+
+function readResult(subject: Subject, text: string): ExecutionResult {
+  const result = readAnswer(subject.target.name, text);
+  if (result !== null) return result;
+  const message = `answered the ${subject.label} with something that is not GraphQL`;
+  throw failureOf("service_bad_response", subject, message);
+}
