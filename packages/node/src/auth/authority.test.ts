@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { armFailpoints } from "@catalyst/durable";
+import { type AuditedAction, verifyAudit } from "@catalyst/evidence";
+import fc from "fast-check";
+import { paths } from "../paths.ts";
+import { Authority } from "./authority.ts";
+import { dayMs, domain, newDataDir, openTestAuth, verifiedBy } from "./test-auth.ts";
+
+type Auth = Awaited<ReturnType<typeof openTestAuth>>;
+
+const make = ({ authority }: Auth, name: string, ttlMs = dayMs) =>
+  authority.createApiKey({ name, services: ["products"], ttlMs });
+const refusedAs = (code: string) => ({ name: "RpcError", code });
+const list = ({ authority }: Auth) => authority.listApiKeys({ limit: 1_000 });
+
+async function actionsOf({ dataDir }: Auth): Promise<AuditedAction[]> {
+  const actions: AuditedAction[] = [];
+  await verifyAudit(paths.audit(dataDir, "auth"), {
+    onEntry: ({ event }) => void ("action" in event && actions.push(event.action)),
+    settleMs: 0,
+  });
+  return actions;
+}
+
+test("an API key verifies for its services until it expires, and what is kept of it is not the key", async () => {
+  await using auth = await openTestAuth();
+  const { key, ...record } = await make(auth, "ci");
+  const verified = verifiedBy(auth.bulletin.current(), key, auth.clock.now);
+  assert.ok(verified.kind === "apikeys");
+  const { sub, jti, aud, services } = verified.claims;
+  assert.deepEqual([sub, jti, aud, services], ["apikey:ci", record.id, domain, ["products"]]);
+  assert.deepEqual(list(auth), [{ ...record, revokedAt: null }]);
+  assert.ok(!JSON.stringify(list(auth)).includes(key.split(".")[2] ?? ""));
+  auth.clock.now += dayMs + 5_000;
+  assert.equal(verifiedBy(auth.bulletin.current(), key, auth.clock.now).kind, "refused");
+});
+
+test("a token is for a process of the organisation alone, and for no longer than may be", async () => {
+  await using auth = await openTestAuth();
+  const mint = (subject: string, ttlMs = 60_000) =>
+    auth.authority.mint({ subject, services: ["graphql"], ttlMs });
+  const { token, jti, expiresAt } = await mint(`spiffe://${domain}/node/n1/gateway`);
+  const verified = verifiedBy(auth.bulletin.current(), token, auth.clock.now);
+  assert.ok(verified.kind === "tokens");
+  assert.equal(verified.claims.jti, jti);
+  assert.equal(Date.parse(expiresAt), auth.clock.now + 60_000);
+  await assert.rejects(mint("spiffe://other.internal/node/n1/gateway"), refusedAs("invalid_request"));
+  await assert.rejects(mint(`spiffe://${domain}.evil/node/n1/gateway`), refusedAs("invalid_request"));
+  await assert.rejects(mint(`spiffe://${domain}/node/n1/gateway`, 3_600_001), refusedAs("ttl_too_long"));
+});
+
+test("a revoked key is refused by all who were told since, by its name or its id, and a second time changes nothing", async () => {
+  await using auth = await openTestAuth();
+  const [one, two] = [await make(auth, "one"), await make(auth, "two")];
+  const before = auth.version.current;
+  const revoked = await auth.authority.revokeApiKey({ key: "one" });
+  assert.equal(auth.version.current, before + 1);
+  auth.clock.now += 1_000;
+  assert.deepEqual(await auth.authority.revokeApiKey({ key: one.id }), revoked);
+  assert.equal(auth.version.current, before + 1);
+  const credentials = auth.bulletin.current();
+  const refused = { kind: "refused", code: "token_revoked" };
+  assert.deepEqual(verifiedBy(credentials, one.key, auth.clock.now), refused);
+  assert.equal(verifiedBy(credentials, two.key, auth.clock.now).kind, "apikeys");
+  await assert.rejects(auth.authority.revokeApiKey({ key: "three" }), refusedAs("api_key_unknown"));
+});
+
+test("a name is taken as long as its key is good, and then names the key that came after", async () => {
+  await using auth = await openTestAuth();
+  const first = await make(auth, "ci");
+  await assert.rejects(make(auth, "ci"), refusedAs("api_key_name_taken"));
+  await auth.authority.revokeApiKey({ key: "ci" });
+  const second = await make(auth, "ci");
+  assert.notEqual(second.id, first.id);
+  assert.equal((await auth.authority.revokeApiKey({ key: "ci" })).id, second.id);
+  const third = await make(auth, "ci");
+  auth.clock.now += dayMs;
+  assert.notEqual((await make(auth, "ci")).id, third.id);
+});
+
+test("a key without a name is given one", async () => {
+  await using auth = await openTestAuth();
+  const { name } = await auth.authority.createApiKey({ services: ["*"], ttlMs: dayMs });
+  assert.match(name, /^key-[0-9a-f]{6}$/);
+});
+
+test("of keys that have not expired there are so many and no more", async () => {
+  await using auth = await openTestAuth();
+  const { events, ...parts } = auth;
+  const authority = new Authority({ ...parts, events, onChange: () => {}, maxApiKeys: 2 });
+  const ask = (name: string) => authority.createApiKey({ name, services: ["*"], ttlMs: dayMs });
+  await ask("a");
+  await ask("b");
+  await authority.revokeApiKey({ key: "a" });
+  await assert.rejects(ask("c"), refusedAs("api_keys_full"));
+  auth.clock.now += dayMs;
+  await ask("c");
+});
+
+test("a key that expired leaves the denied at once it can, and is forgotten a month later", async () => {
+  await using auth = await openTestAuth();
+  const { id } = await make(auth, "ci");
+  await auth.authority.revokeApiKey({ key: id });
+  auth.clock.now += dayMs + 59_000;
+  await auth.authority.keepUp();
+  assert.deepEqual(
+    auth.bulletin.current().revoked.map(({ jti }) => jti),
+    [id],
+  );
+  const version = auth.version.current;
+  auth.clock.now += 1_000;
+  await auth.authority.keepUp();
+  assert.deepEqual(auth.bulletin.current().revoked, []);
+  assert.equal(auth.version.current, version + 1);
+  assert.equal(list(auth).length, 1);
+  auth.clock.now += 31 * dayMs;
+  await auth.authority.keepUp();
+  assert.deepEqual(list(auth), []);
+});
+
+test("what was given, taken back, changed or refused stands in the audit log, and no credential does", async () => {
+  await using auth = await openTestAuth();
+  const { authority } = auth;
+  const { key, id } = await make(auth, "ci");
+  await assert.rejects(make(auth, "ci"));
+  await assert.rejects(make(auth, "long", 900 * dayMs));
+  await authority.revokeApiKey({ key: "ci" });
+  const { token } = await authority.mint({
+    subject: `spiffe://${domain}/node/n1/gateway`,
+    services: Array.from({ length: 64 }, (_, at) => `${"s".repeat(60)}${at}`),
+    ttlMs: 1_000,
+  });
+  auth.clock.now += 600_000;
+  await authority.rotate({ kind: "apikeys" });
+  const actions = await actionsOf(auth);
+  assert.deepEqual(
+    actions.map(({ action, target, outcome }) => `${action} ${target} ${outcome}`),
+    [
+      "apikey.create ci done",
+      "apikey.create ci denied",
+      "apikey.create long denied",
+      "apikey.revoke ci done",
+      `token.mint spiffe://${domain}/node/n1/gateway done`,
+      "keys.rotate apikeys done",
+    ],
+  );
+  assert.ok(actions[0]?.reason?.includes(id));
+  for (const secret of [key, token]) assert.ok(!JSON.stringify(actions).includes(secret.slice(-40)));
+});
+
+test("a revocation is in force although the audit log cannot be written, and a key is not shown then", async () => {
+  await using auth = await openTestAuth();
+  const { key } = await make(auth, "ci");
+  {
+    using _ = armFailpoints("journal.append.before_write=error:ENOSPC");
+    await assert.rejects(auth.authority.revokeApiKey({ key: "ci" }), refusedAs("evidence_failed"));
+    await assert.rejects(make(auth, "other"), refusedAs("evidence_failed"));
+  }
+  assert.equal(verifiedBy(auth.bulletin.current(), key, auth.clock.now).kind, "refused");
+});
+
+test("what the disk does not take is refused, and there is no key then", async () => {
+  await using auth = await openTestAuth();
+  {
+    using _ = armFailpoints("database.commit.before=error:ENOSPC");
+    await assert.rejects(make(auth, "ci"), refusedAs("disk_full"));
+  }
+  assert.deepEqual(list(auth), []);
+  await make(auth, "ci");
+});
+
+test("who waits is told of a change at once, and of none when patience is over or the process ends", async () => {
+  await using auth = await openTestAuth();
+  const { bulletin, version, authority } = auth;
+  const stale = await bulletin.after(0);
+  assert.equal(stale.version, version.current);
+  await make(auth, "ci");
+  const told = bulletin.after(version.current);
+  await authority.revokeApiKey({ key: "ci" });
+  const { version: next, revoked } = await told;
+  assert.equal(next, stale.version + 1);
+  assert.equal(revoked.length, 1);
+  const ended = bulletin.after(next);
+  bulletin.close();
+  assert.equal((await ended).version, next);
+  assert.equal((await bulletin.after(next)).version, next);
+});
+
+test("keys, names and what is denied are the same after a start", async () => {
+  const dataDir = newDataDir();
+  const first = await openTestAuth({ dataDir });
+  const keys = [await make(first, "a"), await make(first, "b")];
+  await first.authority.revokeApiKey({ key: "a" });
+  const [before, listed] = [first.bulletin.current(), list(first)];
+  await first[Symbol.asyncDispose]();
+  await using again = await openTestAuth({ dataDir });
+  assert.deepEqual(again.bulletin.current(), before);
+  assert.deepEqual(list(again), listed);
+  const judged = keys.map(({ key }) => verifiedBy(again.bulletin.current(), key, again.clock.now).kind);
+  assert.deepEqual(judged, ["refused", "apikeys"]);
+});
+
+test("whatever is done in whatever order, a key is good exactly while it has neither expired nor been revoked", async () => {
+  const doing = fc.oneof(
+    fc.record({
+      kind: fc.constant("make" as const),
+      name: fc.constantFrom("a", "b"),
+      days: fc.integer({ min: 1, max: 300 }),
+    }),
+    fc.record({ kind: fc.constant("revoke" as const), name: fc.constantFrom("a", "b") }),
+    fc.record({ kind: fc.constant("wait" as const), days: fc.integer({ min: 1, max: 100 }) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(doing, { maxLength: 12 }), async (all) => {
+      await using auth = await openTestAuth();
+      const made: { name: string; key: string; until: number; revoked: boolean }[] = [];
+      const liveOf = (name: string) =>
+        made.find((each) => each.name === name && !each.revoked && each.until > auth.clock.now);
+      for (const each of all) {
+        if (each.kind === "wait") auth.clock.now += each.days * dayMs;
+        else if (each.kind === "make" && liveOf(each.name) === undefined) {
+          const { key } = await make(auth, each.name, each.days * dayMs);
+          made.push({ name: each.name, key, until: auth.clock.now + each.days * dayMs, revoked: false });
+        } else if (each.kind === "revoke") {
+          const live = liveOf(each.name);
+          if (live === undefined) continue;
+          await auth.authority.revokeApiKey({ key: each.name });
+          live.revoked = true;
+        }
+        await auth.authority.keepUp();
+        const credentials = auth.bulletin.current();
+        for (const { key, until, revoked } of made) {
+          const { kind } = verifiedBy(credentials, key, auth.clock.now);
+          assert.equal(kind, revoked || until <= auth.clock.now - 5_000 ? "refused" : "apikeys");
+        }
+      }
+    }),
+    { numRuns: 25 },
+  );
+});

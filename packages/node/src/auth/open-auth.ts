@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import { openDatabase } from "@catalyst/durable";
+import { openKeyStore, type RotationTimings, type TokenIssuer, type TokenKind } from "@catalyst/identity";
+import { Ledger } from "../ledger.ts";
+import type { NodeConfig } from "../options.ts";
+import { readSecret } from "../passphrase.ts";
+import { paths } from "../paths.ts";
+import type { ProcessFrame } from "../process.ts";
+import { ApiKeyTable, authMigrations, SigningKeyTable, VersionCounter } from "./auth-store.ts";
+import { AuthView } from "./auth-view.ts";
+import { Authority } from "./authority.ts";
+import { Bulletin, lingerMs } from "./bulletin.ts";
+import { maxAgeSeconds } from "./discovery-server.ts";
+import { createAuthEvents, exposeAuth } from "./events.ts";
+import { KeyRing } from "./key-ring.ts";
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+/** Everybody who asked for the public keys asks again before a key signs that was not among them. */
+const publishAheadMs = 2 * maxAgeSeconds * 1_000;
+
+/**
+ * Opens what the auth process keeps, in its data directory, and puts together what works on it; `now` in milliseconds
+ * since 1970. Throws DurableError, IdentityError or EvidenceError for what cannot be used.
+ */
+export async function openAuth(
+  { config, dataDir, logger, metrics }: Pick<ProcessFrame, "config" | "dataDir" | "logger" | "metrics">,
+  resources: AsyncDisposableStack,
+  now: () => number = Date.now,
+) {
+  const { auth, node } = config;
+  const issuers = issuersOf(config);
+  const events = createAuthEvents(logger, metrics);
+  const ledger = resources.use(
+    await Ledger.open({
+      issuer: `${node.name}.${node.domain}`,
+      keysFolder: paths.keys(dataDir),
+      passphraseFile: auth.passphraseFile,
+      auditFolder: paths.audit(dataDir, "auth"),
+      now,
+    }),
+  );
+  const database = resources.use(openDatabase(join(dataDir, "auth.db"), { migrations: authMigrations }));
+  const table = new SigningKeyTable(database);
+  const version = new VersionCounter(database);
+  const apiKeys = new ApiKeyTable(database);
+  const keys = await openKeyStore(paths.signingKeys(dataDir));
+  const secret = readSecret(auth.passphraseFile);
+  let announce = () => {};
+  const onChange = () => announce();
+  const ringOf = (kind: TokenKind, rotateAfterDays: number) => {
+    const timings: RotationTimings = { rotateAfterMs: rotateAfterDays * dayMs, publishAheadMs, lingerMs };
+    return KeyRing.open({ kind, database, table, version, keys, secret, timings, now, events, onChange });
+  };
+  const rings = {
+    tokens: await ringOf("tokens", auth.keys.rotateTokensAfterDays),
+    apikeys: await ringOf("apikeys", auth.keys.rotateApiKeysAfterDays),
+  };
+  const bulletin = new Bulletin({ issuers, rings, apiKeys, version });
+  announce = () => bulletin.announce();
+  const shared = { issuers, rings, apiKeys, version, ledger, now };
+  const authority = new Authority({ ...shared, database, events, onChange });
+  const view = new AuthView({ ...shared, issuer: issuers.tokens.issuer, authority });
+  exposeAuth(metrics, shared, now);
+  return { ...shared, database, authority, bulletin, view, events };
+}
+
+/** Whose credentials there are: two issuers, so that a key of one kind signs nothing of the other. */
+function issuersOf({ auth, node }: NodeConfig): Record<TokenKind, Omit<TokenIssuer, "keys">> {
+  const issuer = `https://${node.domain}`;
+  const audience = node.domain;
+  return {
+    tokens: { kind: "tokens", issuer, audience, maxLifetimeMs: auth.keys.maxTokenMinutes * minuteMs },
+    apikeys: {
+      kind: "apikeys",
+      issuer: `${issuer}/apikeys`,
+      audience,
+      maxLifetimeMs: auth.keys.maxApiKeyDays * dayMs,
+    },
+  };
+}
