@@ -107,6 +107,12 @@ const places = [
   { header: "authorization", prefix: "Bearer " },
 ] as const;
 
+/**
+ * Three parts in base64url and nothing else, the bits that the last character of a signature has left over unset.
+ * Envoy reads padding, spaces and what comes behind them too, and a credential has one form, spec/tokens.md.
+ */
+const oneForm = "[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[AQgw]";
+
 /** The `typ` of an issuer's credentials. */
 const types: Readonly<Record<CredentialKind, string>> = { tokens: "at+jwt", apikeys: "apikey+jwt" };
 
@@ -143,6 +149,7 @@ function ruleFor(
   providerName: string,
 ): Init<typeof RequirementRuleSchema> {
   const begins = { matchPattern: { case: "prefix" as const, value: `${prefix}${head}` } };
+  const written = { matchPattern: { case: "safeRegex" as const, value: { regex: prefix + oneForm } } };
   const requirements: Init<typeof JwtRequirementSchema>[] = [
     { requiresType: { case: "providerName", value: providerName } },
     { requiresType: { case: "allowMissingOrFailed", value: {} } },
@@ -150,7 +157,10 @@ function ruleFor(
   return {
     match: {
       pathSpecifier: { case: "prefix", value: "/" },
-      headers: [{ name: header, headerMatchSpecifier: { case: "stringMatch", value: begins } }],
+      headers: [begins, written].map((value) => ({
+        name: header,
+        headerMatchSpecifier: { case: "stringMatch", value },
+      })),
     },
     requirementType: {
       case: "requires",
