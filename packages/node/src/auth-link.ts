@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { replaceFileSync } from "@catalyst/durable";
+import type { CredentialRules } from "@catalyst/envoy";
 import {
   authContract,
   type Connection,
@@ -16,8 +17,8 @@ export type AuthLinkParts = {
   readonly file: string;
   readonly events: OrchestratorEvents;
   readonly stopping: AbortSignal;
-  /** Brings them into force. What it throws leaves those in force that were. */
-  readonly take: (credentials: Credentials) => void;
+  /** Makes ready what brings them into force when it is called. What it throws leaves those in force that were. */
+  readonly prepare: (credentials: Credentials) => () => void;
 };
 
 /** The auth process answers a watch after 25 s at the latest. */
@@ -38,7 +39,7 @@ export class AuthLink {
   constructor(parts: AuthLinkParts) {
     this.#parts = parts;
     const kept = this.#read();
-    if (kept !== null) this.#take(kept);
+    if (kept !== null) this.#take(kept, () => {});
     this.ended = keepConnected(
       parts.socketPath,
       authContract,
@@ -61,7 +62,9 @@ export class AuthLink {
     let newest = await connection.call.credentials(undefined);
     this.#connected = true;
     while (!during.aborted) {
-      if (newest.version !== this.#taken?.version || this.#problem !== null) this.#renew(newest);
+      if (newest.version !== this.#taken?.version || this.#problem !== null) {
+        this.#take(newest, (taken) => this.#keep(taken));
+      }
       newest = await connection.call.watch({ after: newest.version }, { timeoutMs: watchTimeoutMs });
     }
   }
@@ -71,9 +74,23 @@ export class AuthLink {
     this.#connected = false;
   }
 
-  /** In force first: a revocation does not wait for the disk. */
-  #renew(newest: Credentials): void {
-    if (!this.#take(newest)) return;
+  /** On disk first: what was refused once stays so, whatever ends in between. A full disk does not hold it up. */
+  #take(newest: Credentials, keep: (newest: Credentials) => void): void {
+    try {
+      const enforce = this.#parts.prepare(newest);
+      keep(newest);
+      enforce();
+    } catch (error) {
+      this.#problem = error instanceof Error ? error.message : String(error);
+      this.#parts.events.credentialsUnusable(error);
+      return;
+    }
+    this.#taken = newest;
+    this.#problem = null;
+    this.#parts.events.credentialsTaken(newest.version, newest.revoked.length);
+  }
+
+  #keep(newest: Credentials): void {
     try {
       replaceFileSync(this.#parts.file, JSON.stringify(newest), { mode: 0o600 });
     } catch (error) {
@@ -81,27 +98,24 @@ export class AuthLink {
     }
   }
 
-  #take(newest: Credentials): boolean {
-    try {
-      this.#parts.take(newest);
-    } catch (error) {
-      this.#problem = error instanceof Error ? error.message : String(error);
-      this.#parts.events.credentialsUnusable(error);
-      return false;
-    }
-    this.#taken = newest;
-    this.#problem = null;
-    this.#parts.events.credentialsTaken(newest.version, newest.revoked.length);
-    return true;
-  }
-
   /** What an earlier process kept; null when there is nothing, or nothing that can be read. */
   #read(): Credentials | null {
     try {
-      return credentials.parse(JSON.parse(readFileSync(this.#parts.file, "utf8")));
+      return readCredentials(this.#parts.file);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") this.#parts.events.credentialsUnusable(error);
+      this.#parts.events.credentialsUnusable(error);
       return null;
     }
   }
+}
+
+/** What the orchestrator last heard of the auth process; null when it never did. Throws when it is damaged. */
+export function readCredentials(path: string): Credentials | null {
+  if (!existsSync(path)) return null;
+  return credentials.parse(JSON.parse(readFileSync(path, "utf8")));
+}
+
+/** What Envoy is told of it. */
+export function rulesOf({ issuers, revoked }: Credentials): CredentialRules {
+  return { issuers, revoked: revoked.map(({ jti }) => jti) };
 }

@@ -116,11 +116,13 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     else this.#update({ upsert: [secret] });
   }
 
-  /** Publishes what credentials are verified by. Throws `EnvoyError` `credentials_invalid`. */
-  putCredentials(rules: CredentialRules): void {
+  /** Returns what publishes what credentials are verified by. Throws `EnvoyError` `credentials_invalid`. */
+  prepareCredentials(rules: CredentialRules): () => void {
     const resources = compileCredentials(rules);
-    if (this.#published === 0) this.#first.push(...resources);
-    else this.#update({ upsert: resources });
+    return () => {
+      if (this.#published === 0) this.#first.push(...resources);
+      else this.#update({ upsert: resources });
+    };
   }
 
   /** Publishes the authorities, PEM, whose certificates services may have. */

@@ -1,12 +1,24 @@
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { compileCredentials } from "@catalyst/envoy";
+import type { Credentials } from "@catalyst/rpc";
 import type { Logger } from "@catalyst/telemetry";
-import { createXdsServer, defaultKey, readSnapshot, type XdsServer } from "@catalyst/xds";
+import {
+  createXdsServer,
+  defaultKey,
+  extensionType,
+  readSnapshot,
+  Snapshot,
+  type XdsServer,
+} from "@catalyst/xds";
+import { readCredentials, rulesOf } from "./auth-link.ts";
 
 export type ReplayParts = {
   readonly socketPath: string;
   /** What Envoy last acknowledged, written by the orchestrator. */
   readonly journalPath: string;
+  /** What credentials are verified by, written by the orchestrator before it is told to Envoy. */
+  readonly credentialsPath: string;
   readonly logger: Logger;
 };
 
@@ -69,12 +81,23 @@ export class Replay implements AsyncDisposable {
     }
   }
 
+  /** Those that can be read: damaged ones keep nobody from the rest. */
+  #credentials(): Credentials | null {
+    const { credentialsPath, logger } = this.#parts;
+    try {
+      return readCredentials(credentialsPath);
+    } catch (error) {
+      logger.error({ err: error }, "the credentials that are kept cannot be read");
+      return null;
+    }
+  }
+
   /** Serves what the journal holds now, unless that is what is served. */
   async #serve(): Promise<void> {
-    const { socketPath, journalPath, logger } = this.#parts;
-    const now = stampOf(journalPath);
+    const { socketPath, journalPath, credentialsPath, logger } = this.#parts;
+    const now = `${stampOf(journalPath)} ${stampOf(credentialsPath)}`;
     if (now === this.#served) return;
-    const snapshot = await readSnapshot(journalPath);
+    const snapshot = withCredentials(await readSnapshot(journalPath), this.#credentials());
     if (snapshot.size === 0) return; // never configured: for Envoy waiting is better than an empty configuration
     if (this.#server === null) {
       logger.warn("the orchestrator is away: serving Envoy its last good configuration");
@@ -83,6 +106,16 @@ export class Replay implements AsyncDisposable {
     this.#server.set(defaultKey, snapshot);
     this.#served = now;
   }
+}
+
+/**
+ * The journal is written a moment after Envoy has acknowledged, the credentials before it was told: with those of the
+ * file nothing is taken again that was revoked. A node that demands none has none.
+ */
+export function withCredentials(snapshot: Snapshot, kept: Credentials | null): Snapshot {
+  const demanded = [...snapshot].some(({ type }) => type === extensionType);
+  if (!demanded || kept === null) return snapshot;
+  return new Snapshot([...snapshot, ...compileCredentials(rulesOf(kept))]);
 }
 
 /** Changes whenever the file does. */

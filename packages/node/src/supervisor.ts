@@ -77,6 +77,7 @@ export async function runSupervisor(
       new Replay({
         socketPath: paths.replaySocket(dataDir),
         journalPath: paths.envoyJournal(dataDir),
+        credentialsPath: paths.credentials(dataDir),
         logger: frame.logger,
       }),
     );
