@@ -60,9 +60,8 @@ export class Generations implements Disposable {
 
   /** Holds the current generation, or the given one once more; null when nothing is served. */
   pin(of?: Generation): Pin | null {
-    const all = this.#current === null ? [...this.#replaced] : [this.#current, ...this.#replaced];
-    const held = of === undefined ? this.#current : all.find(({ generation }) => generation === of);
-    if (held === null || held === undefined) return null;
+    const held = of === undefined || of === this.current ? this.#current : this.#heldOf(of);
+    if (held === null) return null;
     held.pins += 1;
     this.#pins += 1;
     let released = false;
@@ -109,6 +108,11 @@ export class Generations implements Disposable {
   [Symbol.dispose](): void {
     for (const held of this.#replaced) this.#retire(held);
     this.#current?.controller.abort();
+  }
+
+  #heldOf(of: Generation): Held | null {
+    for (const held of this.#replaced) if (held.generation === of) return held;
+    return null;
   }
 
   #retire(held: Held): void {

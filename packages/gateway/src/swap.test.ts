@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readEventStream, type StreamEvent } from "./upstream/event-stream.ts";
 import { openGateway, type TestGateway } from "./testing/test-gateway.ts";
 import { serveInventory, serveProducts, serveReviews } from "./testing/test-services.ts";
 import { until } from "./testing/test-until.ts";
+import { readEventStream, type StreamEvent } from "./upstream/event-stream.ts";
 
 const added = "subscription { reviewAdded { body product { name } } }";
 const add = (body: string) => `mutation { addReview(productId: "1", body: "${body}") { id } }`;
@@ -13,6 +13,17 @@ async function subscribe(shop: TestGateway): Promise<AsyncGenerator<StreamEvent,
   const response = await fetch(shop.url, { method: "POST", headers, body: JSON.stringify({ query: added }) });
   assert.ok(response.body);
   return readEventStream(response.body, 100_000);
+}
+
+async function untilMetric(shop: TestGateway, line: RegExp): Promise<void> {
+  let text = "";
+  const read = async () => {
+    text = await shop.metrics.text();
+  };
+  await until(() => {
+    void read();
+    return line.test(text);
+  });
 }
 
 describe("a change of schemas", () => {
@@ -59,26 +70,29 @@ describe("a change of schemas", () => {
     assert.deepEqual(JSON.parse((await first).value?.data ?? ""), {
       data: { reviewAdded: { body: "after", product: { name: "Anvil" } } },
     });
-    assert.match(await shop.metrics.text(), /gateway_generations 2/);
+    await until(() => shop.gateway.report().generation === 2);
+    await untilMetric(shop, /gateway_generations 1\n/);
+    assert.match(await shop.metrics.text(), /subscription_moves_total\{outcome="moved"\} 1/);
     await events.return();
     await until(() => reviews.open === 0);
-    await shop.query("{ __typename }");
-    assert.match(await shop.metrics.text(), /gateway_generations 1/);
+    await untilMetric(shop, /gateway_running 0/);
   });
 
-  it("ends a subscription after retireMs, with an error that says to subscribe again", async () => {
+  it("ends a subscription whose fields are gone, with an error that names them", async () => {
     await using reviews = await serveReviews();
     await using products = await serveProducts();
-    await using inventory = await serveInventory();
-    await using shop = await openGateway({ retireMs: 50 });
+    await using shop = await openGateway();
     await shop.apply({ products, reviews });
     const events = Array.fromAsync(await subscribe(shop));
     await until(() => reviews.open === 1);
-    await shop.apply({ products, reviews, inventory });
+    await shop.apply({ products });
     const [error, complete] = await events;
-    assert.equal(JSON.parse(error?.data ?? "").errors[0].extensions.code, "SCHEMA_REPLACED");
+    const [gone] = JSON.parse(error?.data ?? "").errors;
+    assert.equal(gone.extensions.code, "SUBSCRIPTION_FIELDS_GONE");
+    assert.match(gone.message, /Subscription/);
     assert.equal(complete?.event, "complete");
     await until(() => reviews.open === 0);
+    await untilMetric(shop, /gateway_running 0/);
   });
 });
 

@@ -34,10 +34,10 @@ export type EngineSchema = {
    * Starts a subscription, or answers with the errors that kept it from starting.
    *
    * With `previous` it goes on from a stream of the same operation that an earlier schema began. An engine may take
-   * over that stream's source, which from then on ends with the scope of this operation and not with that of
-   * `previous`: then each event is delivered by exactly one of the two, and `previous` is done after what it had
-   * begun. Otherwise it opens a source of its own and leaves `previous` alone, which its owner
-   * reads a moment longer and then returns. When this does not start, `previous` runs on as before.
+   * over that stream's source: then each event is delivered by exactly one of the two, `previous` is done after what
+   * it had begun, and its scope is not aborted because of the change. Otherwise it opens a source of its own and
+   * leaves `previous` alone, which its owner reads a moment longer and then returns. When this does not start,
+   * `previous` runs on as before.
    */
   subscribe(operation: Operation, previous?: ResultStream): Promise<ResultStream | ExecutionResult>;
   /** Gives back what the schema holds, when nothing runs with it any more. */

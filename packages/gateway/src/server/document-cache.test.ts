@@ -4,14 +4,15 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { parse } from "graphql";
-import { DocumentCache } from "./document-cache.ts";
 import { openGateway } from "../testing/test-gateway.ts";
 import { serveInventory } from "../testing/test-services.ts";
+import { DocumentCache } from "./document-cache.ts";
 
 const documentOf = (fields: number, name = "a") => `{ ${`${name} `.repeat(fields)}}`;
+const parsed = (source: string) => ({ document: parse(source) });
 const bytesOf = (source: string) => {
   const cache = new DocumentCache(Number.MAX_SAFE_INTEGER);
-  cache.set(source, parse(source));
+  cache.set(source, parsed(source));
   return cache.bytes;
 };
 
@@ -20,9 +21,9 @@ describe("the documents that a gateway keeps", () => {
     const [a, b, c] = ["a", "b", "c"].map((name) => documentOf(10, name)) as [string, string, string];
     const cache = new DocumentCache(16 * bytesOf(a));
     const others = Array.from({ length: 15 }, (_, i) => documentOf(10, String.fromCharCode(100 + i)));
-    for (const source of [a, b, ...others.slice(0, 14)]) cache.set(source, parse(source));
+    for (const source of [a, b, ...others.slice(0, 14)]) cache.set(source, parsed(source));
     assert.ok(cache.get(a));
-    cache.set(c, parse(c));
+    cache.set(c, parsed(c));
     assert.ok(cache.get(a) && cache.get(c));
     assert.equal(cache.get(b), undefined);
   });
@@ -34,7 +35,7 @@ describe("the documents that a gateway keeps", () => {
         const cache = new DocumentCache(maxBytes);
         for (const [name, fields] of documents) {
           const source = documentOf(fields, `f${name}`);
-          cache.set(source, parse(source));
+          cache.set(source, parsed(source));
           assert.ok(cache.bytes <= maxBytes);
           assert.equal(cache.get(source) !== undefined, bytesOf(source) <= maxBytes / 16);
         }

@@ -5,15 +5,16 @@ const bytesPerToken = 400;
 /** What a document costs besides its tokens. */
 const bytesPerDocument = 1_024;
 
-type Entry = { readonly document: DocumentNode; readonly bytes: number };
+type Entry<T> = { readonly value: T; readonly bytes: number };
 
 /**
- * Parsed documents by their source, those used last. Bounded by the memory that they take: many times that of
- * their sources, and what a client writes decides how many times. No document takes more than a sixteenth.
+ * Parsed documents by their source, with what is known of them, those used last. Bounded by the memory that they
+ * take: many times that of their sources, and what a client writes decides how many times. No document takes more
+ * than a sixteenth.
  */
-export class DocumentCache {
+export class DocumentCache<T extends { readonly document: DocumentNode }> {
   readonly #maxBytes: number;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry<T>>();
   #bytes = 0;
 
   constructor(maxBytes: number) {
@@ -25,19 +26,19 @@ export class DocumentCache {
     return this.#bytes;
   }
 
-  get(source: string): DocumentNode | undefined {
+  get(source: string): T | undefined {
     const entry = this.#entries.get(source);
     if (entry === undefined) return undefined;
     this.#entries.delete(source);
     this.#entries.set(source, entry);
-    return entry.document;
+    return entry.value;
   }
 
-  set(source: string, document: DocumentNode): void {
+  set(source: string, value: T): void {
     this.#remove(source);
-    const bytes = bytesPerDocument + 2 * source.length + bytesPerToken * countTokens(document);
+    const bytes = bytesPerDocument + 2 * source.length + bytesPerToken * countTokens(value.document);
     if (bytes > this.#maxBytes / 16) return;
-    this.#entries.set(source, { document, bytes });
+    this.#entries.set(source, { value, bytes });
     this.#bytes += bytes;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.#maxBytes) return;

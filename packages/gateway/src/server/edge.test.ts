@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import type { ExecutionResult } from "graphql";
 import type { GatewayEngine } from "../engine/engine.ts";
-import { readEventStream } from "../upstream/event-stream.ts";
 import { createStitchingEngine } from "../engine/stitching-engine.ts";
 import { openGateway, type TestGateway } from "../testing/test-gateway.ts";
 import { serveProducts, serveReviews, type TestService } from "../testing/test-services.ts";
 import { until } from "../testing/test-until.ts";
+import { readEventStream } from "../upstream/event-stream.ts";
 import type { Upstream } from "../upstream/upstream.ts";
 
 type Shop = TestGateway & { readonly products: TestService; readonly reviews: TestService };
@@ -87,13 +88,39 @@ describe("GraphQL over HTTP", () => {
       }
     }));
 
-  it("refuses several operations in one request", () =>
+  it("answers several operations in one request in their order, each by itself", () =>
     withShop(async (shop) => {
-      assert.equal(
-        (await post(shop, [{ query: "{ __typename }" }, { query: "{ __typename }" }])).status,
-        400,
-      );
+      const response = await post(shop, [
+        { query: "{ product(id: 2) { name } }" },
+        { query: "{ nope }" },
+        { query: 'mutation { rename(id: 1, name: "X") { name } }' },
+        { query: "subscription { reviewAdded { body } }" },
+        7,
+      ]);
+      assert.equal(response.status, 200);
+      const [product, nope, rename, subscription, number] = (await response.json()) as ExecutionResult[];
+      assert.deepEqual(product, { data: { product: { name: "Rope" } } });
+      assert.deepEqual(rename, { data: { rename: { name: "X" } } });
+      const codes = [nope, subscription, number].map((answer) => answer?.errors?.[0]?.extensions?.["code"]);
+      assert.deepEqual(codes, ["GRAPHQL_VALIDATION_FAILED", "NOT_ACCEPTABLE", "BAD_REQUEST"]);
     }));
+
+  for (const [maxBatch, length] of [
+    [10, 11],
+    [10, 0],
+    [0, 1],
+  ] as const) {
+    it(`refuses ${length} operations in one request where maxBatch is ${maxBatch}`, () =>
+      withShop(
+        async (shop) => {
+          const response = await post(shop, Array(length).fill({ query: "{ products { id } }" }));
+          assert.equal(response.status, 400);
+          assert.equal(await codeOf(response), "BATCH_TOO_LONG");
+          assert.equal(shop.products.seen.length, 0);
+        },
+        { maxBatch },
+      ));
+  }
 
   it("refuses a body that is too long, also without a length in front", () =>
     withShop(

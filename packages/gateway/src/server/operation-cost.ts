@@ -1,0 +1,183 @@
+import {
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLField,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isCompositeType,
+  isInterfaceType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  typeFromAST,
+  type ValueNode,
+} from "graphql";
+
+export type Variables = Readonly<Record<string, unknown>>;
+
+/** How many fields the answer to an operation may have: a number, or one that depends on its variables. */
+export type OperationCost = number | ((variables: Variables) => number);
+
+/** Arguments that say how many items a list has, or the list in the connection that a field gives. */
+const sizeArguments: ReadonlySet<string> = new Set(["first", "last", "limit"]);
+
+type Estimate = {
+  readonly schema: GraphQLSchema;
+  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly defaults: ReadonlyMap<string, ValueNode | undefined>;
+  readonly assumedListSize: number;
+};
+
+/**
+ * Estimates a valid operation: each field counts as often as the lists above it have items. A list has as many as its
+ * argument says, or `assumedListSize`. Introspection costs nothing: it asks no service.
+ */
+export function estimateCost(
+  schema: GraphQLSchema,
+  operation: OperationDefinitionNode,
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  assumedListSize: number,
+): OperationCost {
+  const defaults = new Map(
+    operation.variableDefinitions?.map(({ variable, defaultValue }) => [variable.name.value, defaultValue]),
+  );
+  const root = schema.getRootType(operation.operation);
+  if (root === undefined || root === null) return 0;
+  const estimate: Estimate = { schema, fragments, defaults, assumedListSize };
+  return costOfSelections(estimate, root, [operation.selectionSet], null);
+}
+
+/** What `below` one path of the answer costs; `page` is what the field above says of the lists in it. */
+function costOfSelections(
+  estimate: Estimate,
+  parent: GraphQLOutputType,
+  sets: readonly SelectionSetNode[],
+  page: OperationCost | null,
+): OperationCost {
+  let cost: OperationCost = 0;
+  for (const { definition, nodes } of fieldsOf(estimate, parent, sets)) {
+    cost = plus(cost, costOfField(estimate, definition, nodes, page));
+  }
+  return cost;
+}
+
+function costOfField(
+  estimate: Estimate,
+  definition: GraphQLField<unknown, unknown>,
+  nodes: readonly FieldNode[],
+  page: OperationCost | null,
+): OperationCost {
+  const lists = listDepth(definition.type);
+  const said = nodes[0] === undefined ? null : saidSize(estimate, definition, nodes[0]);
+  const named = getNamedType(definition.type);
+  const below = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+  if (!isCompositeType(named) || below.length === 0) return 1;
+  const inside = costOfSelections(estimate, named, below, lists === 0 ? said : null);
+  let items: OperationCost = 1;
+  for (let list = 0; list < lists; list++) {
+    items = times(items, list === 0 ? (said ?? page ?? estimate.assumedListSize) : estimate.assumedListSize);
+  }
+  return plus(1, times(items, inside));
+}
+
+type AskedField = {
+  readonly definition: GraphQLField<unknown, unknown>;
+  readonly nodes: FieldNode[];
+};
+
+/** The fields of these selection sets and their fragments, each once for each type that it is asked of. */
+function fieldsOf(
+  { schema, fragments }: Estimate,
+  parent: GraphQLOutputType,
+  sets: readonly SelectionSetNode[],
+): Iterable<AskedField> {
+  const fields = new Map<string, AskedField>();
+  const spread = new Set<string>();
+  const collect = (type: GraphQLOutputType | undefined, set: SelectionSetNode): void => {
+    for (const node of set.selections) {
+      if (node.kind === Kind.INLINE_FRAGMENT) {
+        const condition = node.typeCondition;
+        collect(condition === undefined ? type : outputType(schema, condition), node.selectionSet);
+      } else if (node.kind === Kind.FRAGMENT_SPREAD) {
+        const fragment = fragments.get(node.name.value);
+        if (fragment === undefined || spread.has(node.name.value)) continue;
+        spread.add(node.name.value);
+        collect(outputType(schema, fragment.typeCondition), fragment.selectionSet);
+      } else {
+        const definition =
+          isObjectType(type) || isInterfaceType(type) ? type.getFields()[node.name.value] : null;
+        // Meta fields, `__typename` among them, are answered by the gateway.
+        if (definition === undefined || definition === null || type === undefined) continue;
+        const key = `${isAbstractType(type) ? "" : String(type)}.${(node.alias ?? node.name).value}`;
+        const asked = fields.get(key);
+        if (asked === undefined) fields.set(key, { definition, nodes: [node] });
+        else asked.nodes.push(node);
+      }
+    }
+  };
+  for (const set of sets) collect(parent, set);
+  return fields.values();
+}
+
+function outputType(
+  schema: GraphQLSchema,
+  node: Parameters<typeof typeFromAST>[1],
+): GraphQLOutputType | undefined {
+  return typeFromAST(schema, node) as GraphQLOutputType | undefined;
+}
+
+/** How many items an argument of the field asks for; null when none does. */
+function saidSize(
+  { defaults, assumedListSize }: Estimate,
+  definition: GraphQLField<unknown, unknown>,
+  node: FieldNode,
+): OperationCost | null {
+  for (const argument of node.arguments ?? []) {
+    if (!sizeArguments.has(argument.name.value)) continue;
+    const { value } = argument;
+    if (value.kind === Kind.INT) return Number(value.value);
+    if (value.kind !== Kind.VARIABLE) continue;
+    const name = value.name.value;
+    const byDefault = defaults.get(name);
+    const otherwise = byDefault?.kind === Kind.INT ? Number(byDefault.value) : assumedListSize;
+    return (variables) => sizeOf(variables[name], otherwise);
+  }
+  const byDefault = definition.args.find(({ name }) => sizeArguments.has(name))?.defaultValue;
+  return typeof byDefault === "number" ? byDefault : null;
+}
+
+function sizeOf(value: unknown, otherwise: number): number {
+  return typeof value === "number" && value >= 0 ? value : otherwise;
+}
+
+function listDepth(type: GraphQLOutputType): number {
+  let depth = 0;
+  for (
+    let inner = type;
+    isListType(inner) || isNonNullType(inner);
+    inner = inner.ofType as GraphQLOutputType
+  ) {
+    if (isListType(inner)) depth += 1;
+  }
+  return depth;
+}
+
+function plus(a: OperationCost, b: OperationCost): OperationCost {
+  if (typeof a === "number" && typeof b === "number") return a + b;
+  return (variables) => costWith(a, variables) + costWith(b, variables);
+}
+
+function times(a: OperationCost, b: OperationCost): OperationCost {
+  if (typeof a === "number" && typeof b === "number") return a * b;
+  return (variables) => costWith(a, variables) * costWith(b, variables);
+}
+
+/** The cost with these variables. */
+export function costWith(cost: OperationCost, variables: Variables): number {
+  return typeof cost === "number" ? cost : cost(variables);
+}
