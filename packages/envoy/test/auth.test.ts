@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { ServiceDeclaration } from "@catalyst/rpc";
 import { defaultKey } from "@catalyst/xds";
 import { type CredentialRules, compileCredentials } from "../src/auth.ts";
-import { domain, rulesOf, testIssuer } from "./credentials.ts";
+import { claimsOf, domain, rulesOf, testIssuer } from "./credentials.ts";
 import { type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
 import { type Answer, type Ask, ask, echoOf, errorOf, startUpstream, type Upstream } from "./upstream.ts";
 
@@ -157,6 +159,32 @@ describe("A node that demands credentials", { skip: envoyMissing }, () => {
     await believe(rulesOf([tokens, keys]));
   });
 
+  test("cuts no stream and drains no connection when keys or revocations change", async () => {
+    const { port } = envoy.mesh.listen.ingress;
+    const [ours, others] = [keys.issue(), tokens.issue()];
+    const head = (path: string, credential: string, more = "") =>
+      `GET ${path} HTTP/1.1\r\nhost: products.${domain}\r\nx-api-key: ${credential}\r\n${more}\r\n`;
+    const [webSocket, kept] = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
+    webSocket.write(head("/ws", ours, "connection: upgrade\r\nupgrade: websocket\r\n"));
+    assert.match(await next(webSocket), /^HTTP\/1\.1 101 /);
+    kept.write(head("/", others));
+    assert.match(await next(kept), /^HTTP\/1\.1 200 /);
+    const asked = upstream.requests();
+    const events = ask(port, { host: `products.${domain}`, path: "/events", headers: { "x-api-key": ours } });
+    await until(() => upstream.requests() > asked);
+    await believe(rulesOf([tokens, testIssuer("apikeys")], [String(claimsOf(ours)["jti"])]));
+    assert.equal((await at("products", { "x-api-key": ours })).status, 401);
+    webSocket.write("echo");
+    assert.equal(await next(webSocket), "echo");
+    assert.equal((await events).body, "data: first\n\ndata: last\n\n");
+    kept.write(head("/", others));
+    const answer = await next(kept);
+    assert.match(answer, /^HTTP\/1\.1 200 /);
+    assert.doesNotMatch(answer, /^connection: close/im);
+    for (const socket of [webSocket, kept]) socket.destroy();
+    await believe(rulesOf([tokens, keys]));
+  });
+
   test("stops to take a credential that it took before when its time is over", async () => {
     const now = Math.floor(Date.now() / 1_000);
     const brief = bearer(keys.issue({ iat: now - 10, nbf: now - 10, exp: now - 3 }));
@@ -226,6 +254,12 @@ test("A node that demands none takes requests without one, and leaves credential
 
 function service(name: string, url: string): ServiceDeclaration {
   return { name, protocol: "http", url, timeoutMs: 5_000 };
+}
+
+/** What comes next on a connection. */
+async function next(socket: Socket): Promise<string> {
+  const [bytes] = await once(socket, "data");
+  return String(bytes);
 }
 
 function outcome(answer: Answer): [number, string | undefined] {

@@ -51,6 +51,11 @@ export function signed(header: Claims, claims: Claims, key: KeyObject): string {
   return `${input}.${sign("sha256", Buffer.from(input), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
 }
 
+/** What stands in a credential. */
+export function claimsOf(credential: string): Claims {
+  return JSON.parse(Buffer.from(credential.split(".")[1] ?? "", "base64url").toString());
+}
+
 export function encoded(value: Claims): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
