@@ -36,9 +36,9 @@ export class Completion {
     return completed === missing ? null : completed;
   }
 
-  add(error: SubError, path?: readonly (string | number)[]): void {
+  add(error: SubError, path: readonly (string | number)[]): void {
     if (this.#errors.length >= maxErrors) this.#more += 1;
-    else this.#errors.push(path === undefined ? error : { ...error, path });
+    else this.#errors.push(path.length === 0 ? error : { ...error, path });
   }
 
   errors(): readonly AnswerError[] {
@@ -142,16 +142,16 @@ export class Completion {
   }
 }
 
-/** A path below a value in the data of services, with the keys that the client wrote. */
+/** A path below a value in the data of services with the keys that the client wrote, as far as those go. */
 export function clientPath(output: Output, path: readonly (string | number)[]): readonly (string | number)[] {
   const [key, ...rest] = path;
   if (key === undefined) return path;
   if (typeof key === "number")
-    return [key, ...(output.kind === "list" ? clientPath(output.element, rest) : rest)];
+    return output.kind === "list" ? [key, ...clientPath(output.element, rest)] : [];
   const selections =
     output.kind === "object" ? [output.selection] : output.kind === "abstract" ? output.byType.all() : [];
   const field = selections.flatMap(({ fields }) => fields).find(({ source }) => source === key);
-  return field === undefined ? path : [field.key, ...clientPath(field.output, rest)];
+  return field === undefined ? [] : [field.key, ...clientPath(field.output, rest)];
 }
 
 /** An answer may have any key that a client writes; assigned, this one would change what the object is. */

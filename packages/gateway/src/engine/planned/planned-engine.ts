@@ -159,9 +159,7 @@ export class PlannedSchema implements EngineSchema {
     const completion = new Completion(this.#owners, prepared.introspect(bound));
     const selection = prepared.selection(bound);
     const root: Output = { kind: "object", nonNull: false, selection };
-    for (const { error, path } of unplaced) {
-      completion.add(error, path.length === 0 ? undefined : clientPath(root, path));
-    }
+    for (const { error, path } of unplaced) completion.add(error, clientPath(root, path));
     const completed = completion.complete(selection, data);
     const errors = completion.errors();
     if (errors.length === 0) return { data: completed };

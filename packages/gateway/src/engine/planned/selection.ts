@@ -88,7 +88,7 @@ export class SelectionsByType {
 
   /**
    * The selection from an object whose type has this name; null when it cannot stand here. An object that is known
-   * by its interface alone is read as that: nothing was selected then that depends on its type.
+   * by its interface alone is read as that, where nothing is selected that depends on its type.
    */
   get(typeName: unknown): ObjectSelection | null {
     const name = typeof typeName === "string" ? typeName : this.#type.name;
@@ -109,7 +109,8 @@ export class SelectionsByType {
   #make(name: string): ObjectSelection | null {
     const { schema } = this.#parts;
     if (name === this.#type.name) {
-      return isInterfaceType(this.#type) ? selectFrom(this.#parts, this.#type, this.#sets) : null;
+      if (!isInterfaceType(this.#type) || dependsOnType(this.#parts, this.#type, this.#sets)) return null;
+      return selectFrom(this.#parts, this.#type, this.#sets);
     }
     const type = schema.getType(name);
     const fits = isObjectType(type) && isAbstractType(this.#type) && schema.isSubType(this.#type, type);
@@ -145,6 +146,24 @@ function collect(
       collect(parts, type, [fragment.selectionSet], fields, spread);
     }
   }
+}
+
+/** Whether objects of one type get other fields than those of another. */
+function dependsOnType(
+  parts: SelectionParts,
+  type: GraphQLCompositeType,
+  sets: readonly SelectionSetNode[],
+): boolean {
+  return sets.some(({ selections }) =>
+    selections.some((node) => {
+      if (!isIncluded(node.directives ?? [], parts.conditions)) return false;
+      if (node.kind === Kind.FIELD) return node.name.value === "__typename";
+      const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : parts.fragments.get(node.name.value);
+      const condition = fragment?.typeCondition?.name.value;
+      if (condition !== undefined && !applies(parts.schema, type, condition)) return true;
+      return fragment !== undefined && dependsOnType(parts, type, [fragment.selectionSet]);
+    }),
+  );
 }
 
 function isIncluded(directives: readonly DirectiveNode[], conditions: Conditions): boolean {

@@ -28,7 +28,9 @@ export function readSubAnswer(service: string, shape: SubShape, result: Executio
   const data = (result.data ?? null) as DataObject | null;
   if (data !== null) prune(data, shape);
   const { errors } = result;
-  if (errors === undefined || errors.length === 0) return { data, lost: nothingLost, unplaced: [] };
+  if (errors === undefined || errors.length === 0) {
+    return { data, lost: data === null ? nothingCame(service) : nothingLost, unplaced: [] };
+  }
   const lost: Loss[] = [];
   const unplaced: { error: SubError; path: readonly (string | number)[] }[] = [];
   for (const { message, path, extensions } of errors) {
@@ -39,6 +41,12 @@ export function readSubAnswer(service: string, shape: SubShape, result: Executio
     }
   }
   return { data, lost: new FieldFailure(lost), unplaced };
+}
+
+function nothingCame(service: string): FieldFailure {
+  const message = `Service "${service}" answered with neither data nor errors.`;
+  const extensions = { code: "SERVICE_BAD_RESPONSE", service };
+  return new FieldFailure([{ error: { message, extensions }, below: [] }]);
 }
 
 /** `http` is dropped: it would set status and headers of the gateway's answer in servers that heed it. */
