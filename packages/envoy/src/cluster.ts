@@ -54,6 +54,8 @@ const watched = {
 /** What every cluster has: limits that one bad service meets alone, and connections that notice a dead peer. */
 const base = {
   connectTimeout: duration(1_500),
+  // What a client does not read waits here, in each of its connections: Envoy's own limit is four times that.
+  perConnectionBufferLimitBytes: 256 * 1024,
   circuitBreakers: {
     thresholds: [{ maxConnections: 8_192, maxPendingRequests: 8_192, maxRequests: 8_192, maxRetries: 64 }],
   },
