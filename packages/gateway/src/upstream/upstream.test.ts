@@ -1,57 +1,18 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { describe, it } from "node:test";
-import { GatewayError } from "../errors.ts";
-import type { SubRequestOutcome, SubRequestRecord } from "../events.ts";
-import type { ServiceTarget } from "../service.ts";
 import { scopeOf, silentEvents, targetOf } from "../testing/test-gateway.ts";
 import { serveRaw } from "../testing/test-services.ts";
 import { until } from "../testing/test-until.ts";
-import { subOperation } from "./sub-operation.ts";
-import { createUpstream, type Upstream } from "./upstream.ts";
+import {
+  envoyReply,
+  failureOf,
+  query as request,
+  subscription,
+  withService,
+} from "../testing/test-upstream.ts";
+import { createUpstream } from "./upstream.ts";
 import { upstreamOptions } from "./upstream-options.ts";
-
-type Answering = (response: ServerResponse) => unknown;
-
-async function withService(
-  answer: Answering,
-  test: (parts: {
-    upstream: Upstream;
-    target: ServiceTarget;
-    outcomes: SubRequestOutcome[];
-  }) => Promise<void>,
-  overrides: Partial<ServiceTarget> = {},
-  options: object = { retries: 0, maxBytes: 2_000 },
-): Promise<void> {
-  const outcomes: SubRequestOutcome[] = [];
-  const events = {
-    ...silentEvents,
-    subRequest: ({ outcome }: SubRequestRecord) => outcomes.push(outcome),
-  };
-  await using service = await serveRaw((_, response) => void answer(response));
-  await using upstream = createUpstream(events, upstreamOptions.parse(options));
-  upstream.useEgress({ host: "127.0.0.1", port: service.port });
-  await test({ upstream, target: targetOf("reviews", overrides), outcomes });
-}
-
-const request = { operation: subOperation("query", "{ a }") };
-
-function envoyReply(code: string): string {
-  const details = "upstream_reset{remote_address:10.0.0.7:77|delayed_connect_error:_Connection_refused}";
-  const message = "The service reviews is not available right now.";
-  return JSON.stringify({ errors: [{ message, extensions: { code, service: "reviews", details } }] });
-}
-
-async function failureOf(
-  promise: Promise<unknown>,
-): Promise<{ code: string; message: string; service?: string }> {
-  const error = await promise.then(
-    () => assert.fail("it did not fail"),
-    (error: unknown) => error,
-  );
-  assert.ok(error instanceof GatewayError, String(error));
-  return { code: error.code, message: error.message, ...(error.service ? { service: error.service } : {}) };
-}
 
 describe("a request to a service", () => {
   for (const [what, answer, code, message] of [
@@ -110,6 +71,38 @@ describe("a request to a service", () => {
       "answered the request with what is not HTTP",
     ],
     [
+      "Envoy's 401",
+      (r: ServerResponse) =>
+        r.writeHead(401).end(envoyReply("UNAUTHENTICATED", "jwt_authn_access_denied{Jwt_is_missing}")),
+      "service_forbidden",
+      "did not get the request: it came without a credential that is valid here",
+    ],
+    [
+      "Envoy's 403",
+      (r: ServerResponse) =>
+        r.writeHead(403).end(envoyReply("FORBIDDEN", "rbac_access_denied_matched_policy[none]")),
+      "service_forbidden",
+      "did not get the request: the caller's credential does not cover it",
+    ],
+    [
+      "Envoy's 503 without keys",
+      (r: ServerResponse) => r.writeHead(503).end(envoyReply("AUTH_UNAVAILABLE")),
+      "service_unavailable",
+      "could not be reached: Envoy cannot verify the credential of the request yet",
+    ],
+    [
+      "an answer that is compressed",
+      (r: ServerResponse) => r.writeHead(200, { "content-encoding": "gzip" }).end("x"),
+      "service_bad_response",
+      "answered the request compressed, which was not asked for",
+    ],
+    [
+      "an answer that says it is too long",
+      (r: ServerResponse) => r.writeHead(200, { "content-length": 3_000 }).write("{"),
+      "service_bad_response",
+      "answered the request with more than 2000 bytes",
+    ],
+    [
       "Envoy's 503 for too many requests",
       (r: ServerResponse) => r.writeHead(503).end(envoyReply("SERVICE_OVERLOADED")),
       "service_unavailable",
@@ -146,7 +139,7 @@ describe("a request to a service", () => {
         assert.equal(failure.message, "did not answer the request within 100 ms");
         assert.deepEqual(outcomes, ["timeout"]);
       },
-      { timeoutMs: 100 },
+      { target: { timeoutMs: 100 } },
     ));
 
   it("takes errors of the service with any status for an answer", () =>
@@ -155,6 +148,27 @@ describe("a request to a service", () => {
       async ({ upstream, target, outcomes }) => {
         assert.deepEqual(await upstream.execute(target, request, scopeOf()), { errors: [{ message: "no" }] });
         assert.deepEqual(outcomes, ["ok"]);
+      },
+    ));
+
+  it("takes a refusal in Envoy's words for an answer when it is the service's own", () => {
+    const errors = [{ message: "who are you?", extensions: { code: "UNAUTHENTICATED" } }];
+    return withService(
+      (response) => response.writeHead(401).end(JSON.stringify({ errors })),
+      async ({ upstream, target }) => {
+        assert.deepEqual(await upstream.execute(target, request, scopeOf()), { errors });
+      },
+    );
+  });
+
+  it("is not held against the service when it was the credential that Envoy refused", () =>
+    withService(
+      (r) => r.writeHead(403).end(envoyReply("FORBIDDEN", "rbac_access_denied_matched_policy[none]")),
+      async ({ upstream, target, failures, breaker, outcomes }) => {
+        for (let i = 0; i < 30; i++) await failureOf(upstream.execute(target, request, scopeOf()));
+        assert.equal(failures.reasonOf("reviews"), null);
+        assert.deepEqual(breaker, []);
+        assert.deepEqual(new Set(outcomes), new Set(["forbidden"]));
       },
     ));
 
@@ -233,7 +247,7 @@ describe("a subscription to a service", () => {
     withService(
       (response) => response.end(`{"errors":[{"message":"not over HTTP"}]}`),
       async ({ upstream, target }) => {
-        const { code, message } = await failureOf(upstream.subscribe(target, request, scopeOf()));
+        const { code, message } = await failureOf(upstream.subscribe(target, subscription, scopeOf()));
         assert.equal(code, "service_bad_response");
         assert.equal(message, 'answered the subscription with "not over HTTP"');
       },
@@ -246,17 +260,17 @@ describe("a subscription to a service", () => {
         setTimeout(() => response.end(`event: next\ndata: {"data":{"a":1}}\n\nevent: complete\n\n`), 900);
       },
       async ({ upstream, target }) => {
-        const results = await upstream.subscribe(target, request, scopeOf());
+        const results = await upstream.subscribe(target, subscription, scopeOf());
         assert.deepEqual(await Array.fromAsync(results), [{ data: { a: 1 } }]);
       },
-      { timeoutMs: 500 },
+      { target: { timeoutMs: 500 } },
     ));
 
   it("breaks with service_unavailable when the stream ends without completing", () =>
     withService(
       (response) => response.writeHead(200, { "content-type": "text/event-stream" }).end(":\n\n"),
       async ({ upstream, target }) => {
-        const results = await upstream.subscribe(target, request, scopeOf());
+        const results = await upstream.subscribe(target, subscription, scopeOf());
         assert.equal((await failureOf(results.next())).code, "service_unavailable");
       },
     ));
@@ -265,7 +279,7 @@ describe("a subscription to a service", () => {
     withService(
       (response) => response.writeHead(200, { "content-type": "text/event-stream" }).write("data: nope\n\n"),
       async ({ upstream, target }) => {
-        const results = await upstream.subscribe(target, request, scopeOf());
+        const results = await upstream.subscribe(target, subscription, scopeOf());
         assert.equal((await failureOf(results.next())).code, "service_bad_response");
       },
     ));
