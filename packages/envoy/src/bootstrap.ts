@@ -8,26 +8,49 @@ export type BootstrapOptions = {
   readonly xdsSocket: string;
   /** Where the last good configuration is served while the orchestrator is away. */
   readonly replaySocket: string;
+  /** How much memory Envoy may have. Default 2 GiB. */
+  readonly maxHeapBytes?: number | undefined;
 };
 
 /** Name of the static cluster that Envoy takes its configuration from. */
 export const xdsCluster = "xds";
 
-const connectionMonitor =
-  "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
+const monitors = "envoy.extensions.resource_monitors";
+const heapMonitor = "envoy.resource_monitors.fixed_heap";
 
-/** How many connections from clients are taken at once, on all listeners. */
-const overload = {
-  resource_monitors: [
-    {
-      name: "envoy.resource_monitors.global_downstream_max_connections",
-      typed_config: {
-        "@type": `type.googleapis.com/${connectionMonitor}`,
-        max_active_downstream_connections: 50_000,
+/**
+ * How many connections from clients are taken at once, on all listeners, and how much memory Envoy may have. At the
+ * bound requests are answered with 503 until there is room again.
+ */
+function overload(maxHeapBytes: number) {
+  return {
+    refresh_interval: "0.25s",
+    resource_monitors: [
+      {
+        name: "envoy.resource_monitors.global_downstream_max_connections",
+        typed_config: {
+          "@type": `type.googleapis.com/${monitors}.downstream_connections.v3.DownstreamConnectionsConfig`,
+          max_active_downstream_connections: 50_000,
+        },
       },
-    },
-  ],
-};
+      {
+        name: heapMonitor,
+        typed_config: {
+          "@type": `type.googleapis.com/${monitors}.fixed_heap.v3.FixedHeapConfig`,
+          max_heap_size_bytes: maxHeapBytes,
+        },
+      },
+    ],
+    actions: [
+      {
+        name: "envoy.overload_actions.stop_accepting_requests",
+        triggers: [{ name: heapMonitor, threshold: { value: 1 } }],
+      },
+    ],
+  };
+}
+
+const defaultMaxHeapBytes = 2 ** 31;
 
 /**
  * Envoy's bootstrap, as JSON. It holds no listener and no service: all of these come over one aggregated stream,
@@ -48,7 +71,7 @@ export function bootstrap(options: BootstrapOptions): Record<string, unknown> {
     deferred_stat_options: { enable_deferred_creation_stats: true },
     stats_flush_on_admin: true,
     stats_config: { stats_matcher: { exclusion_list: { patterns: [{ safe_regex: { regex: idleStats } }] } } },
-    overload_manager: overload,
+    overload_manager: overload(options.maxHeapBytes ?? defaultMaxHeapBytes),
   };
 }
 

@@ -21,6 +21,7 @@ type Subject = "GATEWAY" | "SERVICE";
  * | `…_TIMEOUT` | 504 | ask for less at a time, or raise the service's `timeoutMs` |
  * | `…_OVERLOADED` | 503 | send fewer requests at a time; `retry-after` says when to send this one again |
  * | `…_BAD_RESPONSE` | 502 | what answers is no HTTP/1.1 server: correct the service's URL |
+ * | `NODE_OVERLOADED` | 503 | Envoy is at the bound of its memory: send fewer requests at a time, or raise `mesh.envoy.maxMemoryMegabytes` |
  * | `HOST_NOT_FOUND` | 404 | correct the Host, or register the service: `catalyst service list` shows those there are |
  * | `PATH_NOT_FOUND` | 404 | the message says what the node serves where |
  * | `UNAUTHENTICATED` | 401 | send a credential that is good here: `authorization: Bearer …` or `x-api-key: …` |
@@ -30,6 +31,7 @@ type Subject = "GATEWAY" | "SERVICE";
  */
 export type LocalReplyCode =
   | `${Subject}_${"UNAVAILABLE" | "TIMEOUT" | "OVERLOADED" | "BAD_RESPONSE"}`
+  | "NODE_OVERLOADED"
   | "HOST_NOT_FOUND"
   | "PATH_NOT_FOUND"
   | "UNAUTHENTICATED"
@@ -168,6 +170,13 @@ function denied(policy: string): FilterInit {
 }
 
 const notServed: readonly Reply[] = [
+  {
+    when: detailed("overload"),
+    code: "NODE_OVERLOADED",
+    message: "This node has more requests than it takes. Try again shortly.",
+    status: 503,
+    retryAfter: true,
+  },
   {
     when: flags(["NR"]),
     code: "HOST_NOT_FOUND",

@@ -39,6 +39,7 @@ export type EnvoySetup = {
   readonly services?: readonly ServiceDeclaration[];
   readonly mesh?: Partial<Omit<MeshInput, "listen">>;
   readonly tls?: boolean;
+  readonly maxHeapBytes?: number;
   /** Resources besides those of the translation. */
   readonly extra?: readonly Resource[];
 };
@@ -58,7 +59,9 @@ export async function startEnvoy(setup: EnvoySetup = {}): Promise<EnvoyUnderTest
   translation.commit(first);
   xds.update(defaultKey, { upsert: [...translation.resources(), ...(setup.extra ?? [])] });
   const bootstrapPath = join(folder, "bootstrap.json");
-  writeFileSync(bootstrapPath, JSON.stringify(bootstrap({ node: "n1", domain: mesh.domain, ...sockets })));
+  const { maxHeapBytes } = setup;
+  const document = bootstrap({ node: "n1", domain: mesh.domain, ...sockets, maxHeapBytes });
+  writeFileSync(bootstrapPath, JSON.stringify(document));
   const child = spawn(envoyBinary, envoyArguments({ bootstrapPath, concurrency: 1, flushMs: 50 }));
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

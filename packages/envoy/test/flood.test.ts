@@ -8,14 +8,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { defaultKey } from "@catalyst/xds";
 import { compileCredentials } from "../src/auth.ts";
 import { domain, rulesOf, testIssuer } from "./credentials.ts";
-import { at, type EnvoyUnderTest, envoyMissing, startEnvoy } from "./envoy-under-test.ts";
-import { ask, startUpstream, type Upstream } from "./upstream.ts";
+import { at, type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
+import { ask, errorOf, startUpstream, type Upstream } from "./upstream.ts";
 
 const keys = testIssuer("apikeys");
 const headers = { "x-api-key": keys.issue() };
 /** What a flood may add to Envoy's memory, and how slow it may make the request of another at the median. */
 const moreMegabytes = 150;
-const patienceMs = 250;
+const patienceMs = 500;
 
 describe("Under a flood", { skip: envoyMissing }, () => {
   let upstream: Upstream;
@@ -129,6 +129,37 @@ describe("Under a flood", { skip: envoyMissing }, () => {
         send();
       });
     }));
+});
+
+test("At the bound of its memory Envoy answers 503, and serves again when there is room", {
+  skip: envoyMissing,
+}, async (context) => {
+  await using large = await startLargeService();
+  await using small = await startUpstream({ host: "127.0.0.1", port: 0 });
+  const named = (name: string, url: string) => ({ name, protocol: "http" as const, url, timeoutMs: 5_000 });
+  await using envoy = await startEnvoy({
+    services: [named("large", large.origin), named("small", small.origin)],
+    mesh: { accessLog: "none" },
+    maxHeapBytes: 100_000_000,
+  });
+  const { port } = envoy.mesh.listen.ingress;
+  const before = residentMegabytes(envoy);
+  const readers: Socket[] = [];
+  for (let round = 0; round < 30; round++) {
+    for (let count = 0; count < 40; count++) {
+      const reader = connect(port, "127.0.0.1").on("error", () => undefined);
+      readers.push(reader.pause());
+      reader.write(`GET / HTTP/1.1\r\nhost: large.${domain}\r\n\r\n`);
+    }
+    await sleep(100);
+  }
+  const refused = await ask(port, { host: `small.${domain}` });
+  assert.deepEqual([refused.status, errorOf(refused).extensions["code"]], [503, "NODE_OVERLOADED"]);
+  assert.equal(refused.headers["retry-after"], "1");
+  const grown = residentMegabytes(envoy) - before;
+  context.diagnostic(`${readers.length} readers that never read: ${grown.toFixed(0)} MB more`);
+  for (const reader of readers) reader.destroy();
+  await until(async () => (await ask(port, { host: `small.${domain}` })).status === 200, 15_000);
 });
 
 /** Opens a stream and takes it back; 0 when there is no session any more. */

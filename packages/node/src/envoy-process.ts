@@ -23,6 +23,7 @@ export function envoyBootstrap(config: NodeConfig, dataDir: string): Record<stri
     adminSocket: paths.adminSocket(dataDir),
     xdsSocket: paths.xdsSocket(dataDir),
     replaySocket: paths.replaySocket(dataDir),
+    maxHeapBytes: config.mesh.envoy.maxMemoryMegabytes * 1_000_000,
   });
 }
 

@@ -61,6 +61,10 @@ const envoyOptions = z.strictObject({
   accessLog: option(z.enum(["all", "failures", "none"]).default("all"), {
     description: "Which requests Envoy writes to its log.",
   }),
+  maxMemoryMegabytes: option(z.int().min(128).max(1_048_576).default(2_048), {
+    description:
+      "How much memory Envoy may have: at the bound it answers requests with 503 until there is room again.",
+  }),
   concurrency: option(z.int().min(1).max(256).optional(), {
     description: "Envoy's worker threads. By default one per core.",
   }),
