@@ -54,6 +54,9 @@ export type GatewayErrorOptions = ErrorOptions & {
  * | `TOO_MANY_ALIASES` | split the operation into several, or raise `maxAliases` |
  * | `TOO_MANY_ROOT_FIELDS` | split the operation into several, or raise `maxRootFields` |
  * | `TOO_MANY_DIRECTIVES` | leave out directives, or raise `maxDirectives` |
+ * | `TOO_MANY_OPERATIONS` | complete an operation of the WebSocket first, or raise `websocket.maxOperations` |
+ * | `TOO_MANY_SOCKETS` | try again later, or raise `websocket.maxSockets` |
+ * | `ORIGIN_NOT_ALLOWED` | add the page's origin to `websocket.origins` |
  * | `PERSISTED_DOCUMENT_REQUIRED` | ask for one of the persisted documents by its id: no other is executed |
  * | `PERSISTED_DOCUMENT_NOT_FOUND` | add the document to those of `persistedDocuments.path`, or correct the id |
  * | `PERSISTED_QUERY_NOT_FOUND` | send the document once more, together with its hash |
@@ -80,6 +83,9 @@ export type AnswerCode =
   | "TOO_MANY_ALIASES"
   | "TOO_MANY_ROOT_FIELDS"
   | "TOO_MANY_DIRECTIVES"
+  | "TOO_MANY_OPERATIONS"
+  | "TOO_MANY_SOCKETS"
+  | "ORIGIN_NOT_ALLOWED"
   | "PERSISTED_DOCUMENT_REQUIRED"
   | "PERSISTED_DOCUMENT_NOT_FOUND"
   | "PERSISTED_QUERY_NOT_FOUND"

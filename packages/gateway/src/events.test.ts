@@ -36,7 +36,7 @@ it("a sub-request that failed is one line with the request's id, the service, ho
 
 it("services that come and go make no more than 500 series per outcome", async () => {
   const metrics = createMetrics();
-  const nothing = () => ({ pins: 0, generations: 0 });
+  const nothing = () => ({ pins: 0, generations: 0, sockets: 0, subscriptions: 0 });
   const destination = new Writable({ write: (_chunk, _encoding, done) => done() });
   const events = createGatewayEvents(createLogger({ process: "gateway", destination }), metrics, nothing);
   for (let i = 0; i < 2_000; i++) {

@@ -68,9 +68,35 @@ const others = "_others";
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** What is in use now; read whenever somebody asks for the metrics. */
-export type Alive = { readonly pins: number; readonly generations: number };
+export type Alive = {
+  readonly pins: number;
+  readonly generations: number;
+  readonly sockets: number;
+  readonly subscriptions: number;
+};
 
 export function createGatewayEvents(logger: Logger, metrics: Metrics, alive: () => Alive): GatewayEvents {
+  readAlive(metrics, alive);
+  return {
+    ...clientEvents(logger, metrics),
+    ...subRequestEvents(logger, metrics),
+    ...schemaEvents(logger, metrics),
+  };
+}
+
+function readAlive(metrics: Metrics, alive: () => Alive): void {
+  const gauges: readonly (readonly [string, string, keyof Alive])[] = [
+    ["gateway_running", "Requests and subscriptions that run now.", "pins"],
+    ["gateway_generations", "Schemas in use, those replaced included.", "generations"],
+    ["gateway_websockets", "WebSockets of clients that are open.", "sockets"],
+    ["gateway_subscriptions", "Subscriptions of clients that run now.", "subscriptions"],
+  ];
+  for (const [name, help, key] of gauges) metrics.readGauge(name, help, [], () => [[{}, alive()[key]]]);
+}
+
+type ClientEvents = Pick<GatewayEvents, "request" | "internalError" | "slowReader" | "subscriptionMoved">;
+
+function clientEvents(logger: Logger, metrics: Metrics): ClientEvents {
   const requests = metrics.counter("gateway_requests_total", "GraphQL requests of clients.", [
     "type",
     "outcome",
@@ -81,6 +107,40 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics, alive: () 
     ["type"],
     durationBuckets,
   );
+  const moves = metrics.counter(
+    "gateway_subscription_moves_total",
+    "Moves of running subscriptions to another schema.",
+    ["outcome"],
+  );
+  const slowReaders = metrics.counter(
+    "gateway_slow_readers_total",
+    "Clients that were cut off because they read too slowly.",
+    [],
+  );
+  return {
+    request({ operationType, outcome, durationMs, ...rest }) {
+      const type = operationType ?? "none";
+      requests.inc({ type, outcome });
+      durations.observe({ type }, durationMs / 1000);
+      logger.info({ ...rest, operationType, outcome, durationMs: rounded(durationMs) }, "request");
+    },
+    internalError: (requestId, error) =>
+      logger.error({ requestId, err: error }, "a request failed inside the gateway"),
+    slowReader(requestId, bufferedBytes) {
+      slowReaders.inc({});
+      const fields = { requestId, code: "SLOW_READER", bufferedBytes };
+      logger.warn(fields, "a client reads too slowly and was cut off");
+    },
+    subscriptionMoved: (outcome) => moves.inc({ outcome }),
+  };
+}
+
+type SubRequestEvents = Pick<
+  GatewayEvents,
+  "subRequest" | "subRequestRetried" | "subRequestShared" | "breaker"
+>;
+
+function subRequestEvents(logger: Logger, metrics: Metrics): SubRequestEvents {
   const subRequests = metrics.counter(
     "gateway_subrequests_total",
     `Requests to services; those beyond the first ${mostNamed} together as ${others}.`,
@@ -100,35 +160,7 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics, alive: () 
     ["service", "state"],
   );
   const labelOf = boundedLabels();
-  const number = metrics.gauge(
-    "gateway_generation",
-    "Number of the schema in force; 0 when there is none.",
-    [],
-  );
-  const services = metrics.gauge("gateway_services", "Services of the update in force.", ["state"]);
-  metrics.readGauge("gateway_running", "Requests and subscriptions that run now.", [], () => [
-    [{}, alive().pins],
-  ]);
-  metrics.readGauge("gateway_generations", "Schemas in use, those replaced included.", [], () => [
-    [{}, alive().generations],
-  ]);
-  const moves = metrics.counter(
-    "gateway_subscription_moves_total",
-    "Moves of running subscriptions to another schema.",
-    ["outcome"],
-  );
-  const slowReaders = metrics.counter(
-    "gateway_slow_readers_total",
-    "Clients that were cut off because they read too slowly.",
-    [],
-  );
   return {
-    request({ operationType, outcome, durationMs, ...rest }) {
-      const type = operationType ?? "none";
-      requests.inc({ type, outcome });
-      durations.observe({ type }, durationMs / 1000);
-      logger.info({ ...rest, operationType, outcome, durationMs: rounded(durationMs) }, "request");
-    },
     subRequest({ durationMs, ...record }) {
       const { service, outcome, label } = record;
       subRequests.inc({ service: labelOf(service), outcome });
@@ -149,8 +181,19 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics, alive: () 
       };
       logger[state === "open" ? "warn" : "info"]({ service, state }, `service ${service} ${text[state]}`);
     },
-    internalError: (requestId, error) =>
-      logger.error({ requestId, err: error }, "a request failed inside the gateway"),
+  };
+}
+
+type SchemaEvents = Omit<GatewayEvents, keyof (ClientEvents & SubRequestEvents)>;
+
+function schemaEvents(logger: Logger, metrics: Metrics): SchemaEvents {
+  const number = metrics.gauge(
+    "gateway_generation",
+    "Number of the schema in force; 0 when there is none.",
+    [],
+  );
+  const services = metrics.gauge("gateway_services", "Services of the update in force.", ["state"]);
+  return {
     generation(generation, durationMs) {
       number.set({}, generation?.number ?? 0);
       const names = generation?.services.map(({ target }) => target.name) ?? [];
@@ -168,14 +211,6 @@ export function createGatewayEvents(logger: Logger, metrics: Metrics, alive: () 
     serviceCounts(counts) {
       for (const [state, count] of Object.entries(counts)) services.set({ state }, count);
     },
-    slowReader(requestId, bufferedBytes) {
-      slowReaders.inc({});
-      logger.warn(
-        { requestId, code: "SLOW_READER", bufferedBytes },
-        "a client reads too slowly and was cut off",
-      );
-    },
-    subscriptionMoved: (outcome) => moves.inc({ outcome }),
     cacheFailed: (service, error) => logger.warn({ service, err: error }, "the schema cache cannot be used"),
     engineFallback: (reason) =>
       logger.warn({ reason }, "the fast engine does not run on this system: queries run on the slower one"),

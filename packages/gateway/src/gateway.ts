@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { GatewayReport, GatewayUpdate } from "@catalyst/rpc";
 import type { Logger, Metrics } from "@catalyst/telemetry";
@@ -55,6 +56,10 @@ export type Gateway = AsyncDisposable & {
   schema(): string | null;
   /** Answers one HTTP request to the endpoint: the listener of a `node:http` server. */
   handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Takes over a connection that asks for a WebSocket: the same server's listener of `upgrade`. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** WebSockets and subscriptions of clients that are open now. */
+  readonly open: { readonly sockets: number; readonly subscriptions: number };
   /** Refuses what is new, ends subscriptions, and waits up to `drainMs` for queries and mutations that run. */
   drain(): Promise<void>;
 };
@@ -64,7 +69,7 @@ export type Gateway = AsyncDisposable & {
  *
  * @example
  * await using gateway = createGateway({ logger, metrics }, gatewayOptions.parse({}));
- * const server = createServer(gateway.handle);
+ * const server = createServer(gateway.handle).on("upgrade", gateway.upgrade);
  * const report = await gateway.apply({ version: 1, egress, services });
  */
 export function createGateway(parts: GatewayParts, options: GatewayOptions): Gateway {
@@ -88,6 +93,7 @@ class RunningGateway implements Gateway {
   readonly #draining = new AbortController();
   readonly #edge: Edge;
   readonly handle: Gateway["handle"];
+  readonly upgrade: Gateway["upgrade"];
   #update: GatewayUpdate | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #composedKey = "";
@@ -96,7 +102,10 @@ class RunningGateway implements Gateway {
   constructor(parts: GatewayParts, options: GatewayOptions) {
     this.#options = options;
     this.#generations = new Generations(options);
-    this.#events = createGatewayEvents(parts.logger, parts.metrics, () => this.#generations.alive);
+    this.#events = createGatewayEvents(parts.logger, parts.metrics, () => ({
+      ...this.#generations.alive,
+      ...this.#edge.open,
+    }));
     const headers = compileHeaderRules(options.headers);
     this.#upstream = createUpstream(this.#events, options.upstream, {
       failures: this.#failures,
@@ -127,6 +136,7 @@ class RunningGateway implements Gateway {
       forward: headers.forward,
     });
     this.handle = this.#edge.handle;
+    this.upgrade = this.#edge.upgrade;
   }
 
   apply(update: GatewayUpdate): Promise<GatewayReport> {
@@ -142,6 +152,10 @@ class RunningGateway implements Gateway {
       await this.#recompose();
       return this.report();
     });
+  }
+
+  get open(): Gateway["open"] {
+    return this.#edge.open;
   }
 
   report(): GatewayReport {
@@ -182,6 +196,7 @@ class RunningGateway implements Gateway {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#draining.abort();
+    this.#edge[Symbol.dispose]();
     this.#generations[Symbol.dispose]();
     await Promise.all([...this.#feeds.values()].map((feed) => feed[Symbol.asyncDispose]()));
     await this.#composer[Symbol.asyncDispose]();

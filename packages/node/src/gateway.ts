@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { createGateway, GatewayError } from "@catalyst/gateway";
+import { createGateway, type Gateway, GatewayError } from "@catalyst/gateway";
 import { gatewayContract, RpcError, socketPath } from "@catalyst/rpc";
 import { GatewayCredential } from "./gateway-credential.ts";
 import type { NodeConfig } from "./options.ts";
@@ -24,7 +24,7 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
     let listening: Promise<void> | null = null;
     let listens = false;
     const listen = () => {
-      listening ??= listenGraphql(frame, gateway.handle).then(
+      listening ??= listenGraphql(frame, gateway).then(
         (server) => {
           listens = true;
           resources.use(server);
@@ -121,11 +121,12 @@ const maxHeaderBytes = 64 * 1024;
 
 async function listenGraphql(
   frame: ProcessFrame,
-  handle: Parameters<typeof createServer>[1],
+  { handle, upgrade }: Pick<Gateway, "handle" | "upgrade">,
 ): Promise<AsyncDisposable> {
   const path = paths.graphqlSocket(frame.dataDir);
   rmSync(path, { force: true });
   const server = createServer({ keepAliveTimeout: 120_000, maxHeaderSize: maxHeaderBytes }, handle);
+  server.on("upgrade", upgrade);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen({ path, backlog }, resolve);

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { requestIdOf } from "@catalyst/telemetry";
 import type { ExecutionResult } from "graphql";
 import type { RequestOutcome } from "../events.ts";
@@ -22,12 +23,16 @@ import {
 import type { PreparedOperation } from "./prepared-documents.ts";
 import { type Refusal, refusalError, refuse } from "./refusal.ts";
 import { readBody } from "./request-body.ts";
+import { SocketEdge } from "./socket-edge.ts";
 
-/** The HTTP side of the gateway: GraphQL over HTTP, request ids, and the log line of each request. */
-export type Edge = {
+/** What clients speak to: GraphQL over HTTP and over WebSocket, with a request id and a log line for each. */
+export type Edge = Disposable & {
   handle(request: IncomingMessage, response: ServerResponse): void;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** To be called when another schema is in force. */
   schemaReplaced(): void;
+  /** What is open now. */
+  readonly open: { readonly sockets: number; readonly subscriptions: number };
 };
 
 export type EdgeParts = OperationParts & {
@@ -60,11 +65,13 @@ type Ended = {
 class HttpEdge implements Edge {
   readonly #parts: EdgeParts;
   readonly #operations: Operations;
+  readonly #sockets: SocketEdge;
   readonly #page: GraphiqlPage | null;
 
   constructor(parts: EdgeParts) {
     this.#parts = parts;
     this.#operations = new Operations(parts);
+    this.#sockets = new SocketEdge({ ...parts, operations: this.#operations });
     this.#page = parts.options.graphiql ? createGraphiqlPage() : null;
   }
 
@@ -80,8 +87,20 @@ class HttpEdge implements Edge {
     });
   };
 
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void =>
+    this.#sockets.upgrade(request, socket, head);
+
+  get open(): Edge["open"] {
+    return { sockets: this.#sockets.count, subscriptions: this.#operations.subscriptions };
+  }
+
   schemaReplaced(): void {
     this.#operations.schemaReplaced();
+  }
+
+  /** Closes all WebSockets. */
+  [Symbol.dispose](): void {
+    this.#sockets[Symbol.dispose]();
   }
 
   async #serve(exchange: Exchange): Promise<void> {

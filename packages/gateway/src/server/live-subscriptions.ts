@@ -8,6 +8,7 @@ import { refusalError } from "./refusal.ts";
 
 /** A subscription that is to begin. */
 export type SubscriptionRequest = {
+  readonly requestId: string;
   readonly open: OpenStream;
   readonly present: (result: ExecutionResult) => ExecutionResult;
   /** Why the generation's schema cannot serve it; empty when it can. */
@@ -23,7 +24,7 @@ export type LiveSubscriptionsParts = {
 
 type Held = {
   readonly subscription: LiveSubscription;
-  readonly faults: SubscriptionRequest["faults"];
+  readonly request: SubscriptionRequest;
   /** Moves in a row that failed. */
   failures: number;
   /** When it may be tried again, by the monotonic clock. */
@@ -71,7 +72,7 @@ export class LiveSubscriptions {
       return { errors: [draining.aborted ? shuttingDown() : schemaReplaced()] };
     }
     let held: Held | null = null;
-    const { open, present, faults } = request;
+    const { open, present } = request;
     const parts = {
       open,
       present,
@@ -83,7 +84,7 @@ export class LiveSubscriptions {
     };
     const subscription = await LiveSubscription.begin(parts, pin, stop);
     if (!(subscription instanceof LiveSubscription)) return subscription;
-    held = { subscription, faults, failures: 0, notBefore: 0 };
+    held = { subscription, request, failures: 0, notBefore: 0 };
     this.#held.add(held);
     this.#watch(generation);
     // What happened while it began has not reached it.
@@ -132,7 +133,7 @@ export class LiveSubscriptions {
     const { generations, events } = this.#parts;
     const { subscription } = held;
     const pin = generations.pin();
-    const faults = pin === null ? [] : held.faults(pin.generation);
+    const faults = pin === null ? [] : held.request.faults(pin.generation);
     if (pin === null || faults.length > 0) {
       pin?.[Symbol.dispose]();
       subscription.end(fieldsGone(faults));
@@ -142,7 +143,7 @@ export class LiveSubscriptions {
     }
     this.#watch(pin.generation);
     const outcome = await subscription.move(pin).catch((error: unknown) => {
-      events.internalError("subscription", error);
+      events.internalError(held.request.requestId, error);
       return "failed" as const;
     });
     if (outcome === "ended") return;

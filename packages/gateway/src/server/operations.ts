@@ -61,6 +61,11 @@ export class Operations {
     this.#subscriptions = new LiveSubscriptions({ generations, events, draining, overlapMs });
   }
 
+  /** Subscriptions that run now. */
+  get subscriptions(): number {
+    return this.#subscriptions.count;
+  }
+
   /** Finds the operation that is asked for, and checks that it may be executed with the generation's schema. */
   admit(params: GraphQLParams, generation: Generation): Admission {
     try {
@@ -128,6 +133,7 @@ export class Operations {
     const stop = new AbortController();
     whenGone(caller, stop);
     const request: SubscriptionRequest = {
+      requestId: caller.requestId,
       open: ({ compiled }, signal, previous) =>
         compiled.subscribe(operationOf(admitted, caller, signal), previous),
       present: (result) => this.#masked(result, caller),
@@ -209,6 +215,8 @@ function selectOperation(
   return found ?? refusalError("BAD_REQUEST", `The document has no operation "${name}".`);
 }
 
+const kindsOfMissing: readonly unknown[] = [Kind.FIELD, Kind.NAMED_TYPE, Kind.OPERATION_DEFINITION];
+
 /** A field or type that is missing may be one of a service that is not served: the error says which those are. */
 function withUnavailable(
   errors: readonly GraphQLError[],
@@ -217,7 +225,7 @@ function withUnavailable(
   if (unavailable.length === 0) return errors;
   return errors.map((error) => {
     const kind = error.nodes?.[0]?.kind;
-    if (kind !== Kind.FIELD && kind !== Kind.NAMED_TYPE) return error;
+    if (!kindsOfMissing.includes(kind)) return error;
     const { message, nodes, extensions } = error;
     return new GraphQLError(message, {
       nodes: nodes ?? null,

@@ -67,7 +67,7 @@ export class PreparedDocuments {
   /** Why a document that was prepared for another schema cannot be executed with this one. */
   validate(document: DocumentNode, schema: GraphQLSchema): readonly GraphQLError[] {
     const rules = this.#options.introspection ? specifiedRules : allRules;
-    return validate(schema, document, rules).map(coded);
+    return [...withoutRoot(document, schema), ...validate(schema, document, rules)].map(coded);
   }
 
   #check(document: DocumentNode, schema: GraphQLSchema): Pick<PreparedDocument, "errors" | "operations"> {
@@ -87,6 +87,15 @@ export class PreparedDocuments {
 }
 
 const allRules = [...specifiedRules, NoSchemaIntrospectionCustomRule];
+
+/** Operations of a kind that the schema has no type for; the rules of the language leave these to execution. */
+function withoutRoot(document: DocumentNode, schema: GraphQLSchema): GraphQLError[] {
+  return document.definitions.flatMap((node) => {
+    if (node.kind !== Kind.OPERATION_DEFINITION || schema.getRootType(node.operation)) return [];
+    const type = `${node.operation.charAt(0).toUpperCase()}${node.operation.slice(1)}`;
+    return [new GraphQLError(`Unknown type "${type}".`, { nodes: node })];
+  });
+}
 
 function coded({ message, nodes, extensions }: GraphQLError): GraphQLError {
   return new GraphQLError(message, {

@@ -109,6 +109,10 @@ const websocket = z.strictObject({
     description: "How long a client may take to open the protocol on a WebSocket, in ms.",
     range: "1 s to 10 s",
   }),
+  origins: option(z.array(z.string().min(1)).default([]), {
+    description:
+      "Origins of web pages, such as `https://app.example.org`, that may open WebSockets besides pages of the endpoint's own host; `*` allows all.",
+  }),
 });
 
 const errors = z.strictObject({

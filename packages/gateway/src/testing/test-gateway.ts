@@ -76,7 +76,7 @@ export async function openGateway(
     { logger, metrics, ...parts },
     gatewayOptions.parse({ ...unhurried, ...options }),
   );
-  const server = createServer(gateway.handle);
+  const server = createServer(gateway.handle).on("upgrade", gateway.upgrade);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
   let version = 0;
