@@ -35,6 +35,7 @@
  * | `api_keys_full` | as many API keys as may be have not expired yet, revoked ones among them: wait for some to expire, and give new ones less time |
  * | `ttl_too_long` | the credential would live longer than the node allows, the message says how long: ask for less, or raise the limit |
  * | `keys_failed` | the keys that sign credentials could not be read, made or kept: the message has the reason |
+ * | `generation_unknown` | no schema of this number is kept, the message says which are: `catalyst gateway history` |
  * | `not_explainable` | the process knows nothing of what was asked: the message names what it can explain |
  */
 export type RpcErrorCode =
@@ -70,6 +71,7 @@ export type RpcErrorCode =
   | "api_keys_full"
   | "ttl_too_long"
   | "keys_failed"
+  | "generation_unknown"
   | "not_explainable";
 
 /** The one error of this package; it crosses the socket with its code and message. */

@@ -34,10 +34,19 @@ export {
 export type { CallOptions, Client, Contract, Implementation } from "./contract.ts";
 export { RpcError, type RpcErrorCode } from "./errors.ts";
 export {
+  type ChangeImpact,
+  type DiffQuestion,
   type GatewayReport,
   type GatewayServiceReport,
   type GatewayUpdate,
   gatewayContract,
+  type OperationPlan,
+  type PlanStepView,
+  type PlanView,
+  type SchemaChange,
+  type SchemaDiff,
+  type SchemaRecord,
+  type ServiceSchemaReport,
 } from "./gateway.ts";
 export { keepConnected, type LinkOptions } from "./link.ts";
 export { domainPattern, labelPattern } from "./names.ts";

@@ -1,4 +1,5 @@
-import type { DocumentNode, ExecutionResult, GraphQLSchema } from "graphql";
+import type { PlanView } from "@catalyst/rpc";
+import type { DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema } from "graphql";
 import type { RequestScope, SchemaInput } from "../service.ts";
 
 /** Services whose schemas fit together, and their schemas as one. */
@@ -6,7 +7,7 @@ export type EngineInput = {
   readonly services: readonly SchemaInput[];
   /** Federation supergraph, with the service's name as each subgraph's URL. Plain services are subgraphs without keys. */
   readonly supergraphSdl: string;
-  /** What clients see: without anything that federation adds. */
+  /** What clients see: without anything that federation adds, and in an order that the services' does not change. */
   readonly publicSdl: string;
 };
 
@@ -40,6 +41,11 @@ export type EngineSchema = {
    * `previous` runs on as before.
    */
   subscribe(operation: Operation, previous?: ResultStream): Promise<ResultStream | ExecutionResult>;
+  /**
+   * How an operation would be done; `variables`, when given, decide its conditions. Answers with errors for variables
+   * that do not fit. An engine that plans while it runs has nothing to say.
+   */
+  explain?(operation: Omit<Operation, "scope">): Promise<PlanView | readonly GraphQLError[]>;
   /** Gives back what the schema holds, when nothing runs with it any more. */
   [Symbol.dispose]?(): void;
 };

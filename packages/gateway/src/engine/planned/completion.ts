@@ -1,6 +1,6 @@
 import type { AnswerCode } from "../../errors.ts";
 import { type DataObject, isObject } from "./data.ts";
-import { FieldFailure } from "./field-failure.ts";
+import { FieldFailure, type Loss } from "./field-failure.ts";
 import type { FieldOwners } from "./field-owners.ts";
 import type { ObjectSelection, Output, SelectedField } from "./selection.ts";
 import type { SubError } from "./sub-answer.ts";
@@ -23,6 +23,9 @@ export class Completion {
   readonly #introspection: Readonly<Record<string, unknown>>;
   readonly #path: (string | number)[] = [];
   readonly #errors: AnswerError[] = [];
+  /** Errors that were told where they happened, and those that may have to be told where they were felt. */
+  readonly #told = new Set<SubError>();
+  readonly #elsewhere = new Map<SubError, readonly (string | number)[]>();
   #more = 0;
 
   constructor(owners: FieldOwners, introspection: Readonly<Record<string, unknown>>) {
@@ -42,9 +45,19 @@ export class Completion {
   }
 
   errors(): readonly AnswerError[] {
+    for (const [error, path] of this.#elsewhere) if (!this.#told.has(error)) this.add(error, path);
     if (this.#more === 0) return this.#errors;
     const code: AnswerCode = "ERRORS_LEFT_OUT";
     return [...this.#errors, { message: `The answer has ${this.#more} more errors.`, extensions: { code } }];
+  }
+
+  #lose({ error, below, elsewhere }: Loss, output: Output): void {
+    if (elsewhere === true) {
+      if (!this.#elsewhere.has(error)) this.#elsewhere.set(error, [...this.#path]);
+      return;
+    }
+    this.#told.add(error);
+    this.add(error, [...this.#path, ...clientPath(output, below)]);
   }
 
   #object({ typeName, fields }: ObjectSelection, source: DataObject): DataObject | typeof missing {
@@ -82,9 +95,7 @@ export class Completion {
       return missing;
     }
     if (value instanceof FieldFailure) {
-      for (const { error, below } of value.losses) {
-        this.add(error, [...this.#path, ...clientPath(output, below)]);
-      }
+      for (const loss of value.losses) this.#lose(loss, output);
       return output.nonNull ? missing : null;
     }
     const completed = this.#present(output, value, field, typeName);

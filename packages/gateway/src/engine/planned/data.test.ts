@@ -10,9 +10,10 @@ const { object } = fc.letrec<{ object: DataObject; value: unknown }>((tie) => ({
   value: fc.oneof({ maxDepth: 3 }, leaf, tie("object"), fc.array(tie("object"), { maxLength: 3 })),
 }));
 
+const untyped = { is: () => false };
 const merged = (...parts: readonly DataObject[]) => {
   const target: DataObject = {};
-  for (const part of parts) mergeInto(target, copyOf(part));
+  for (const part of parts) mergeInto(target, copyOf(part), untyped);
   return target;
 };
 
@@ -42,11 +43,24 @@ describe("joining answers", () => {
     }
   });
 
+  it("learns the type of an object that was known by its interface, and never forgets it", () => {
+    const types = { is: (name: string, of: string) => name === "Book" && of === "Media" };
+    for (const [first, second] of [
+      ["Book", "Media"],
+      ["Media", "Book"],
+      ["Book", "Song"],
+    ]) {
+      const target: DataObject = { __typename: first };
+      mergeInto(target, { __typename: second }, types);
+      assert.equal(target["__typename"], "Book");
+    }
+  });
+
   it("leaves what it took from as it was, in a copy", () => {
     fc.assert(
       fc.property(object, object, (first, second) => {
         const before = JSON.stringify(first);
-        mergeInto(copyOf(first), second);
+        mergeInto(copyOf(first), second, untyped);
         assert.equal(JSON.stringify(first), before);
       }),
     );

@@ -9,21 +9,29 @@ export function isObject(value: unknown): value is DataObject {
   );
 }
 
-/** Joins what another answer says of the same object: values win over what is missing, objects are joined deeply. */
-export function mergeInto(target: DataObject, source: DataObject): void {
-  for (const key in source) mergeKey(target, key, source[key]);
+/** Whether an object type belongs to an interface or union. */
+export type TypeOrder = { is(typeName: string, of: string): boolean };
+
+/**
+ * Joins what another answer says of the same object: values win over what is missing, objects are joined deeply, and
+ * a type wins over the interface that the object was known by so far.
+ */
+export function mergeInto(target: DataObject, source: DataObject, types: TypeOrder): void {
+  for (const key in source) mergeKey(target, key, source[key], types);
 }
 
-function mergeKey(target: DataObject, key: string | number, value: unknown): void {
+function mergeKey(target: DataObject, key: string | number, value: unknown, types: TypeOrder): void {
   const known = target[key];
-  if (known === undefined || known === null) {
+  if (key === "__typename" && typeof known === "string" && typeof value === "string") {
+    if (known !== value && types.is(value, known)) target[key] = value;
+  } else if (known === undefined || known === null) {
     target[key] = value;
   } else if (known instanceof FieldFailure) {
     if (value !== undefined && value !== null) target[key] = value;
   } else if (Array.isArray(known) && Array.isArray(value)) {
-    for (const index of known.keys()) mergeKey(known as unknown as DataObject, index, value[index]);
+    for (const index of known.keys()) mergeKey(known as unknown as DataObject, index, value[index], types);
   } else if (isObject(known) && isObject(value) && known !== value) {
-    mergeInto(known, value);
+    mergeInto(known, value, types);
   }
 }
 
@@ -36,9 +44,9 @@ export function copyOf<T>(value: T): T {
   return copy as T;
 }
 
-/** Puts a failure where a field of an object has no value. */
+/** Puts a failure of an object where its fields have no value: with each field what was lost below it. */
 export function failFields(target: DataObject, keys: readonly string[], failure: FieldFailure): void {
   for (const key of keys) {
-    if (target[key] === undefined || target[key] === null) target[key] = failure;
+    if (target[key] === undefined || target[key] === null) target[key] = failure.at(key);
   }
 }

@@ -20,8 +20,6 @@ export type PlanRun = {
   readonly unplaced: SubAnswer["unplaced"][number][];
   /** Variables as the client gave them. */
   readonly variables: Readonly<Record<string, unknown>>;
-  /** Whether a variable that decides over a condition is true. */
-  readonly conditions: (variable: string) => boolean;
   readonly types: PossibleTypes;
   readonly send: Send;
 };
@@ -39,10 +37,6 @@ export async function runStep(step: PlanStep, run: PlanRun): Promise<void> {
     case "parallel":
       await Promise.all(step.steps.map((each) => runStep(each, run)));
       return;
-    case "condition": {
-      const next = run.conditions(step.variable) ? step.whenTrue : step.whenFalse;
-      if (next !== null) await runStep(next, run);
-    }
   }
 }
 
@@ -55,10 +49,10 @@ export function variablesOf(names: readonly string[], run: Pick<PlanRun, "variab
 /** Takes over what a service answered for fields of the root. */
 export function takeRoot(fetch: RootFetch, answer: SubAnswer, run: PlanRun): void {
   if (answer.data === null) {
-    failFields(run.data, keysFor(fetch.keys, undefined, run.types), shallow(answer.lost));
+    failFields(run.data, keysFor(fetch.keys, undefined, run.types), answer.lost);
   } else {
     applyRewrites(answer.data, fetch.rewrites, run.types);
-    mergeInto(run.data, answer.data);
+    mergeInto(run.data, answer.data, run.types);
   }
   run.unplaced.push(...answer.unplaced);
 }
@@ -135,9 +129,9 @@ function takeEntities(
     const part = failed ?? list[index];
     if (isObject(part)) {
       // Elsewhere in the answer other fields may be joined to the same entity: what is below is not shared then.
-      mergeInto(entity, shared ? copyOf(part) : part);
+      mergeInto(entity, shared ? copyOf(part) : part, types);
     } else if (part instanceof FieldFailure) {
-      failFields(entity, keysFor(batch.keys, entity["__typename"], types), shallow(part));
+      failFields(entity, keysFor(batch.keys, entity["__typename"], types), part);
     }
   }
 }

@@ -14,12 +14,6 @@ import { AskedFor, type KeysByType, type SubShape } from "./sub-shape.ts";
 /** One step of a planned operation. What the planner says, with what every run needs made once. */
 export type PlanStep =
   | { readonly kind: "sequence" | "parallel"; readonly steps: readonly PlanStep[] }
-  | {
-      readonly kind: "condition";
-      readonly variable: string;
-      readonly whenTrue: PlanStep | null;
-      readonly whenFalse: PlanStep | null;
-    }
   | RootFetch
   | EntityFetch;
 
@@ -84,13 +78,6 @@ export function compilePlan(node: PlanNode): PlanStep {
       return { kind: "sequence", steps: node.nodes.map(compilePlan) };
     case "Parallel":
       return { kind: "parallel", steps: node.nodes.map(compilePlan) };
-    case "Condition":
-      return {
-        kind: "condition",
-        variable: node.condition,
-        whenTrue: compileOptional(node.ifClause),
-        whenFalse: compileOptional(node.elseClause),
-      };
     case "Fetch":
       return rootFetch(node);
     case "Flatten":
@@ -108,10 +95,6 @@ export function compileSubscription(node: PlanNode): SubscriptionPlan {
   if (first?.kind !== "Subscription") throw unplanned(first?.kind ?? "nothing");
   const joins = rest.length === 0 ? null : compilePlan({ kind: "Sequence", nodes: rest });
   return { source: rootFetch(first.primary), joins };
-}
-
-function compileOptional(node: PlanNode | null | undefined): PlanStep | null {
-  return node === null || node === undefined ? null : compilePlan(node);
 }
 
 type FetchingNode = Pick<FetchNode, "serviceName" | "operationKind" | "operation" | "variableUsages">;

@@ -1,3 +1,4 @@
+import type { PlanView } from "@catalyst/rpc";
 import {
   type DocumentNode,
   type ExecutionResult,
@@ -14,10 +15,11 @@ import { createStitchingEngine } from "../stitching-engine.ts";
 import { Completion, clientPath } from "./completion.ts";
 import { FieldOwners } from "./field-owners.ts";
 import { type PlanRun, runStep, type Send } from "./plan-run.ts";
+import { viewOf } from "./plan-view.ts";
 import { PlannedStream } from "./planned-stream.ts";
 import { PlanFailure, Planner, type SchemaPlanner } from "./planner.ts";
 import { PossibleTypes } from "./possible-types.ts";
-import { type BoundVariables, PreparedOperation } from "./prepared-operation.ts";
+import { type BoundVariables, type OperationVariant, PreparedOperation } from "./prepared-operation.ts";
 import type { Output } from "./selection.ts";
 
 /**
@@ -81,11 +83,12 @@ export class PlannedSchema implements EngineSchema {
     const bound = prepared.bind(operation.variables);
     if (isErrors(bound)) return { errors: bound };
     try {
-      const known = prepared.fetches(this.#planner);
+      const variant = prepared.variant(bound);
+      const known = variant.fetches(this.#planner);
       const fetches = known instanceof Promise ? await known : known;
       const run = this.#run(operation.scope, bound);
       if (fetches.kind === "steps" && fetches.step !== null) await runStep(fetches.step, run);
-      return this.#complete(prepared, bound, run);
+      return this.#complete(variant, bound, run);
     } catch (error) {
       if (!(error instanceof PlanFailure)) throw error;
       return await (await this.#stitch()).execute(operation);
@@ -97,9 +100,10 @@ export class PlannedSchema implements EngineSchema {
     const bound = prepared.bind(operation.variables);
     if (isErrors(bound)) return { errors: bound };
     try {
-      const fetches = await prepared.fetches(this.#planner);
+      const variant = prepared.variant(bound);
+      const fetches = await variant.fetches(this.#planner);
       if (fetches.kind !== "subscription")
-        return this.#complete(prepared, bound, this.#run(operation.scope, bound));
+        return this.#complete(variant, bound, this.#run(operation.scope, bound));
       const { source } = fetches.plan;
       const target = this.#target(source.service);
       return await PlannedStream.open(
@@ -110,7 +114,7 @@ export class PlannedSchema implements EngineSchema {
           upstream: this.#upstream,
           scope: operation.scope,
           newRun: () => this.#run({ ...operation.scope }, bound),
-          complete: (run) => this.#complete(prepared, bound, run),
+          complete: (run) => this.#complete(variant, bound, run),
         },
         previous instanceof PlannedStream ? previous : null,
       );
@@ -120,11 +124,27 @@ export class PlannedSchema implements EngineSchema {
     }
   }
 
+  async explain(operation: Omit<Operation, "scope">): Promise<PlanView | readonly GraphQLError[]> {
+    const prepared = this.#prepare(operation);
+    const bound = operation.variables === undefined ? prepared.unbound() : prepared.bind(operation.variables);
+    if (isErrors(bound)) return bound;
+    const conditions = prepared.conditions(bound);
+    try {
+      const step = viewOf(await prepared.variant(bound).fetches(this.#planner));
+      const note = step === null ? "The gateway answers it by itself." : null;
+      return { engine: "planned", step, conditions, note };
+    } catch (error) {
+      if (!(error instanceof PlanFailure)) throw error;
+      const note = `The planner failed: ${error.message}. The other engine does it, and plans while it runs.`;
+      return { engine: "stitching", step: null, conditions, note };
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#planner[Symbol.dispose]();
   }
 
-  #prepare({ document, operationName }: Operation): PreparedOperation {
+  #prepare({ document, operationName }: Omit<Operation, "scope">): PreparedOperation {
     let operations = this.#prepared.get(document);
     if (operations === undefined) {
       operations = new Map();
@@ -143,21 +163,17 @@ export class PlannedSchema implements EngineSchema {
     return prepared;
   }
 
-  #run(scope: RequestScope, { given, conditions }: BoundVariables): PlanRun {
+  #run(scope: RequestScope, { given }: BoundVariables): PlanRun {
     const send: Send = (service, operation, variables) => {
       const request: SubRequest = variables === undefined ? { operation } : { operation, variables };
       return this.#upstream.execute(this.#target(service), request, scope);
     };
-    return { data: {}, unplaced: [], variables: given, conditions, types: this.#types, send };
+    return { data: {}, unplaced: [], variables: given, types: this.#types, send };
   }
 
-  #complete(
-    prepared: PreparedOperation,
-    bound: BoundVariables,
-    { data, unplaced }: PlanRun,
-  ): ExecutionResult {
-    const completion = new Completion(this.#owners, prepared.introspect(bound));
-    const selection = prepared.selection(bound);
+  #complete(variant: OperationVariant, bound: BoundVariables, { data, unplaced }: PlanRun): ExecutionResult {
+    const completion = new Completion(this.#owners, variant.introspect(bound));
+    const { selection } = variant;
     const root: Output = { kind: "object", nonNull: false, selection };
     for (const { error, path } of unplaced) completion.add(error, clientPath(root, path));
     const completed = completion.complete(selection, data);

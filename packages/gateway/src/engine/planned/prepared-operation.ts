@@ -3,7 +3,7 @@ import {
   type DocumentNode,
   type ExecutionResult,
   executeSync,
-  type FragmentDefinitionNode,
+  type FieldNode,
   type GraphQLError,
   type GraphQLObjectType,
   type GraphQLSchema,
@@ -14,12 +14,12 @@ import {
   visit,
 } from "graphql";
 import { compilePlan, compileSubscription, type PlanStep, type SubscriptionPlan } from "./plan.ts";
-import { fragmentsOf, PlannedDocument } from "./planned-document.ts";
+import { type Conditions, PlannedDocument } from "./planned-document.ts";
 import type { SchemaPlanner } from "./planner.ts";
-import { type ObjectSelection, selectFrom } from "./selection.ts";
+import { type ObjectSelection, type SelectionParts, selectFrom } from "./selection.ts";
 
-/** Selections kept for the values that variables of `@skip` and `@include` had. */
-const maxSelections = 32;
+/** Variants kept of one operation: assignments of the variables of its `@skip` and `@include`. */
+const maxVariants = 32;
 
 /** What an operation fetches: steps for a query or mutation, a source and its joins for a subscription. */
 export type Fetches =
@@ -29,24 +29,17 @@ export type Fetches =
 /** The variables of one request: as the client gave them, and which of its conditions hold. */
 export type BoundVariables = {
   readonly given: Readonly<Record<string, unknown>>;
-  readonly conditions: (variable: string) => boolean;
+  readonly conditions: Conditions;
 };
 
 /** One operation of a validated document, ready to run as often as it comes. */
 export class PreparedOperation {
-  readonly type: OperationDefinitionNode["operation"];
   readonly #schema: GraphQLSchema;
-  readonly #document: DocumentNode;
   readonly #operation: OperationDefinitionNode;
   readonly #root: GraphQLObjectType;
-  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  readonly #planned = new PlannedDocument();
+  readonly #planned: PlannedDocument;
   readonly #conditionVariables: readonly string[];
-  readonly #selections = new Map<string, ObjectSelection>();
-  readonly #introspects: boolean;
-  #introspected: Readonly<Record<string, unknown>> | null = null;
-  #fetches: Fetches | null = null;
-  #planning: Promise<Fetches> | null = null;
+  readonly #variants = new Map<string, OperationVariant>();
 
   constructor(
     schema: GraphQLSchema,
@@ -54,24 +47,73 @@ export class PreparedOperation {
     operation: OperationDefinitionNode,
     root: GraphQLObjectType,
   ) {
-    this.type = operation.operation;
     this.#schema = schema;
-    this.#document = document;
     this.#operation = operation;
     this.#root = root;
-    this.#fragments = fragmentsOf(document);
+    this.#planned = new PlannedDocument(document);
     this.#conditionVariables = conditionVariablesOf(document);
-    const all = selectFrom(
-      this.#parts(() => true),
-      root,
-      [operation.selectionSet],
+  }
+
+  /** Reads a request's variables (GraphQL, "Coercing Variable Values"); the errors when they do not fit. */
+  bind(given: Readonly<Record<string, unknown>> = {}): BoundVariables | readonly GraphQLError[] {
+    const { variableDefinitions = [] } = this.#operation;
+    if (variableDefinitions.length === 0) return { given: {}, conditions: never };
+    const { coerced, errors } = getVariableValues(this.#schema, variableDefinitions, given, {
+      maxErrors: 50,
+    });
+    if (errors !== undefined) return errors;
+    return { given, conditions: (variable) => coerced[variable] === true };
+  }
+
+  /** For a person who gives no variables: conditions hold by the defaults of theirs. */
+  unbound(): BoundVariables {
+    const { variableDefinitions = [] } = this.#operation;
+    const held = variableDefinitions.filter(
+      ({ defaultValue }) => defaultValue?.kind === Kind.BOOLEAN && defaultValue.value,
     );
-    const none = selectFrom(
-      this.#parts(() => false),
-      root,
-      [operation.selectionSet],
+    const names = new Set(held.map(({ variable }) => variable.name.value));
+    return { given: {}, conditions: (variable) => names.has(variable) };
+  }
+
+  /** The variables that decide over `@skip` and `@include`, and whether they are true. */
+  conditions({ conditions }: BoundVariables): { variable: string; holds: boolean }[] {
+    return this.#conditionVariables.map((variable) => ({ variable, holds: conditions(variable) }));
+  }
+
+  /** The operation as the conditions of one request make it. */
+  variant({ conditions }: BoundVariables): OperationVariant {
+    const key = this.#conditionVariables.map((name) => (conditions(name) ? "1" : "0")).join("");
+    const known = this.#variants.get(key);
+    if (known !== undefined) return known;
+    // What is kept must not keep this request's variables.
+    const held = new Set(this.#conditionVariables.filter(conditions));
+    const variant = new OperationVariant(
+      { schema: this.#schema, planned: this.#planned, conditions: (name) => held.has(name) },
+      this.#operation,
+      this.#root,
     );
-    this.#introspects = [...all.fields, ...none.fields].some(({ output }) => output.kind === "introspection");
+    if (this.#variants.size >= maxVariants) this.#variants.clear();
+    this.#variants.set(key, variant);
+    return variant;
+  }
+}
+
+/** An operation in which nothing is left to `@skip` and `@include`. */
+export class OperationVariant {
+  /** What the operation makes of the root. */
+  readonly selection: ObjectSelection;
+  readonly #parts: SelectionParts;
+  readonly #operation: OperationDefinitionNode;
+  readonly #introspects: boolean;
+  #introspected: Readonly<Record<string, unknown>> | null = null;
+  #fetches: Fetches | null = null;
+  #planning: Promise<Fetches> | null = null;
+
+  constructor(parts: SelectionParts, operation: OperationDefinitionNode, root: GraphQLObjectType) {
+    this.#parts = parts;
+    this.#operation = operation;
+    this.selection = selectFrom(parts, root, [operation.selectionSet]);
+    this.#introspects = this.selection.fields.some(({ output }) => output.kind === "introspection");
   }
 
   /** What is to be fetched. Planned once; rejects with what the planner rejects with, and is then planned anew. */
@@ -90,34 +132,6 @@ export class PreparedOperation {
     return this.#planning;
   }
 
-  /** Reads a request's variables (GraphQL, "Coercing Variable Values"); the errors when they do not fit. */
-  bind(given: Readonly<Record<string, unknown>> = {}): BoundVariables | readonly GraphQLError[] {
-    const { variableDefinitions = [] } = this.#operation;
-    if (variableDefinitions.length === 0) return { given: {}, conditions: never };
-    const { coerced, errors } = getVariableValues(this.#schema, variableDefinitions, given, {
-      maxErrors: 50,
-    });
-    if (errors !== undefined) return errors;
-    return { given, conditions: (variable) => coerced[variable] === true };
-  }
-
-  /** What the operation makes of the root. */
-  selection({ conditions }: BoundVariables): ObjectSelection {
-    const key = this.#conditionVariables.map((name) => (conditions(name) ? "1" : "0")).join("");
-    const known = this.#selections.get(key);
-    if (known !== undefined) return known;
-    // Kept with its selections by type, which are made later: they must not keep this request's variables.
-    const held = new Set(this.#conditionVariables.filter(conditions));
-    const selection = selectFrom(
-      this.#parts((name) => held.has(name)),
-      this.#root,
-      [this.#operation.selectionSet],
-    );
-    if (this.#selections.size >= maxSelections) this.#selections.clear();
-    this.#selections.set(key, selection);
-    return selection;
-  }
-
   /** Answers what is asked of the schema itself, by response key. */
   introspect({ given }: BoundVariables): Readonly<Record<string, unknown>> {
     if (!this.#introspects) return nothing;
@@ -126,10 +140,10 @@ export class PreparedOperation {
     const own = this.#ownFields(selectionSet.selections);
     const definitions = [
       { ...operation, selectionSet: { ...selectionSet, selections: own } },
-      ...this.#fragments.values(),
+      ...this.#parts.planned.fragments.values(),
     ];
     const result: ExecutionResult = executeSync({
-      schema: this.#schema,
+      schema: this.#parts.schema,
       document: { kind: Kind.DOCUMENT, definitions },
       variableValues: given,
     });
@@ -143,7 +157,8 @@ export class PreparedOperation {
       if (node.kind === Kind.FIELD) {
         return node.name.value === "__schema" || node.name.value === "__type" ? [node] : [];
       }
-      const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : this.#fragments.get(node.name.value);
+      const fragment =
+        node.kind === Kind.INLINE_FRAGMENT ? node : this.#parts.planned.fragments.get(node.name.value);
       if (fragment === undefined) return [];
       const own = this.#ownFields(fragment.selectionSet.selections);
       if (own.length === 0) return [];
@@ -153,32 +168,32 @@ export class PreparedOperation {
   }
 
   async #plan(planner: SchemaPlanner): Promise<Fetches> {
-    const name = this.#operation.name?.value;
-    const text = this.#planned.print(this.#document, this.#operation);
-    if (text === null) return { kind: "steps", step: null };
-    const node = await planner.plan(text, name);
+    const { planned, conditions } = this.#parts;
+    const text = planned.print(this.#operation, conditions);
+    const node = text === null ? null : await planner.plan(text, this.#operation.name?.value);
     if (node === null) return { kind: "steps", step: null };
-    if (this.type === "subscription") return { kind: "subscription", plan: compileSubscription(node) };
-    if (this.type === "mutation" && hasJoins(node)) {
-      return { kind: "steps", step: await this.#planSerially(planner) };
-    }
-    return { kind: "steps", step: compilePlan(node) };
+    const type = this.#operation.operation;
+    if (type === "subscription") return { kind: "subscription", plan: compileSubscription(node) };
+    const step =
+      type === "mutation" && hasJoins(node) ? await this.#planSerially(planner) : compilePlan(node);
+    return { kind: "steps", step };
   }
 
   /** Each field of a mutation is done, with all that is joined to it, before the next one begins. */
   async #planSerially(planner: SchemaPlanner): Promise<PlanStep> {
+    const { planned, conditions } = this.#parts;
+    const groups = new Map<string, FieldNode[]>();
+    for (const field of planned.rootFields(this.#operation.selectionSet, conditions)) {
+      const key = (field.alias ?? field.name).value;
+      groups.set(key, [...(groups.get(key) ?? []), field]);
+    }
     const steps: PlanStep[] = [];
-    for (const selections of this.#planned.rootGroups(this.#document, this.#operation)) {
-      const selectionSet = { kind: Kind.SELECTION_SET, selections } as const;
-      const text = this.#planned.print(this.#document, { ...this.#operation, selectionSet });
-      const node = text === null ? null : await planner.plan(text, this.#operation.name?.value);
+    for (const fields of groups.values()) {
+      const text = planned.printFields(this.#operation, fields, conditions);
+      const node = await planner.plan(text, this.#operation.name?.value);
       if (node !== null) steps.push(compilePlan(node));
     }
     return { kind: "sequence", steps };
-  }
-
-  #parts(conditions: (variable: string) => boolean) {
-    return { schema: this.#schema, fragments: this.#fragments, planned: this.#planned, conditions };
   }
 }
 
@@ -186,12 +201,8 @@ const nothing: Readonly<Record<string, unknown>> = {};
 const never = () => false;
 
 function hasJoins(node: PlanNode): boolean {
-  if (node.kind === "Flatten" || node.kind === "BatchFetch" || node.kind === "Parallel") return true;
   if (node.kind === "Sequence") return node.nodes.some(hasJoins);
-  if (node.kind !== "Condition") return false;
-  return [node.ifClause, node.elseClause].some(
-    (branch) => branch !== null && branch !== undefined && hasJoins(branch),
-  );
+  return node.kind !== "Fetch";
 }
 
 function conditionVariablesOf(document: DocumentNode): string[] {

@@ -13,12 +13,13 @@ type FlatKey = {
 
 /** Writes what a service needs to know of an entity. */
 export class RepresentationWriter {
-  readonly #requires: readonly RequiresSelection[];
+  /** The fields that it writes. */
+  readonly requires: readonly RequiresSelection[];
   readonly #rewrites: readonly Rewrite[];
   readonly #flat: FlatKey | null;
 
   constructor(requires: readonly RequiresSelection[], rewrites: readonly Rewrite[]) {
-    this.#requires = requires;
+    this.requires = requires;
     this.#rewrites = rewrites;
     this.#flat = rewrites.length === 0 ? flatKeyOf(requires) : null;
   }
@@ -31,7 +32,7 @@ export class RepresentationWriter {
     const name = entity["__typename"];
     if (this.#flat !== null && typeof name === "string") return writeFlat(this.#flat, entity, name, types);
     const representation: DataObject = {};
-    const failure = project(entity, this.#requires, types, representation);
+    const failure = project(entity, this.requires, types, representation);
     if (failure !== null) return failure;
     if (Object.keys(representation).every((key) => key === "__typename" || representation[key] === null)) {
       return null;

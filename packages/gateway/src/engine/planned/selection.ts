@@ -1,7 +1,5 @@
 import {
-  type DirectiveNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLCompositeType,
   type GraphQLOutputType,
   type GraphQLSchema,
@@ -15,7 +13,7 @@ import {
   type SelectionSetNode,
 } from "graphql";
 import { type LeafReader, leafReader } from "./leaf.ts";
-import type { PlannedDocument } from "./planned-document.ts";
+import { type Conditions, isIncluded, type PlannedDocument } from "./planned-document.ts";
 
 /** What a client's operation makes of an object of one type: its fields in the order of the answer. */
 export type ObjectSelection = {
@@ -47,12 +45,8 @@ export type Output = { readonly nonNull: boolean } & (
   | { readonly kind: "introspection" }
 );
 
-/** Whether a variable that decides over `@skip` and `@include` is true. */
-export type Conditions = (variable: string) => boolean;
-
 export type SelectionParts = {
   readonly schema: GraphQLSchema;
-  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   readonly planned: PlannedDocument;
   readonly conditions: Conditions;
 };
@@ -127,7 +121,7 @@ function collect(
 ): void {
   for (const { selections } of sets) {
     for (const node of selections) {
-      if (!isIncluded(node.directives ?? [], parts.conditions)) continue;
+      if (!isIncluded(node.directives, parts.conditions)) continue;
       if (node.kind === Kind.FIELD) {
         const key = (node.alias ?? node.name).value;
         const nodes = fields.get(key);
@@ -139,7 +133,8 @@ function collect(
         if (spread.has(node.name.value)) continue;
         spread.add(node.name.value);
       }
-      const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : parts.fragments.get(node.name.value);
+      const fragment =
+        node.kind === Kind.INLINE_FRAGMENT ? node : parts.planned.fragments.get(node.name.value);
       if (fragment === undefined) continue;
       const condition = fragment.typeCondition?.name.value;
       if (condition !== undefined && !applies(parts.schema, type, condition)) continue;
@@ -156,26 +151,15 @@ function dependsOnType(
 ): boolean {
   return sets.some(({ selections }) =>
     selections.some((node) => {
-      if (!isIncluded(node.directives ?? [], parts.conditions)) return false;
+      if (!isIncluded(node.directives, parts.conditions)) return false;
       if (node.kind === Kind.FIELD) return node.name.value === "__typename";
-      const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : parts.fragments.get(node.name.value);
+      const fragment =
+        node.kind === Kind.INLINE_FRAGMENT ? node : parts.planned.fragments.get(node.name.value);
       const condition = fragment?.typeCondition?.name.value;
       if (condition !== undefined && !applies(parts.schema, type, condition)) return true;
       return fragment !== undefined && dependsOnType(parts, type, [fragment.selectionSet]);
     }),
   );
-}
-
-function isIncluded(directives: readonly DirectiveNode[], conditions: Conditions): boolean {
-  return directives.every(({ name, arguments: args }) => {
-    if (name.value !== "skip" && name.value !== "include") return true;
-    const value = args?.find((argument) => argument.name.value === "if")?.value;
-    const holds =
-      value?.kind === Kind.VARIABLE
-        ? conditions(value.name.value)
-        : value?.kind === Kind.BOOLEAN && value.value;
-    return name.value === "include" ? holds : !holds;
-  });
 }
 
 function applies(schema: GraphQLSchema, type: GraphQLCompositeType, condition: string): boolean {
