@@ -54,6 +54,8 @@ export type GatewayEvents = {
   serviceCounts(counts: Readonly<Record<GatewayServiceReport["state"], number>>): void;
   /** A client was cut off because it read slower than its subscription's results came. */
   slowReader(requestId: string, bufferedBytes: number): void;
+  /** The persisted documents were read, so many now, or could not be. */
+  persistedDocuments(count: number, failure: string | null): void;
   /** How the move of a subscription to another schema went: `gone` when that has no longer what it asks for. */
   subscriptionMoved(outcome: "moved" | "failed" | "gone"): void;
   cacheFailed(service: string, error: unknown): void;
@@ -94,7 +96,10 @@ function readAlive(metrics: Metrics, alive: () => Alive): void {
   for (const [name, help, key] of gauges) metrics.readGauge(name, help, [], () => [[{}, alive()[key]]]);
 }
 
-type ClientEvents = Pick<GatewayEvents, "request" | "internalError" | "slowReader" | "subscriptionMoved">;
+type ClientEvents = Pick<
+  GatewayEvents,
+  "request" | "internalError" | "slowReader" | "subscriptionMoved" | "persistedDocuments"
+>;
 
 function clientEvents(logger: Logger, metrics: Metrics): ClientEvents {
   const requests = metrics.counter("gateway_requests_total", "GraphQL requests of clients.", [
@@ -132,6 +137,10 @@ function clientEvents(logger: Logger, metrics: Metrics): ClientEvents {
       logger.warn(fields, "a client reads too slowly and was cut off");
     },
     subscriptionMoved: (outcome) => moves.inc({ outcome }),
+    persistedDocuments(count, failure) {
+      if (failure === null) logger.info({ count }, "persisted documents were read");
+      else logger.warn({ count, reason: failure }, "persisted documents cannot be read: those before stay");
+    },
   };
 }
 

@@ -3,17 +3,18 @@ import type { Duplex } from "node:stream";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { GatewayReport, GatewayUpdate } from "@catalyst/rpc";
 import type { Logger, Metrics } from "@catalyst/telemetry";
-import { lexicographicSortSchema, printSchema } from "graphql";
 import { chooseEngine } from "./engine/choose-engine.ts";
 import type { EngineSchema, GatewayEngine } from "./engine/engine.ts";
 import { GatewayError } from "./errors.ts";
 import { createGatewayEvents, type GatewayEvents } from "./events.ts";
-import { Generations } from "./generation.ts";
+import { type Generation, Generations } from "./generation.ts";
+import { Inspection } from "./inspection.ts";
 import type { GatewayOptions } from "./options.ts";
 import { ThreadComposer } from "./schema/composition-thread.ts";
 import { type Attempt, type Candidate, type Fault, findServable, type Servable } from "./schema/culprits.ts";
 import { SchemaCache } from "./schema/schema-cache.ts";
 import { SchemaFeed } from "./schema/schema-feed.ts";
+import { SchemaHistory } from "./schema/schema-history.ts";
 import { createSchemaFetch, type FetchSchema } from "./schema/schema-source.ts";
 import { createEdge, type Edge } from "./server/edge.ts";
 import { digestOf, type SchemaInput, type ServiceSchema, type UnavailableService } from "./service.ts";
@@ -52,12 +53,14 @@ export type Gateway = AsyncDisposable & {
   report(): GatewayReport;
   /** Fetches one service's schema now and answers when the result is in force. Throws `service_not_found`. */
   refresh(service: string): Promise<GatewayReport>;
-  /** The schema served now; null when nothing is. */
-  schema(): string | null;
+  /** What is served, why, and what changed. */
+  readonly inspection: Inspection;
   /** Answers one HTTP request to the endpoint: the listener of a `node:http` server. */
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** Takes over a connection that asks for a WebSocket: the same server's listener of `upgrade`. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Why the persisted documents in force are not those of their files; null when they are. */
+  readonly documentFault: string | null;
   /** WebSockets and subscriptions of clients that are open now. */
   readonly open: { readonly sockets: number; readonly subscriptions: number };
   /** Refuses what is new, ends subscriptions, and waits up to `drainMs` for queries and mutations that run. */
@@ -76,7 +79,7 @@ export function createGateway(parts: GatewayParts, options: GatewayOptions): Gat
   return new RunningGateway(parts, options);
 }
 
-type Compiled = { readonly compiled: EngineSchema; readonly sdl: string };
+type Compiled = Pick<Generation, "compiled" | "sdl" | "supergraphSdl">;
 
 class RunningGateway implements Gateway {
   readonly #options: GatewayOptions;
@@ -88,10 +91,13 @@ class RunningGateway implements Gateway {
   readonly #composer: ThreadComposer;
   readonly #generations: Generations;
   readonly #states: StateClock;
+  readonly #history = new SchemaHistory();
+  readonly #now: () => number;
   readonly #feeds = new Map<string, SchemaFeed>();
   readonly #failures = new ServiceFailures();
   readonly #draining = new AbortController();
   readonly #edge: Edge;
+  readonly inspection: Inspection;
   readonly handle: Gateway["handle"];
   readonly upgrade: Gateway["upgrade"];
   #update: GatewayUpdate | null = null;
@@ -125,7 +131,16 @@ class RunningGateway implements Gateway {
       });
     this.#composer = parts.composer ?? new ThreadComposer();
     this.#cache = new SchemaCache(parts.cacheDir ?? null, this.#events);
-    this.#states = new StateClock(parts.now ?? Date.now, this.#events);
+    this.#now = parts.now ?? Date.now;
+    this.#states = new StateClock(this.#now, this.#events);
+    this.inspection = new Inspection({
+      generations: this.#generations,
+      history: this.#history,
+      documents: options,
+      engine: this.#engine.name,
+      feed: (name) => this.#feeds.get(name),
+      report: (name) => this.report().services.find((service) => service.name === name),
+    });
     this.#edge = createEdge({
       path: parts.path ?? "/graphql",
       generations: this.#generations,
@@ -152,6 +167,10 @@ class RunningGateway implements Gateway {
       await this.#recompose();
       return this.report();
     });
+  }
+
+  get documentFault(): string | null {
+    return this.#edge.documentFault;
   }
 
   get open(): Gateway["open"] {
@@ -183,10 +202,6 @@ class RunningGateway implements Gateway {
       await this.#recompose();
       return this.report();
     });
-  }
-
-  schema(): string | null {
-    return this.#generations.current?.sdl ?? null;
   }
 
   async drain(): Promise<void> {
@@ -234,7 +249,8 @@ class RunningGateway implements Gateway {
         this.#events.internalError("recomposition", error),
       );
     const { schemaPollMs: pollMs, schemaTimeoutMs: timeoutMs } = this.#options;
-    return new SchemaFeed(target, { fetch: this.#fetchSchema, onSettled, cached }, { pollMs, timeoutMs });
+    const feedParts = { fetch: this.#fetchSchema, onSettled, cached, now: this.#now };
+    return new SchemaFeed(target, feedParts, { pollMs, timeoutMs });
   }
 
   /** Makes a generation of the schemas that there are, unless they are those that were composed last. */
@@ -279,10 +295,9 @@ class RunningGateway implements Gateway {
     try {
       const composition = await this.#composer.compose(services);
       if (!composition.ok) return composition;
+      const { publicSdl: sdl, supergraphSdl } = composition.input;
       const compiled = await this.#engine.compile(composition.input);
-      await setImmediate();
-      const sdl = printSchema(lexicographicSortSchema(compiled.schema));
-      return { ok: true, value: { compiled, sdl } };
+      return { ok: true, value: { compiled, sdl, supergraphSdl } };
     } catch (error) {
       if (error instanceof GatewayError && error.code === "composition_failed") {
         return {
@@ -308,6 +323,7 @@ class RunningGateway implements Gateway {
     this.#generations.replace(
       value === null ? null : { ...value, digest: digestOf(value.sdl), services: served },
     );
+    this.#history.add(this.#generations.count, this.#now(), this.#generations.current);
     this.#edge.schemaReplaced();
     this.#events.generation(this.#generations.current, performance.now() - started);
   }

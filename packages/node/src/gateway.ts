@@ -59,6 +59,16 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
         schema: () => ({ sdl: gateway.schema() }),
         check: () => [
           checked(
+            "gateway.persistedDocuments",
+            "the persisted documents in force are those of their files",
+            gateway.documentFault === null
+              ? null
+              : {
+                  detail: gateway.documentFault,
+                  hint: "mend the file that is named; the documents before stay in force",
+                },
+          ),
+          checked(
             "gateway.services",
             "every GraphQL service is part of the schema",
             problems().length === 0

@@ -31,6 +31,8 @@ export type Edge = Disposable & {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** To be called when another schema is in force. */
   schemaReplaced(): void;
+  /** Why the persisted documents are not those of their files; null when they are. */
+  readonly documentFault: string | null;
   /** What is open now. */
   readonly open: { readonly sockets: number; readonly subscriptions: number };
 };
@@ -98,8 +100,13 @@ class HttpEdge implements Edge {
     this.#operations.schemaReplaced();
   }
 
+  get documentFault(): string | null {
+    return this.#operations.documentFault;
+  }
+
   /** Closes all WebSockets. */
   [Symbol.dispose](): void {
+    this.#operations[Symbol.dispose]();
     this.#sockets[Symbol.dispose]();
   }
 

@@ -8,6 +8,7 @@ import { maskError, maskResult } from "./error-mask.ts";
 import type { GraphQLParams } from "./graphql-params.ts";
 import { LiveSubscriptions, type SubscriptionRequest } from "./live-subscriptions.ts";
 import { costWith } from "./operation-cost.ts";
+import { PersistedDocuments } from "./persisted-documents.ts";
 import { PreparedDocuments, type PreparedOperation } from "./prepared-documents.ts";
 import { refusalError } from "./refusal.ts";
 
@@ -47,8 +48,9 @@ export type OperationParts = {
 };
 
 /** Admits the operations of clients, whatever way they came, and has the engine execute them. */
-export class Operations {
+export class Operations implements Disposable {
   readonly #parts: OperationParts;
+  readonly #persisted: PersistedDocuments;
   readonly #documents: PreparedDocuments;
 
   readonly #subscriptions: LiveSubscriptions;
@@ -56,9 +58,19 @@ export class Operations {
   constructor(parts: OperationParts) {
     const { generations, events, draining, options } = parts;
     this.#parts = parts;
+    this.#persisted = new PersistedDocuments(options.persistedDocuments, events);
     this.#documents = new PreparedDocuments(options);
     const { overlapMs } = options.subscriptions;
     this.#subscriptions = new LiveSubscriptions({ generations, events, draining, overlapMs });
+  }
+
+  [Symbol.dispose](): void {
+    this.#persisted[Symbol.dispose]();
+  }
+
+  /** Why the persisted documents are not those of their files; null when they are. */
+  get documentFault(): string | null {
+    return this.#persisted.failure;
   }
 
   /** Subscriptions that run now. */
@@ -69,8 +81,8 @@ export class Operations {
   /** Finds the operation that is asked for, and checks that it may be executed with the generation's schema. */
   admit(params: GraphQLParams, generation: Generation): Admission {
     try {
-      const source = params.query;
-      if (source === null) return denied(refusalError("BAD_REQUEST", 'The request has no "query".'));
+      const source = this.#persisted.find(params);
+      if (typeof source !== "string") return denied(source);
       const { document, errors, operations } = this.#documents.prepare(source, generation);
       if (errors.length > 0) return denied(...withUnavailable(errors, this.#parts.unavailable()));
       const operation = selectOperation(operations, params.operationName);

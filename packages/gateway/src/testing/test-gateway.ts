@@ -26,6 +26,7 @@ export const silentEvents: GatewayEvents = {
   serviceCounts: () => undefined,
   slowReader: () => undefined,
   subscriptionMoved: () => undefined,
+  persistedDocuments: () => undefined,
   cacheFailed: () => undefined,
   engineFallback: () => undefined,
 };

@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import type { GraphQLError } from "graphql";
+import type { GatewayEvents } from "../events.ts";
+import { type DocumentManifest, plainId, readDocuments, signatureOf } from "./document-manifest.ts";
+import type { GraphQLParams } from "./graphql-params.ts";
+import { refusalError } from "./refusal.ts";
+
+export type PersistedDocumentOptions = {
+  /** A manifest, or a folder of manifests and documents. */
+  readonly path?: string | undefined;
+  /** Whether nothing else is executed. */
+  readonly required: boolean;
+  /** Whether clients may register documents by their hash. */
+  readonly automatic: boolean;
+  readonly automaticMaxBytes: number;
+};
+
+/** How often the files are looked at. */
+const lookEveryMs = 1_000;
+
+/**
+ * Finds the document that a request asks for: by the id of a persisted one, by the hash of one that a client
+ * registered, or the one that it brings. Files that change are read again as a whole; while they cannot be read,
+ * those read last stay in force.
+ */
+export class PersistedDocuments implements Disposable {
+  readonly #options: PersistedDocumentOptions;
+  readonly #events: Pick<GatewayEvents, "persistedDocuments">;
+  readonly #registered: RegisteredDocuments;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #documents: DocumentManifest = new Map();
+  #signature = "";
+  #failure: string | null = null;
+
+  constructor(options: PersistedDocumentOptions, events: Pick<GatewayEvents, "persistedDocuments">) {
+    this.#options = options;
+    this.#events = events;
+    this.#registered = new RegisteredDocuments(options.automaticMaxBytes);
+    const { path } = options;
+    if (path === undefined) return;
+    this.#read(path);
+    this.#timer = setInterval(() => this.#read(path), lookEveryMs).unref();
+  }
+
+  /** Why the files cannot be read as they are; null when they can. */
+  get failure(): string | null {
+    return this.#failure;
+  }
+
+  /** The text of the document that is asked for, or why there is none. */
+  find({ query, documentId, extensions }: GraphQLParams): string | GraphQLError {
+    const hash = hashIn(extensions);
+    if (hash !== null && typeof hash !== "string") return hash;
+    const id = documentId ?? hash;
+    const persisted = id === null ? undefined : this.#documents.get(plainId(id));
+    if (persisted !== undefined) return persisted;
+    if (documentId !== null || (this.#options.required && hash !== null)) {
+      return refusalError(
+        "PERSISTED_DOCUMENT_NOT_FOUND",
+        `There is no persisted document "${id?.slice(0, 100)}".`,
+      );
+    }
+    if (this.#options.required) {
+      return refusalError(
+        "PERSISTED_DOCUMENT_REQUIRED",
+        "Only persisted documents are executed: ask by documentId.",
+      );
+    }
+    if (hash !== null && (this.#options.automatic || query === null)) return this.#automatic(hash, query);
+    return query ?? refusalError("BAD_REQUEST", 'The request has neither "query" nor "documentId".');
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  /** The protocol of automatic persisted queries; its clients look for these two messages. */
+  #automatic(hash: string, query: string | null): string | GraphQLError {
+    if (!this.#options.automatic) {
+      return refusalError("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported");
+    }
+    if (query === null) {
+      return (
+        this.#registered.get(hash) ?? refusalError("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
+      );
+    }
+    if (createHash("sha256").update(query).digest("hex") !== hash) {
+      return refusalError("PERSISTED_QUERY_MISMATCH", "The hash is not the SHA-256 of the document.");
+    }
+    this.#registered.set(hash, query);
+    return query;
+  }
+
+  #read(path: string): void {
+    const signature = signatureOf(path);
+    if (signature === this.#signature) return;
+    this.#signature = signature;
+    try {
+      this.#documents = readDocuments(path);
+      this.#failure = null;
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error);
+    }
+    this.#events.persistedDocuments(this.#documents.size, this.#failure);
+  }
+}
+
+function hashIn(extensions: GraphQLParams["extensions"]): string | null | GraphQLError {
+  const persisted = extensions?.["persistedQuery"];
+  if (persisted === undefined || persisted === null) return null;
+  const hash = typeof persisted === "object" && "sha256Hash" in persisted ? persisted.sha256Hash : null;
+  if (typeof hash === "string" && /^[0-9a-f]{64}$/i.test(hash)) return hash.toLowerCase();
+  return refusalError(
+    "BAD_REQUEST",
+    '"extensions.persistedQuery.sha256Hash" must be a SHA-256 in hexadecimal.',
+  );
+}
+
+/** What a document takes besides its text. */
+const bytesPerDocument = 256;
+
+/** Documents that clients registered, those used last, bounded by their memory. */
+class RegisteredDocuments {
+  readonly #maxBytes: number;
+  readonly #documents = new Map<string, string>();
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get(hash: string): string | undefined {
+    const text = this.#documents.get(hash);
+    if (text === undefined) return undefined;
+    this.#documents.delete(hash);
+    this.#documents.set(hash, text);
+    return text;
+  }
+
+  set(hash: string, text: string): void {
+    if (this.get(hash) !== undefined) return;
+    this.#documents.set(hash, text);
+    this.#bytes += bytesOf(text);
+    for (const [oldest, body] of this.#documents) {
+      if (this.#bytes <= this.#maxBytes) return;
+      this.#documents.delete(oldest);
+      this.#bytes -= bytesOf(body);
+    }
+  }
+}
+
+function bytesOf(text: string): number {
+  return bytesPerDocument + 2 * text.length;
+}
