@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { credential, type Endpoint, putLoad, verify } from "./gateway/ask.ts";
+import { clientHeaders, type Endpoint, putLoad, verify } from "./gateway/ask.ts";
 import { type Case, cases } from "./gateway/cases.ts";
 import type { LoadResult } from "./gateway/load.ts";
 import { cpuSeconds, type ServerProcess, startServer } from "./gateway/process-under-test.ts";
@@ -45,7 +45,7 @@ async function measureCase(
   await using started = new AsyncDisposableStack();
   const backend = started.use(await startServer(join(import.meta.dirname, "gateway", "backend.ts"), []));
   const all: { readonly subject: Subject; readonly values: Values }[] = [];
-  for (const { name, headers = credential, start } of launches) {
+  for (const { name, headers = clientHeaders, start } of launches) {
     const system = started.use(await start(backend.port));
     const endpoint = { name, headers, port: system.port };
     const subject = { endpoint, system, bodyBytes: await verify(endpoint, each) };

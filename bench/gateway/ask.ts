@@ -14,8 +14,12 @@ export type Endpoint = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
-/** Of the size of a credential of ours. */
-export const credential: Endpoint["headers"] = { authorization: `Bearer ${"x".repeat(640)}` };
+/** What clients send to be sent on to services: a credential of the size of ours, a trace, and what a rule takes. */
+export const clientHeaders: Endpoint["headers"] = {
+  authorization: `Bearer ${"x".repeat(640)}`,
+  traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+  "x-tenant-id": "acme",
+};
 
 export const path = "/graphql";
 

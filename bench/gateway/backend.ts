@@ -37,7 +37,11 @@ function respond({ url = "", headers }: IncomingMessage, response: ServerRespons
 }
 
 function send(response: ServerResponse, bytes: Buffer): void {
-  response.writeHead(200, { "content-type": "application/json", "content-length": bytes.length });
+  response.writeHead(200, {
+    "content-type": "application/json",
+    "content-length": bytes.length,
+    "x-region": "north",
+  });
   response.end(bytes);
 }
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { credential, type Endpoint, putLoad, verify } from "./ask.ts";
+import { clientHeaders, type Endpoint, putLoad, verify } from "./ask.ts";
 import { cases } from "./cases.ts";
 import { type ServerProcess, startServer } from "./process-under-test.ts";
 import { type Subscriber, subscribe } from "./subscriber.ts";
@@ -29,7 +29,7 @@ export async function soakGateway(minutes: number, say: (text: string) => void):
   await using started = new AsyncDisposableStack();
   const backend = started.use(await startServer(join(import.meta.dirname, "backend.ts"), []));
   const gateway = started.use(await startOurs(backend.port, {}, ["--expose-gc"]));
-  const endpoint: Endpoint = { name: "catalyst", port: gateway.port, headers: credential };
+  const endpoint: Endpoint = { name: "catalyst", port: gateway.port, headers: clientHeaders };
   const subscribers: Subscriber[] = [];
   const swapped = () => {
     if (subscribers.length < subscriptions) subscribers.push(started.use(subscribe(endpoint, subscription)));

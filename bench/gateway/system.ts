@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NodeUnderTest } from "@catalyst/harness";
@@ -17,11 +17,14 @@ export type System = AsyncDisposable & {
 /** A gateway that can be measured here. */
 export type Launch = {
   readonly name: string;
-  /** Headers that a client sends besides; by default a credential, which is sent on to the services. */
+  /** Headers that a client sends besides; by default those that are sent on to the services. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Starts it over the subgraphs that listen on a port. */
   readonly start: (subgraphsPort: number) => Promise<System>;
 };
+
+/** One rule for each direction: the headers are those that a client and a subgraph send. */
+const headerRules = { request: [{ prefix: "x-tenant-" }], response: [{ name: "x-region" }] };
 
 const peer = join(import.meta.dirname, "../peers/hive-gateway");
 export const peerName = "@graphql-hive/gateway";
@@ -61,9 +64,20 @@ export function findFeatures(): Launch[] {
     { name: ours, start: (port) => startOurs(port) },
     without("log", { logLevel: "error" }),
     without("metrics", { metrics: false }),
-    without("header-rules", { options: { forwardHeaders: [] } }),
-    without("credential", {}, {}),
-    without("everything", { logLevel: "error", metrics: false, options: { forwardHeaders: [] } }, {}),
+    without("header-rules", { options: {} }),
+    without("client-headers", {}, {}),
+    without("dedupe", { options: { headers: headerRules, upstream: { dedupe: false } } }),
+    without("breaker", { options: { headers: headerRules, upstream: { breaker: { enabled: false } } } }),
+    without("retries", { options: { headers: headerRules, upstream: { retries: 0 } } }),
+    without(
+      "everything",
+      {
+        logLevel: "error",
+        metrics: false,
+        options: { upstream: { dedupe: false, breaker: { enabled: false }, retries: 0 } },
+      },
+      {},
+    ),
   ];
 }
 
@@ -76,12 +90,16 @@ export async function startOurs(
   await using started = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), "bench-gateway-"));
   started.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const log = openSync(join(folder, "gateway.log"), "w", 0o600);
+  const file = join(folder, "gateway.log");
+  const log = openSync(file, "w", 0o600);
   started.defer(() => closeSync(log));
-  const given = JSON.stringify({ egressPort, ...setup } satisfies Setup);
-  const server = started.use(
-    await startServer(join(import.meta.dirname, "server.ts"), [given], { log, nodeFlags }),
-  );
+  const given: Setup = { egressPort, options: { headers: headerRules }, ...setup };
+  const args = [JSON.stringify(given)];
+  const program = join(import.meta.dirname, "server.ts");
+  const server = await startServer(program, args, { log, nodeFlags }).catch((cause: unknown) => {
+    throw new Error(`our gateway did not start:\n${readFileSync(file, "utf8")}`, { cause });
+  });
+  started.use(server);
   return owned({ port: server.port, pids: [server.pid], tell: server.tell }, started.move());
 }
 
@@ -92,7 +110,11 @@ async function startNode(subgraphsPort: number): Promise<System> {
     const url = `http://127.0.0.1:${subgraphsPort}/${name}`;
     return { name, protocol: "graphql" as const, url };
   });
-  const node = started.use(await NodeUnderTest.start({ services }));
+  const folder = mkdtempSync(join(tmpdir(), "bench-gateway-"));
+  started.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const config = join(folder, "node.json");
+  writeFileSync(config, JSON.stringify({ mesh: { services, graphql: { headers: headerRules } } }));
+  const node = started.use(await NodeUnderTest.start({ flags: ["--config", config] }));
   const pids = await Promise.all(["gateway", "envoy"].map((child) => node.pidOf(child)));
   return owned({ port: node.ports.ingress, pids }, started.move());
 }
