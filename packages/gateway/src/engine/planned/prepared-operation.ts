@@ -15,7 +15,7 @@ import {
 } from "graphql";
 import { compilePlan, compileSubscription, type PlanStep, type SubscriptionPlan } from "./plan.ts";
 import { type Conditions, PlannedDocument } from "./planned-document.ts";
-import type { SchemaPlanner } from "./planner.ts";
+import { PlanFailure, type SchemaPlanner } from "./planner.ts";
 import { type ObjectSelection, type SelectionParts, selectFrom } from "./selection.ts";
 
 /** Variants kept of one operation: assignments of the variables of its `@skip` and `@include`. */
@@ -170,17 +170,22 @@ export class OperationVariant {
   async #plan(planner: SchemaPlanner): Promise<Fetches> {
     const { planned, conditions } = this.#parts;
     const text = planned.print(this.#operation, conditions);
-    const node = text === null ? null : await planner.plan(text, this.#operation.name?.value);
-    if (node === null) return { kind: "steps", step: null };
+    if (text === null) return { kind: "steps", step: null };
     const type = this.#operation.operation;
-    if (type === "subscription") return { kind: "subscription", plan: compileSubscription(node) };
-    const step =
-      type === "mutation" && hasJoins(node) ? await this.#planSerially(planner) : compilePlan(node);
-    return { kind: "steps", step };
+    try {
+      const node = await planner.plan(text, this.#operation.name?.value);
+      if (node === null) return { kind: "steps", step: null };
+      if (type === "subscription") return { kind: "subscription", plan: compileSubscription(node) };
+      if (type === "query" || !hasJoins(node)) return { kind: "steps", step: compilePlan(node) };
+    } catch (error) {
+      // What is too much for the planner at once it plans field by field.
+      if (!(error instanceof PlanFailure) || type === "subscription") throw error;
+    }
+    return { kind: "steps", step: await this.#planFields(planner) };
   }
 
   /** Each field of a mutation is done, with all that is joined to it, before the next one begins. */
-  async #planSerially(planner: SchemaPlanner): Promise<PlanStep> {
+  async #planFields(planner: SchemaPlanner): Promise<PlanStep> {
     const { planned, conditions } = this.#parts;
     const groups = new Map<string, FieldNode[]>();
     for (const field of planned.rootFields(this.#operation.selectionSet, conditions)) {
@@ -193,7 +198,7 @@ export class OperationVariant {
       const node = await planner.plan(text, this.#operation.name?.value);
       if (node !== null) steps.push(compilePlan(node));
     }
-    return { kind: "sequence", steps };
+    return { kind: this.#operation.operation === "mutation" ? "sequence" : "parallel", steps };
   }
 }
 
