@@ -60,12 +60,14 @@ export class AuthLink {
 
   async #use(connection: Connection<typeof authContract>, during: AbortSignal): Promise<void> {
     let newest = await connection.call.credentials(undefined);
+    let heard: number | null = null; // of this process: one that lost its data begins to count anew
     this.#connected = true;
     while (!during.aborted) {
-      if (newest.version !== this.#taken?.version || this.#problem !== null) {
+      if (newest.version !== heard || this.#problem !== null) {
         this.#take(newest, (taken) => this.#keep(taken));
       }
-      newest = await connection.call.watch({ after: newest.version }, { timeoutMs: watchTimeoutMs });
+      heard = newest.version;
+      newest = await connection.call.watch({ after: heard }, { timeoutMs: watchTimeoutMs });
     }
   }
 
