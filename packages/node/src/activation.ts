@@ -148,6 +148,7 @@ export class Activator {
       path: "/graphql",
       timeoutMs: service.timeoutMs,
       revision,
+      ...(service.subscriptions === undefined ? {} : { subscriptions: service.subscriptions }),
     }));
   }
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineContract, defineMethod } from "./contract.ts";
 import { processMethods, timestamp } from "./process.ts";
-import { serviceName } from "./service.ts";
+import { serviceName, subscriptionTransport } from "./service.ts";
 
 /** All that the gateway has to serve, as one whole: a newer version replaces an older one. */
 export const gatewayUpdate = z.strictObject({
@@ -17,6 +17,8 @@ export const gatewayUpdate = z.strictObject({
       /** Path of the GraphQL endpoint at that Host. */
       path: z.string().startsWith("/"),
       timeoutMs: z.int().min(1),
+      /** How subscriptions reach the service; `auto` when left out. */
+      subscriptions: subscriptionTransport.optional(),
       /** Changes when the service was declared or registered anew: its schema is fetched again then. */
       revision: z.string(),
     }),

@@ -11,6 +11,9 @@ export const serviceName = z
   )
   .refine((name) => name !== "graphql", "is reserved: graphql is the gateway itself");
 
+/** How subscriptions reach a GraphQL service; `auto` tries server-sent events first, then a WebSocket. */
+export const subscriptionTransport = z.enum(["auto", "sse", "websocket"]);
+
 export const serviceProtocol = z.enum(["graphql", "http"]);
 export type ServiceProtocol = z.infer<typeof serviceProtocol>;
 
@@ -26,6 +29,10 @@ export const serviceDeclaration = z.strictObject({
   }),
   timeoutMs: z.int().min(1).max(600_000).default(15_000).meta({
     description: "How long one request to the service may take before it counts as failed, in ms.",
+  }),
+  subscriptions: subscriptionTransport.optional().meta({
+    description:
+      "How subscriptions reach a GraphQL service: as server-sent events (sse), over a WebSocket, or (auto, the default) by events first and over a WebSocket when the service cannot do these.",
   }),
 });
 /** A declaration as it is in force, defaults filled in. */

@@ -13,7 +13,11 @@ type JsonObject = Readonly<Record<string, unknown>>;
  * one more counts the rest. Written by hand: a schema library takes as long for it as everything else together.
  */
 export function readAnswer(service: string, text: string): ExecutionResult | null {
-  const answer = parseJson(text);
+  return checkAnswer(service, parseJson(text));
+}
+
+/** The same for what was parsed already. */
+export function checkAnswer(service: string, answer: unknown): ExecutionResult | null {
   if (!isObject(answer)) return null;
   const { data, errors } = answer;
   if (data === undefined && errors === undefined) return null;
@@ -43,7 +47,8 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function parseJson(text: string): unknown {
+/** Undefined for what is no JSON. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -8,6 +8,8 @@ import { cancelled, type Failed, failureOf, isFailed, type Subject, timedOut } f
 /** What the gateway keeps of one service between requests: whether, and how many at a time, it is asked. */
 export class Lane {
   readonly retries = new RetryBudget();
+  /** The service has shown that it takes subscriptions over WebSocket, and not as server-sent events. */
+  prefersWebSocket = false;
   readonly #options: UpstreamOptions;
   readonly #bulkhead: Bulkhead;
   readonly #onBreaker: (kind: Breaker["kind"]) => void;
@@ -27,9 +29,9 @@ export class Lane {
     run: () => Promise<Good | Failed>,
   ): Promise<Good | Failed> {
     if (!this.#options.breaker.enabled) return await run();
-    const by = admit(this.#breaker, performance.now());
+    const by = this.#breaker.kind === "closed" ? "call" : admit(this.#breaker, performance.now());
     if (by === "refuse") return this.#refused(subject);
-    this.#advance(by, "sent");
+    if (by === "probe") this.#advance(by, "sent");
     let what: BreakerEvent["what"] = "dropped";
     try {
       const verdict = await run();

@@ -6,13 +6,15 @@ export type Ending = "timeout" | "cancelled";
  * another try, one at a time: so it has a place for one listener, and costs less than an `AbortSignal`.
  */
 export class Patience implements Disposable {
-  readonly #until: number;
+  /** A monotonic instant, in ms. */
+  readonly since = performance.now();
+  readonly #ms: number;
   readonly #timer: NodeJS.Timeout;
   #ended: Ending | null = null;
   #stop: (() => void) | null = null;
 
   constructor(ms: number) {
-    this.#until = performance.now() + ms;
+    this.#ms = ms;
     this.#timer = setTimeout(() => this.end("timeout"), ms);
   }
 
@@ -22,7 +24,7 @@ export class Patience implements Disposable {
 
   /** In ms; less than 0 when the time is over. */
   get remaining(): number {
-    return this.#until - performance.now();
+    return this.since + this.#ms - performance.now();
   }
 
   /** Calls `stop` when the waiting ends, in place of what was to be called before; null: nothing. */

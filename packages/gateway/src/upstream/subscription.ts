@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { ExecutionResult } from "graphql";
 import type { Dispatcher, Pool } from "undici";
 import { readAnswer } from "./answer.ts";
@@ -8,6 +9,9 @@ import { cancelled, type Failed, failureOf, isFailed, judge, type Subject, timed
 
 /** Results of a subscription; it throws a `GatewayError` when the service breaks off, and is over once it did. */
 export type Results = AsyncGenerator<ExecutionResult, void, undefined>;
+
+/** A subscription that has begun, or why it has not. */
+export type Opening = { readonly results: Results } | Failed;
 
 /** What bounds a subscription: its beginning by `patience`, all of it by `signal`, and each event by `maxBytes`. */
 export type Bounds = {
@@ -25,7 +29,7 @@ export async function openEventStream(
   subject: Subject,
   { path, headers, body }: Message,
   bounds: Bounds,
-): Promise<{ readonly results: Results } | Failed> {
+): Promise<Opening> {
   const { maxBytes, patience, signal } = bounds;
   const stopped = new AbortController();
   const stop = () => stopped.abort();
@@ -52,20 +56,25 @@ function isEventStream({ headers }: Dispatcher.ResponseData): boolean {
   return (Array.isArray(type) ? type[0] : type)?.split(";")[0]?.trim().toLowerCase() === "text/event-stream";
 }
 
-function brokenOff(subject: Subject, cause: unknown, begun: boolean): Failed {
+export function brokenOff(subject: Subject, cause: unknown, begun: boolean): Failed {
   const error = cause instanceof Error ? cause : new Error(String(cause));
   return judge(subject, { kind: "broken", cause: error, sent: true, begun }, 0, null) as Failed;
 }
 
-/** What an answer says that is no stream. */
-async function refusalOf(
+/** What an answer says that is no stream of results. */
+export async function refusalOf(
   subject: Subject,
-  { statusCode, headers, body }: Dispatcher.ResponseData,
+  answer: {
+    readonly statusCode: number;
+    readonly headers: IncomingHttpHeaders;
+    readonly body: AsyncIterable<Buffer>;
+  },
   maxBytes: number,
 ): Promise<Failed> {
+  const { statusCode, headers, body } = answer;
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  for await (const chunk of body) {
     size += chunk.length;
     if (size > maxBytes) return judge(subject, { kind: "too_long" }, maxBytes, null) as Failed;
     chunks.push(chunk);

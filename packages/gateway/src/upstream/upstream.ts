@@ -12,9 +12,10 @@ import { Lane } from "./lane.ts";
 import { Patience } from "./patience.ts";
 import { pauseBeforeRetry } from "./retry.ts";
 import { bodyOf, type SubOperation, type SubVariables } from "./sub-operation.ts";
-import { openEventStream, type Results } from "./subscription.ts";
+import { type Opening, openEventStream, type Results } from "./subscription.ts";
 import type { UpstreamOptions } from "./upstream-options.ts";
 import { cancelled, type Failed, failureOf, isFailed, judge, type Subject, type Verdict } from "./verdict.ts";
+import { openWebSocket } from "./web-socket.ts";
 
 /** One GraphQL request to a service. */
 export type SubRequest = {
@@ -128,17 +129,36 @@ class PooledUpstream implements Upstream {
     const { signal } = scope;
     const journey = journeyOf(freightOf(target, request, scope), request, scope);
     const { subject, patience } = journey;
+    const lane = this.#lane(target.name);
     const opened = await this.#recorded(journey, () =>
-      this.#lane(target.name).guard(subject, patience, async () => {
-        if (signal.aborted) return cancelled(subject);
-        if (this.#pools === null) return noEgress(subject);
-        const message = messageOf(journey, "text/event-stream");
-        const bounds = { maxBytes: this.#options.maxBytes, patience, signal };
-        return await openEventStream(this.#pools.streams, subject, message, bounds);
+      lane.guard(subject, patience, async () => {
+        const opening = signal.aborted ? cancelled(subject) : await this.#opened(journey, lane, signal);
+        if (signal.aborted) patience.end("cancelled");
+        return opening;
       }),
     );
     if (!isFailed(opened)) return opened.results;
     throw signal.aborted ? givenUp(subject, signal) : opened.failure;
+  }
+
+  /** By the transport that is set or known; otherwise by events, and by WebSocket when the service cannot do these. */
+  async #opened(journey: Journey, lane: Lane, signal: AbortSignal): Promise<Opening> {
+    if (this.#pools === null) return noEgress(journey.subject);
+    const { subject, patience } = journey;
+    const bounds = { maxBytes: this.#options.maxBytes, patience, signal };
+    const { subscriptions = "auto" } = subject.target;
+    const message = messageOf(journey, "text/event-stream");
+    const overWebSocket = () => openWebSocket(this.#origin, subject, message, bounds);
+    if (subscriptions === "websocket" || (subscriptions === "auto" && lane.prefersWebSocket)) {
+      return await overWebSocket();
+    }
+    const events = await openEventStream(this.#pools.streams, subject, message, bounds);
+    const isRefused = isFailed(events) && events.fault === "content" && patience.ended === null;
+    if (subscriptions === "sse" || !isRefused || signal.aborted) return events;
+    const socket = await overWebSocket();
+    if (isFailed(socket)) return events;
+    lane.prefersWebSocket = true;
+    return socket;
   }
 
   /** Sends a request off; when it is shared, others may join it from then on. */
@@ -200,7 +220,6 @@ class PooledUpstream implements Upstream {
     run: () => Promise<Good | Failed>,
   ): Promise<Good | Failed> {
     using _ = patience;
-    const started = performance.now();
     const verdict = await run();
     const failed = isFailed(verdict) ? verdict.failure : null;
     const gone = patience.ended === "cancelled";
@@ -212,7 +231,7 @@ class PooledUpstream implements Upstream {
       service,
       label: request.label ?? "request",
       outcome: gone ? "cancelled" : outcomeOf(failed),
-      durationMs: performance.now() - started,
+      durationMs: performance.now() - patience.since,
       reason: failed === null ? null : reasonOf(failed),
     });
     return verdict;

@@ -1,0 +1,239 @@
+import type { IncomingMessage } from "node:http";
+import type { ExecutionResult } from "graphql";
+import { WebSocket } from "ws";
+import type { GatewayError } from "../errors.ts";
+import { checkAnswer, isObject, parseJson } from "./answer.ts";
+import type { Message } from "./exchange.ts";
+import { whenAborted } from "./patience.ts";
+import { type Bounds, brokenOff, type Opening, type Results, refusalOf } from "./subscription.ts";
+import { cancelled, type Failed, failureOf, judge, type Subject, timedOut } from "./verdict.ts";
+
+/** The words of a subprotocol for the same things. */
+type Dialect = { readonly subscribe: string; readonly next: string; readonly stop: string };
+
+/** The subprotocols that are offered: GraphQL over WebSocket, and the one before it, which some services still speak. */
+const dialects: Readonly<Record<string, Dialect>> = {
+  "graphql-transport-ws": { subscribe: "subscribe", next: "next", stop: "complete" },
+  "graphql-ws": { subscribe: "start", next: "data", stop: "stop" },
+};
+
+/** The only operation of its connection. */
+const id = "1";
+/** Results that wait for their reader before the service is slowed down. */
+const mostWaiting = 16;
+/** How often a quiet connection is asked for a sign of life; one that does not answer until the next time is dead. */
+const defaultPingMs = 30_000;
+/** How long a service may take to say goodbye. */
+const goodbyeMs = 1_000;
+/** What is read of an answer that refuses the upgrade. */
+const maxRefusalBytes = 64 * 1024;
+
+/** A subscription over a WebSocket of its own. */
+export async function openWebSocket(
+  origin: string,
+  subject: Subject,
+  message: Message,
+  bounds: Bounds & { readonly pingMs?: number },
+): Promise<Opening> {
+  const talk = new Talk(origin, subject, message, bounds);
+  const failed = await talk.acknowledged;
+  bounds.patience.listen(null);
+  return failed ?? { results: talk.results() };
+}
+
+class Talk {
+  /** Null when the service has acknowledged the connection; settles in any case. */
+  readonly acknowledged: Promise<Failed | null>;
+  readonly #subject: Subject;
+  readonly #bounds: Bounds;
+  readonly #body: string;
+  readonly #socket: WebSocket;
+  readonly #ping: NodeJS.Timeout;
+  readonly #stay: () => void;
+  readonly #waiting: ExecutionResult[] = [];
+  #begin: (failed: Failed | null) => void = () => undefined;
+  #wake: () => void = () => undefined;
+  /** Null while results may come; then the failure that ended it, or `done`. */
+  #over: GatewayError | "done" | null = null;
+  #alive = true;
+  /** The service has said its last word. */
+  #complete = false;
+
+  constructor(
+    origin: string,
+    subject: Subject,
+    { path, headers, body }: Message,
+    bounds: Bounds & { readonly pingMs?: number },
+  ) {
+    this.#subject = subject;
+    this.#bounds = bounds;
+    this.#body = body;
+    this.acknowledged = new Promise((resolve) => {
+      this.#begin = resolve;
+    });
+    this.#socket = new WebSocket(`${origin.replace("http", "ws")}${path}`, Object.keys(dialects), {
+      headers: upgradeHeaders(headers),
+      maxPayload: bounds.maxBytes,
+      perMessageDeflate: false,
+    });
+    this.#stay = whenAborted(bounds.signal, () => this.#fail(cancelled(subject)));
+    bounds.patience.listen(() => this.#fail(timedOut(subject)));
+    this.#ping = setInterval(() => this.#checkAlive(), bounds.pingMs ?? defaultPingMs);
+    this.#listen();
+  }
+
+  /** What the service sends. It is slowed down while this is not read. */
+  async *results(): Results {
+    try {
+      for (;;) {
+        const next = this.#waiting.shift();
+        if (this.#socket.isPaused && this.#waiting.length === 0) this.#socket.resume();
+        if (next !== undefined) yield next;
+        else if (this.#over !== null) break;
+        else await this.#news();
+      }
+    } finally {
+      this.#leave();
+    }
+    if (this.#over !== "done" && !this.#bounds.signal.aborted) throw this.#over;
+  }
+
+  async #news(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #listen(): void {
+    const socket = this.#socket;
+    socket.on("open", () => socket.send(`{"type":"connection_init"}`));
+    socket.on("message", (data) => this.#hear(data.toString()));
+    socket.on("pong", () => {
+      this.#alive = true;
+    });
+    socket.on("unexpected-response", (_, response) => void this.#refused(response));
+    socket.on("error", (error) => {
+      const tooLong = "code" in error && error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
+      this.#fail(tooLong ? this.#tooLong() : brokenOff(this.#subject, error, socket.protocol !== ""));
+    });
+    socket.on("close", (code, reason) => {
+      const detail = `closed with ${code}${reason.length === 0 ? "" : `: ${reason.toString()}`}`;
+      const message = "ended the subscription without completing it";
+      const failure = failureOf("service_unavailable", this.#subject, message, { detail });
+      this.#fail({ failure, fault: "service", again: "nothing" });
+    });
+  }
+
+  #hear(text: string): void {
+    this.#alive = true;
+    const message = parseJson(text);
+    const dialect = dialects[this.#socket.protocol];
+    if (isObject(message) && dialect !== undefined) this.#obey(dialect, message["type"], message["payload"]);
+    else this.#garbage();
+  }
+
+  #obey(dialect: Dialect, type: unknown, payload: unknown): void {
+    switch (type) {
+      case "connection_ack":
+        this.#socket.send(`{"id":"${id}","type":"${dialect.subscribe}","payload":${this.#body}}`);
+        this.#begin(null);
+        break;
+      case "ping":
+        this.#socket.send(`{"type":"pong"}`);
+        break;
+      case dialect.next:
+        this.#take(payload);
+        break;
+      case "error":
+        // In the older subprotocol this is a single one.
+        this.#take({ errors: [payload].flat() });
+        this.#complete = true;
+        this.#end("done");
+        break;
+      case "complete":
+        this.#complete = true;
+        this.#end("done");
+        break;
+      case "connection_error":
+        this.#garbage();
+    }
+  }
+
+  #take(payload: unknown): void {
+    const result = checkAnswer(this.#subject.target.name, payload);
+    if (result === null) {
+      this.#garbage();
+      return;
+    }
+    this.#waiting.push(result);
+    if (this.#waiting.length >= mostWaiting) this.#socket.pause();
+    this.#wake();
+  }
+
+  #garbage(): void {
+    const message = `answered the ${this.#subject.label} with something that is not GraphQL`;
+    const failure = failureOf("service_bad_response", this.#subject, message);
+    this.#fail({ failure, fault: "content", again: "nothing" });
+  }
+
+  #tooLong(): Failed {
+    return judge(this.#subject, { kind: "too_long" }, this.#bounds.maxBytes, null) as Failed;
+  }
+
+  /** The upgrade was answered with something else: by Envoy, or by a service that speaks no WebSocket. */
+  async #refused(response: IncomingMessage): Promise<void> {
+    const { statusCode = 0, headers } = response;
+    try {
+      this.#fail(await refusalOf(this.#subject, { statusCode, headers, body: response }, maxRefusalBytes));
+    } catch (cause) {
+      this.#fail(brokenOff(this.#subject, cause, true));
+    }
+  }
+
+  #checkAlive(): void {
+    // What is not read hides the signs of life as well.
+    if (this.#socket.isPaused || this.#socket.readyState !== WebSocket.OPEN) return;
+    if (this.#alive) {
+      this.#alive = false;
+      this.#socket.ping();
+      return;
+    }
+    const cause = Object.assign(new Error("no sign of life"), { code: "ETIMEDOUT" });
+    this.#fail(brokenOff(this.#subject, cause, true));
+  }
+
+  #fail(failed: Failed): void {
+    this.#begin(failed);
+    this.#end(failed.failure);
+  }
+
+  #end(over: GatewayError | "done"): void {
+    if (this.#over !== null) return;
+    this.#over = over;
+    this.#leave();
+    this.#wake();
+  }
+
+  #leave(): void {
+    const socket = this.#socket;
+    clearInterval(this.#ping);
+    this.#stay();
+    if (socket.readyState === WebSocket.CLOSED || socket.readyState === WebSocket.CLOSING) return;
+    const stop = dialects[socket.protocol]?.stop;
+    if (!this.#complete && stop !== undefined) socket.send(`{"id":"${id}","type":"${stop}"}`);
+    this.#over ??= "done";
+    socket.resume();
+    socket.close(1000);
+    setTimeout(() => socket.terminate(), goodbyeMs).unref();
+  }
+}
+
+/** As a record, and without those of a request with a body. */
+function upgradeHeaders(headers: readonly string[]): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (let at = 0; at < headers.length; at += 2) {
+    const [name = "", value = ""] = [headers[at], headers[at + 1]];
+    if (!/^(?:content-|accept)/.test(name) || name === "accept-language") kept[name] = value;
+  }
+  return kept;
+}
