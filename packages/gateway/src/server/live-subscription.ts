@@ -176,7 +176,8 @@ export class LiveSubscription implements ResultStream {
 
   /** Leaves its source when the generation of that has retired; false when there is nothing to go to. */
   leaveRetired(): boolean {
-    if (!this.#leg.pin.generation.retired.aborted || this.#opening !== null) return true;
+    const stays = this.#closed || !this.#leg.pin.generation.retired.aborted;
+    if (stays || this.#opening !== null) return true;
     if (this.#successor === null) return false;
     this.#change(this.#successor);
     this.#awake();

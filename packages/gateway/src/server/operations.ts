@@ -212,7 +212,8 @@ function operationOf({ document, params }: Admitted, caller: Caller, signal: Abo
   };
 }
 
-function selectOperation(
+/** The operation that a request means. */
+export function selectOperation(
   operations: readonly PreparedOperation[],
   name: string | null,
 ): PreparedOperation | GraphQLError {
