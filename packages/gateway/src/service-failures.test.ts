@@ -29,3 +29,17 @@ test("what is known of a failure besides its message is told to operators", () =
   failures.forget("reviews");
   assert.equal(failures.reasonOf("reviews"), null);
 });
+
+test("a service that is left alone is told with how often it is tried, until it answers", () => {
+  const failures = new ServiceFailures();
+  failures.note("reviews", bad);
+  failures.pause("reviews", 2_000);
+  const reason = "requests fail: answered with something that is not GraphQL";
+  assert.equal(
+    failures.reasonOf("reviews"),
+    `${reason}; so many that it is left alone but for one every 2000 ms`,
+  );
+  failures.note("reviews", null);
+  failures.pause("reviews", null);
+  assert.equal(failures.reasonOf("reviews"), null);
+});

@@ -228,6 +228,53 @@ describe("a request to a service", () => {
     assert.equal(refused.message, message);
   });
 
+  it("carries what the header rules give its service, and none of the headers that belong to another", () => {
+    const seen: (string | undefined)[][] = [];
+    return withService(
+      (response, { headers }) => {
+        seen.push([headers.host, headers["x-api-key"], headers["accept-encoding"]]);
+        response.end(`{"data":{}}`);
+      },
+      async ({ upstream, target }) => {
+        const headersFor = new Map([["billing", { "x-api-key": "b" }]]);
+        const scope = scopeOf({ headers: { "x-api-key": "a" }, headersFor });
+        await upstream.execute(target, request, scope);
+        await upstream.execute({ ...target, name: "billing" }, request, scope);
+        assert.deepEqual(seen, [
+          [target.host, "a", "identity"],
+          [target.host, "b", "identity"],
+        ]);
+      },
+    );
+  });
+
+  it("that never stops answering is cut at the limit, without keeping more than that", () => {
+    let sent = 0;
+    return withService(
+      (response) => {
+        const fill = () => {
+          if (response.destroyed) return;
+          if (response.writableLength < 1_000_000) {
+            response.write("x".repeat(100_000));
+            sent += 100_000;
+          }
+          setImmediate(fill);
+        };
+        fill();
+      },
+      async ({ upstream, target, service }) => {
+        const before = process.memoryUsage().rss;
+        const { code, message } = await failureOf(upstream.execute(target, request, scopeOf()));
+        assert.equal(code, "service_bad_response");
+        assert.equal(message, "answered the request with more than 4000000 bytes");
+        await until(() => service.open === 0);
+        assert.ok(process.memoryUsage().rss - before < 200_000_000);
+        assert.ok(sent < 50_000_000);
+      },
+      { options: { maxBytes: 4_000_000 } },
+    );
+  });
+
   it("ends on the old egress when the address changes meanwhile", () =>
     withService(
       (response) => setTimeout(() => response.end(`{"data":{"a":1}}`), 50),
@@ -274,6 +321,32 @@ describe("a subscription to a service", () => {
         assert.equal((await failureOf(results.next())).code, "service_unavailable");
       },
     ));
+
+  it("slows the service down when its results are not read", () => {
+    let blocked = false;
+    return withService(
+      (response) => {
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        const event = `data: {"data":{"a":"${"x".repeat(50_000)}"}}\n\n`;
+        const fill = () => {
+          if (response.destroyed) return;
+          // Connections hold some megabytes; what the service cannot send stays with it.
+          blocked = response.writableLength > 1_000_000;
+          if (!blocked) response.write(event);
+          setImmediate(fill);
+        };
+        fill();
+      },
+      async ({ upstream, target }) => {
+        const client = new AbortController();
+        const results = await upstream.subscribe(target, subscription, scopeOf({ signal: client.signal }));
+        await until(() => blocked);
+        for (let read = 0; read < 100; read++) assert.equal((await results.next()).done, false);
+        client.abort();
+      },
+      { options: {} },
+    );
+  });
 
   it("breaks with service_bad_response when an event is garbage", () =>
     withService(
