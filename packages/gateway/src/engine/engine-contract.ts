@@ -49,7 +49,7 @@ async function compileOver(
   const inputs = await Promise.all(
     Object.keys(services).map(async (name) => {
       const target = targetOf(name, overrides);
-      return { target, schema: await fetchSchema(target, scopeOf()) };
+      return { target, schema: await fetchSchema({ ...target, timeoutMs: 30_000 }, scopeOf()) };
     }),
   );
   const composition = new Composer().compose(inputs);

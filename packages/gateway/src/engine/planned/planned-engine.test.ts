@@ -358,6 +358,30 @@ describe("a subscription of the planned engine", () => {
     assert.equal((await second.next()).done, true);
   });
 
+  it("delivers what the earlier one was about to, when it was taken over in the middle of that", async () => {
+    const { services, tick } = ticking();
+    const held = Promise.withResolvers<void>();
+    const names = services["names"];
+    assert.ok(names);
+    const Tick = {
+      name: async ({ n }: { n: number }) => {
+        await held.promise;
+        return `slow ${n}`;
+      },
+    };
+    const { schema, compile, asked } = await serve({ ...services, names: { ...names, resolvers: { Tick } } });
+    const first = await open(schema);
+    const pending = first.next();
+    await tick(1);
+    while (!asked.some(({ service }) => service === "names")) await new Promise((r) => setImmediate(r));
+    const second = await open(await compile(), first);
+    assert.equal((await pending).done, true);
+    const next = second.next();
+    held.resolve();
+    assert.deepEqual((await next).value.data, { tick: { n: 1, name: "slow 1" } });
+    await second.return?.();
+  });
+
   it("does not take over a stream with other events", async () => {
     const { services, opened } = ticking();
     const { schema } = await serve(services);

@@ -52,17 +52,25 @@ class EventSource {
   }
 }
 
+/** What one stream leaves to the next. */
+type Handover = { readonly source: EventSource; readonly working: Promise<ExecutionResult> | null };
+
+const done: IteratorResult<ExecutionResult> = { done: true, value: undefined };
+
 /** Results of a subscription: each event of the service it comes from, with what others know of it. */
 export class PlannedStream implements ResultStream {
   readonly #parts: StreamParts;
   readonly #source: EventSource;
+  /** The result of the event that was taken last, until it is delivered. */
+  #working: Promise<ExecutionResult> | null;
   /** Resolves when the stream is to end before its source does. */
   readonly #left = Promise.withResolvers<"left">();
   #state: "open" | "left" | "ended" = "open";
 
-  private constructor(parts: StreamParts, source: EventSource) {
+  private constructor(parts: StreamParts, { source, working }: Handover) {
     this.#parts = parts;
     this.#source = source;
+    this.#working = working;
   }
 
   /** Opens a stream, on the source of the previous one where that gives the same events. */
@@ -87,33 +95,41 @@ export class PlannedStream implements ResultStream {
       variables === undefined ? { operation: source.operation } : { operation: source.operation, variables };
     try {
       const events = await parts.upstream.subscribe(target, request, { ...scope, signal });
-      return new PlannedStream(parts, new EventSource(identity, events, stopped));
+      return new PlannedStream(parts, {
+        source: new EventSource(identity, events, stopped),
+        working: null,
+      });
     } catch (error) {
       if (error instanceof GatewayError) return { errors: [toGraphQLError(error)] };
       throw error;
     }
   }
 
-  /** Gives up the source for one that wants the same events; what has begun is still delivered. */
-  leaveTo(identity: string): EventSource | null {
+  /** Gives up the source, and what it has begun, to a stream that wants the same events. */
+  leaveTo(identity: string): Handover | null {
     if (this.#state !== "open" || this.#source.identity !== identity) return null;
     this.#state = "left";
     this.#left.resolve("left");
-    return this.#source;
+    return { source: this.#source, working: this.#working };
   }
 
   async next(): Promise<IteratorResult<ExecutionResult>> {
-    if (this.#state !== "open") return { done: true, value: undefined };
     try {
-      const event = await Promise.race([this.#source.peek(), this.#left.promise]);
-      if (event === "left" || this.#state !== "open") return { done: true, value: undefined };
-      this.#source.take();
-      if (event.done === true) {
-        this.#state = "ended";
-        return { done: true, value: undefined };
+      while (this.#working === null) {
+        if (this.#state !== "open") return done;
+        const event = await Promise.race([this.#source.peek(), this.#left.promise]);
+        // What came in the same moment is the other's.
+        if (event === "left" || this.#state !== "open") return done;
+        this.#source.take();
+        if (event.done === true) this.#state = "ended";
+        else this.#working = this.#result(event.value);
       }
-      return { done: false, value: await this.#result(event.value) };
+      const value = await Promise.race([this.#working, this.#left.promise]);
+      if (value === "left" || this.#state !== "open") return done;
+      this.#working = null;
+      return { done: false, value };
     } catch (error) {
+      if (this.#state !== "open") return done;
       this.#state = "ended";
       if (!(error instanceof GatewayError)) throw error;
       return { done: false, value: { errors: [toGraphQLError(error)] } };
@@ -126,7 +142,7 @@ export class PlannedStream implements ResultStream {
       this.#left.resolve("left");
       await this.#source.close();
     }
-    return { done: true, value: undefined };
+    return done;
   }
 
   [Symbol.asyncIterator](): this {
