@@ -4,7 +4,7 @@ import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import type { GatewayReport, GatewayUpdate } from "@catalyst/rpc";
 import type { Logger, Metrics } from "@catalyst/telemetry";
 import { chooseEngine } from "./engine/choose-engine.ts";
-import type { EngineSchema, GatewayEngine } from "./engine/engine.ts";
+import type { GatewayEngine } from "./engine/engine.ts";
 import { GatewayError } from "./errors.ts";
 import { createGatewayEvents, type GatewayEvents } from "./events.ts";
 import { type Generation, Generations } from "./generation.ts";
@@ -385,12 +385,9 @@ function faultOf(name: string, { message }: GatewayError): Fault {
 /** Equal for equal schemas behind equal routes; a revision alone changes neither. */
 function inputsKey(inputs: readonly SchemaInput[]): string {
   return JSON.stringify(
-    inputs.map(({ target: { name, host, path, timeoutMs }, schema }) => [
-      name,
-      host,
-      path,
-      timeoutMs,
-      schema.digest,
+    inputs.map(({ target: { name, host, path, timeoutMs, subscriptions }, schema }) => [
+      ...[name, host, path, timeoutMs],
+      ...[subscriptions, schema.digest],
     ]),
   );
 }
