@@ -1,42 +1,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { Readable } from "node:stream";
 import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { ExecutionResult } from "graphql";
 import type { GatewayEngine } from "../engine/engine.ts";
 import { createStitchingEngine } from "../engine/stitching-engine.ts";
 import { openGateway, type TestGateway } from "../testing/test-gateway.ts";
-import { serveProducts, serveReviews, type TestService } from "../testing/test-services.ts";
+import { serveProducts } from "../testing/test-services.ts";
+import { codeOf, json, post, withShop } from "../testing/test-shop.ts";
 import { until } from "../testing/test-until.ts";
-import { readEventStream } from "../upstream/event-stream.ts";
 import type { Upstream } from "../upstream/upstream.ts";
-
-type Shop = TestGateway & { readonly products: TestService; readonly reviews: TestService };
-
-async function withShop(
-  test: (shop: Shop) => Promise<void>,
-  options: object = {},
-  parts: Parameters<typeof openGateway>[1] = {},
-): Promise<void> {
-  await using products = await serveProducts();
-  await using reviews = await serveReviews();
-  await using shop = await openGateway(options, parts);
-  await shop.apply({ products, reviews });
-  for (const { seen } of [products, reviews]) seen.length = 0;
-  await test(Object.assign(shop, { products, reviews }));
-}
-
-const json = { "content-type": "application/json" };
-
-function post(shop: TestGateway, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(shop.url, { method: "POST", headers: { ...json, ...headers }, body: JSON.stringify(body) });
-}
-
-async function codeOf(response: Response): Promise<unknown> {
-  const { errors } = (await response.json()) as { errors?: { extensions?: { code?: string } }[] };
-  return errors?.[0]?.extensions?.code;
-}
 
 describe("GraphQL over HTTP", () => {
   it("answers in the media type that the client accepts", () =>
@@ -140,6 +115,96 @@ describe("GraphQL over HTTP", () => {
       },
       { maxBodyBytes: 1_024 },
     ));
+
+  it("refuses a body that is compressed, or not in UTF-8", () =>
+    withShop(async (shop) => {
+      for (const headers of [
+        { "content-encoding": "gzip" },
+        { "content-type": "application/json; charset=utf-16" },
+      ]) {
+        const response = await post(shop, { query: "{ __typename }" }, headers as Record<string, string>);
+        assert.equal(response.status, 415);
+        assert.equal(await codeOf(response), "UNSUPPORTED_MEDIA_TYPE");
+      }
+      const utf8 = { "content-type": "application/json; charset=UTF-8" };
+      assert.equal((await post(shop, { query: "{ __typename }" }, utf8)).status, 200);
+    }));
+
+  it("bears a body that comes in small pieces, and refuses one that takes longer than bodyTimeoutMs", () =>
+    withShop(
+      async (shop) => {
+        const pieces = async function* (pauseMs: number) {
+          for (const piece of ['{"query"', ': "{ __', 'typename }"}']) {
+            await setTimeout(pauseMs);
+            yield new TextEncoder().encode(piece);
+          }
+        };
+        const send = (pauseMs: number) =>
+          fetch(shop.url, {
+            method: "POST",
+            headers: json,
+            body: Readable.toWeb(Readable.from(pieces(pauseMs))),
+            duplex: "half",
+          } as RequestInit);
+        assert.deepEqual(await (await send(10)).json(), { data: { __typename: "Query" } });
+        const { hostname, port } = new URL(shop.url);
+        const socket = connect({ host: hostname, port: Number(port) });
+        const head =
+          "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 90";
+        socket.write(`${head}\r\n\r\n{`);
+        const answer = (await socket.toArray()).join("");
+        assert.match(answer, /^HTTP\/1.1 408 /);
+        assert.match(answer, /BODY_TOO_SLOW/);
+      },
+      { bodyTimeoutMs: 300 },
+    ));
+
+  it("takes a GET's variables as JSON, and refuses what is none", () =>
+    withShop(async (shop) => {
+      const query = encodeURIComponent("query ($id: ID!) { product(id: $id) { name } }");
+      const get = (variables: string) =>
+        fetch(`${shop.url}?query=${query}&variables=${encodeURIComponent(variables)}`);
+      assert.deepEqual(await (await get('{"id": 2}')).json(), { data: { product: { name: "Rope" } } });
+      for (const wrong of ["{", "[]", "7"]) {
+        const response = await get(wrong);
+        assert.equal(response.status, 400, wrong);
+        assert.equal(await codeOf(response), "BAD_REQUEST");
+      }
+    }));
+
+  it("has status 400 in application/graphql-response+json for variables that do not fit, and 200 for partial data", () =>
+    withShop(async (shop) => {
+      const accept = "application/graphql-response+json";
+      const query = "query ($id: ID!) { product(id: $id) { name } }";
+      assert.equal((await post(shop, { query }, { accept })).status, 400);
+      await shop.products.stop();
+      const partial = await post(shop, { query: "{ reviews { body product { name } } }" }, { accept });
+      assert.equal(partial.status, 200);
+    }));
+
+  it("prefers what the client prefers, and refuses what it does not have", () =>
+    withShop(async (shop) => {
+      for (const [accept, type] of [
+        ["application/graphql-response+json, application/json;q=0.9", "application/graphql-response+json"],
+        ["application/json, application/graphql-response+json;q=0.5", "application/json"],
+        [
+          "application/graphql-response+json, application/json, text/event-stream, multipart/mixed",
+          "application/graphql-response+json",
+        ],
+        ["text/html, */*;q=0.1", "application/json"],
+        ["application/*", "application/json"],
+      ] as const) {
+        const response = await post(shop, { query: "{ __typename }" }, { accept });
+        assert.equal(response.headers.get("content-type"), `${type}; charset=utf-8`, accept);
+      }
+      for (const accept of ["text/plain", "application/json;q=0"]) {
+        const response = await post(shop, { query: "{ __typename }" }, { accept });
+        assert.equal(response.status, 406, accept);
+        assert.equal(await codeOf(response), "NOT_ACCEPTABLE");
+      }
+      const { status } = await post(shop, { query: "subscription { reviewAdded { body } }" });
+      assert.equal(status, 406);
+    }));
 
   it("refuses what is no request, with a reason", () =>
     withShop(async (shop) => {
@@ -330,6 +395,14 @@ describe("switches", () => {
         const html = await response.text();
         assert.match(html, /<title>Catalyst/);
         assert.doesNotMatch(html, /<(?:script|link)[^>]+(?:src|href)="(?:https?:)?\/\//);
+        const etag = response.headers.get("etag") ?? "";
+        const again = await fetch(shop.url, { headers: { accept: "text/html", "if-none-match": etag } });
+        assert.equal(again.status, 304);
+        const plain = await fetch(shop.url, {
+          headers: { accept: "text/html", "accept-encoding": "identity" },
+        });
+        assert.equal(plain.headers.get("content-encoding"), null);
+        assert.equal(await plain.text(), html);
       },
       { graphiql: true },
     ));
@@ -354,52 +427,4 @@ describe("switches", () => {
       { introspection: false },
     );
   });
-});
-
-describe("a subscription over server-sent events", () => {
-  const query = "subscription { reviewAdded { body product { name } } }";
-  const accept = "text/event-stream";
-  const add = 'mutation { addReview(productId: "2", body: "New") { id } }';
-
-  for (const method of ["POST", "GET"] as const) {
-    it(`begins by ${method} and delivers joined events`, () =>
-      withShop(async (shop) => {
-        const leave = new AbortController();
-        const response =
-          method === "GET"
-            ? await fetch(`${shop.url}?query=${encodeURIComponent(query)}`, {
-                headers: { accept },
-                signal: leave.signal,
-              })
-            : await fetch(shop.url, {
-                method,
-                headers: { ...json, accept },
-                body: JSON.stringify({ query }),
-                signal: leave.signal,
-              });
-        assert.match(response.headers.get("content-type") ?? "", /^text\/event-stream/);
-        assert.ok(response.body);
-        await until(() => shop.reviews.open === 1);
-        await shop.query(add);
-        for await (const { event, data } of readEventStream(response.body, 10_000)) {
-          assert.equal(event, "next");
-          assert.deepEqual(JSON.parse(data), {
-            data: { reviewAdded: { body: "New", product: { name: "Rope" } } },
-          });
-          break;
-        }
-        leave.abort();
-      }));
-  }
-
-  it("is ended at its service when the client leaves", () =>
-    withShop(async (shop) => {
-      const leave = new AbortController();
-      const body = JSON.stringify({ query });
-      await fetch(shop.url, { method: "POST", headers: { ...json, accept }, body, signal: leave.signal });
-      await until(() => shop.reviews.open === 1);
-      leave.abort();
-      await until(() => shop.reviews.open === 0);
-      await until(() => shop.log.some(({ msg }) => msg === "request"));
-    }));
 });

@@ -3,21 +3,10 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
 import { WebSocket } from "ws";
-import { openGateway, type TestGateway } from "../testing/test-gateway.ts";
-import { serveProducts, serveReviews, type TestService } from "../testing/test-services.ts";
+import type { TestGateway } from "../testing/test-gateway.ts";
+import { withShop } from "../testing/test-shop.ts";
 import { openSocket, type TestSocket } from "../testing/test-socket.ts";
 import { until } from "../testing/test-until.ts";
-
-type Shop = TestGateway & { readonly products: TestService; readonly reviews: TestService };
-
-async function withShop(test: (shop: Shop) => Promise<void>, options: object = {}): Promise<void> {
-  await using products = await serveProducts();
-  await using reviews = await serveReviews();
-  await using shop = await openGateway(options);
-  await shop.apply({ products, reviews });
-  for (const { seen } of [products, reviews]) seen.length = 0;
-  await test(Object.assign(shop, { products, reviews }));
-}
 
 const added = "subscription { reviewAdded { body product { name } } }";
 const add = (body: string) => `mutation { addReview(productId: "1", body: "${body}") { id } }`;

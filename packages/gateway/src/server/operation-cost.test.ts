@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { buildSchema, type FragmentDefinitionNode, Kind, parse, validate } from "graphql";
+import { openGateway } from "../testing/test-gateway.ts";
+import { serveProducts } from "../testing/test-services.ts";
+import { costWith, estimateCost, type Variables } from "./operation-cost.ts";
+
+const schema = buildSchema(`
+  type Query { me: User users(first: Int, last: Int): [User!]! page(limit: Int = 20): [User] named: [Named] matrix: [[User]]
+    people(first: Int): Connection any: Any }
+  type Connection { edges: [Edge] nodes: [User] total: Int }
+  type Edge { node: User }
+  interface Named { name: String friends(first: Int): [User] }
+  type User implements Named { name: String friends(first: Int): [User] tags: [String] }
+  type Dog implements Named { name: String friends(first: Int): [User] owner: User }
+  union Any = User | Dog
+`);
+
+function cost(source: string, variables: Variables = {}): number {
+  const document = parse(source);
+  assert.deepEqual(validate(schema, document), []);
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const node of document.definitions) {
+    if (node.kind === Kind.FRAGMENT_DEFINITION) fragments.set(node.name.value, node);
+  }
+  const [operation] = document.definitions;
+  assert.equal(operation?.kind, Kind.OPERATION_DEFINITION);
+  return costWith(estimateCost(schema, operation, fragments, 10), variables);
+}
+
+describe("the cost of an operation", () => {
+  for (const [what, source, expected, variables] of [
+    ["is one for each field", "{ me { name friends(first: 0) { name } } }", 3],
+    ["counts a list as often as its argument says", "{ users(first: 3) { name } }", 1 + 3],
+    ["takes the assumed size for a list without one", "{ users { name } }", 1 + 10],
+    ["takes the argument's default from the schema", "{ page { name } }", 1 + 20],
+    ["multiplies lists in lists", "{ users(last: 5) { friends { name } } }", 1 + 5 * (1 + 10)],
+    ["multiplies both levels of a list of lists", "{ matrix { name } }", 1 + 100],
+    ["takes a variable's value", "query ($n: Int) { users(first: $n) { name } }", 1 + 7, { n: 7 }],
+    ["takes a variable's default", "query ($n: Int = 4) { users(first: $n) { name } }", 1 + 4],
+    [
+      "takes the assumed size for a variable that is absent",
+      "query ($n: Int) { users(first: $n) { name } }",
+      11,
+    ],
+    ["takes no negative size", "query ($n: Int) { users(first: $n) { name } }", 11, { n: -5 }],
+    [
+      "hands the size of a connection to the lists in it",
+      "{ people(first: 50) { total edges { node { name } } } }",
+      1 + 1 + 1 + 50 * 2,
+    ],
+    [
+      "counts fields that merge once",
+      "{ me { name name } me { name } ...F } fragment F on Query { me { name } }",
+      2,
+    ],
+    [
+      "adds what is asked of each member of an abstract type",
+      "{ any { ... on User { name } ... on Dog { name owner { name } } } }",
+      1 + 1 + 3,
+    ],
+    [
+      "leaves introspection and __typename out",
+      "{ __typename __schema { types { name } } me { __typename } }",
+      1,
+    ],
+  ] as const) {
+    it(what, () => assert.equal(cost(source, variables), expected));
+  }
+
+  it("beyond maxCost is refused, also where only the variables make it so, and says both", async () => {
+    const query = "query ($id: ID!) { products { name } product(id: $id) { name } }";
+    await using products = await serveProducts();
+    await using shop = await openGateway({ maxCost: 12 });
+    await shop.apply({ products });
+    assert.equal((await shop.query("{ products { name } }")).errors, undefined);
+    products.seen.length = 0;
+    const { errors } = await shop.query(query);
+    assert.deepEqual(errors?.[0]?.extensions, { code: "OPERATION_TOO_COSTLY", cost: 13, maxCost: 12 });
+    assert.equal(products.seen.length, 0);
+  });
+});
