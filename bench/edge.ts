@@ -3,7 +3,7 @@ import { type Question, type Subject, startSubject } from "./edge/subject.ts";
 import { type Bench, ours, percentile, type Row, toRow } from "./report.ts";
 
 const rounds = 5;
-const requests = 20_000;
+const requests = 10_000;
 const connections = 8;
 const alone = 2_000;
 
