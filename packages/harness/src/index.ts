@@ -3,4 +3,5 @@ export { getByHost } from "./get-by-host.ts";
 export { Load, type LoadOptions, type Outcome } from "./load.ts";
 export { freePorts, type GraphqlError, NodeUnderTest, type NodeUnderTestOptions } from "./node-under-test.ts";
 export { clock, shop } from "./shop.ts";
+export { type Subscriber, subscribeBySse, subscribeByWebSocket } from "./subscriber.ts";
 export { httpService, plainService, subgraph, type TestService } from "./test-service.ts";
