@@ -4,6 +4,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createGateway } from "@catalyst/gateway";
 import { gatewayOptions } from "@catalyst/gateway/options";
 import { createLogger, createMetrics, type LogLevel, type Metrics } from "@catalyst/telemetry";
@@ -38,13 +39,16 @@ if (!report.services.every(({ state }) => state === "serving")) throw new Error(
 const server = createServer({ keepAliveTimeout: 120_000 }, gateway.handle);
 server.listen(0, "127.0.0.1", () => console.log((server.address() as AddressInfo).port));
 for await (const line of createInterface({ input: process.stdin })) {
-  console.log(line === "memory" ? JSON.stringify(memory()) : (await gateway.refresh(line)).generation);
+  console.log(line === "memory" ? JSON.stringify(await memory()) : (await gateway.refresh(line)).generation);
 }
 process.exit();
 
-/** After a collection, where `--expose-gc` lets us ask for one. */
-function memory(): NodeJS.MemoryUsage {
-  globalThis.gc?.();
+/** After collections, where `--expose-gc` lets us ask for them; pages go back to the system a moment later. */
+async function memory(): Promise<NodeJS.MemoryUsage> {
+  for (let count = 0; count < 3; count++) {
+    globalThis.gc?.();
+    await sleep(500);
+  }
   return process.memoryUsage();
 }
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clientHeaders, type Endpoint, putLoad, verify } from "./ask.ts";
 import { cases } from "./cases.ts";
+import { growthOf } from "./growth.ts";
 import { type ServerProcess, startServer } from "./process-under-test.ts";
 import { type Subscriber, subscribe } from "./subscriber.ts";
 import { startOurs } from "./system.ts";
@@ -34,13 +35,14 @@ export async function soakGateway(minutes: number, say: (text: string) => void):
   const swapped = () => {
     if (subscribers.length < subscriptions) subscribers.push(started.use(subscribe(endpoint, subscription)));
   };
-  const megabytes: number[] = [];
+  const memory = { rss: [] as number[], heap: [] as number[] };
   let faults = 0;
   for (let minute = 1; minute <= minutes; minute++) {
     const { answers, wrong, swaps } = await loadForMinute(endpoint, gateway, backend, swapped);
     await sleep(quietMs);
     const { rss, heapUsed } = JSON.parse(await gateway.tell("memory")) as NodeJS.MemoryUsage;
-    megabytes.push(rss / 1e6);
+    memory.rss.push(rss / 1e6);
+    memory.heap.push(heapUsed / 1e6);
     const lost = subscribers.filter(isLost);
     faults += wrong + lost.length;
     const events = subscribers.reduce((sum, subscriber) => sum + subscriber.events, 0);
@@ -51,7 +53,8 @@ export async function soakGateway(minutes: number, say: (text: string) => void):
     );
     if (lost[0] !== undefined) say(`the first that is lost: ${lost[0].failure ?? "it is silent"}`);
   }
-  return judge(megabytes, say) && faults === 0;
+  const flat = [isFlat("RSS", memory.rss, say), isFlat("heap", memory.heap, say)];
+  return flat.every((each) => each) && faults === 0;
 }
 
 /** A minute of load but for the quiet at its end; throws when a changed schema is not put in force. */
@@ -90,21 +93,16 @@ function isLost({ failure, lastEventAt }: Subscriber): boolean {
 const warmUpMinutes = 2;
 const mostGrowth = 0.01;
 
-/** Whether memory is flat: by the straight line through what was read; nothing is said of fewer than three points. */
-function judge(all: readonly number[], say: (text: string) => void): boolean {
+/** Whether memory is flat: it is not when it grows by more than it may, and by more than its ups and downs explain. */
+function isFlat(what: string, all: readonly number[], say: (text: string) => void): boolean {
   const megabytes = all.slice(warmUpMinutes);
   if (megabytes.length < 3) {
-    say(`memory is judged from minute ${warmUpMinutes + 3} on`);
+    say(`${what} is judged from minute ${warmUpMinutes + 3} on`);
     return true;
   }
-  const middle = (megabytes.length - 1) / 2;
-  const mean = megabytes.reduce((sum, value) => sum + value, 0) / megabytes.length;
-  const [above, below] = megabytes.reduce(
-    ([rise, run], value, at) => [rise + (at - middle) * (value - mean), run + (at - middle) ** 2],
-    [0, 0],
-  );
-  const slope = above / below;
-  const flat = slope <= mostGrowth * mean;
-  say(`RSS grows by ${slope.toFixed(2)} MB a minute: ${flat ? "flat" : "not flat"}`);
+  const { mean, slope, error } = growthOf(megabytes);
+  const flat = slope - 2 * error <= mostGrowth * mean;
+  const rise = `${slope.toFixed(2)} ± ${(2 * error).toFixed(2)} MB a minute`;
+  say(`${what} of ${mean.toFixed(1)} MB grows by ${rise}: ${flat ? "flat" : "not flat"}`);
   return flat;
 }
