@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import fc from "fast-check";
+import { type GraphQLSchema, lexicographicSortSchema, printSchema } from "graphql";
+import { executionCases, federationCases, type MarketCase } from "./market-cases.ts";
+import { type CreateEngine, type MarketGateway, openMarket } from "./test-market-gateway.ts";
+import { type OperationKind, operationsOf } from "./test-operations.ts";
+
+/** How many random operations are tried, from which seed, and for how long at the most. */
+export type RandomRuns = { readonly count: number; readonly seed: number; readonly maxMs: number };
+
+/** Where what an engine is made of departs from the specification, and no one here can mend it. */
+export type Deviation = {
+  readonly reason: string;
+  /** Titles of cases that fail for it. Each must fail, so that the list tells what is so today. */
+  readonly cases: readonly string[];
+  /** What random operations leave out for it: `Type.field`, `... on Type`, or `@skip` for all conditions. */
+  readonly leaveOut?: readonly string[];
+};
+
+/** What every engine makes of federation, tried on a market of six subgraphs beside one service that has all. */
+export function federationContract(
+  name: string,
+  createEngine: CreateEngine,
+  runs: RandomRuns,
+  knownDeviations: readonly Deviation[] = [],
+): void {
+  describe(`the engine ${name}: federation`, () => {
+    let market: MarketGateway;
+    before(async () => {
+      market = await openMarket(createEngine);
+    });
+    after(() => market[Symbol.asyncDispose]());
+    const check = (title: string, run: () => Promise<void>) => {
+      const deviation = knownDeviations.find(({ cases }) => cases.includes(title));
+      if (deviation === undefined) it(title, run);
+      else
+        it(`does not yet: ${title} (${deviation.reason})`, () => assert.rejects(run, assert.AssertionError));
+    };
+
+    check("shows clients the schema that the subgraphs make together", async () => {
+      assert.equal(sorted(market.gateway.compiled.schema), sorted(market.oracle.schema));
+    });
+    for (const one of [...federationCases, ...executionCases]) check(one.title, () => tryCase(market, one));
+    for (const [kind, share] of [
+      ["query", 0.7],
+      ["mutation", 0.2],
+      ["subscription", 0.1],
+    ] as const) {
+      it(`answers any ${kind} as one service with all the data would`, async () => {
+        const leftOut = new Set(knownDeviations.flatMap(({ leaveOut }) => leaveOut ?? []));
+        await agreeOnAll(market, kind, { ...runs, count: Math.ceil(runs.count * share) }, leftOut);
+      });
+    }
+  });
+}
+
+async function tryCase(
+  market: MarketGateway,
+  { query, variables = {}, spares = [] }: MarketCase,
+): Promise<void> {
+  await market.agree({ query, variables });
+  for (const name of spares) assert.deepEqual(market.gateway.services[name]?.seen, [], `${name} was asked`);
+}
+
+async function agreeOnAll(
+  market: MarketGateway,
+  kind: OperationKind,
+  { count, seed, maxMs }: RandomRuns,
+  leftOut: ReadonlySet<string>,
+): Promise<void> {
+  const operations = operationsOf(market.oracle.schema, kind, leftOut);
+  const property = fc.asyncProperty(operations, async (operation) => {
+    await market.agree(operation);
+  });
+  await fc.assert(property, { numRuns: count, seed, interruptAfterTimeLimit: maxMs });
+}
+
+function sorted(schema: GraphQLSchema): string {
+  return printSchema(lexicographicSortSchema(schema));
+}

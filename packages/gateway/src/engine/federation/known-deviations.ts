@@ -1,0 +1,100 @@
+import type { Deviation } from "./federation-contract.ts";
+
+/** `@graphql-tools/federation` 4.5.2 with `@graphql-tools/delegate` 12.2.1. */
+export const stitchingDeviations: readonly Deviation[] = [
+  {
+    reason: "the library asks for nothing but __typename where the fields of an interface object are wanted",
+    cases: [
+      "@interfaceObject: adds fields to every implementation",
+      "@interfaceObject: applies fragments on implementations that the object's service does not have",
+      "finds the type of an event that is an interface",
+      "an error inside what a join answers keeps the rest of its path",
+      "fragments on a type that holds the surrounding one are its own selections",
+    ],
+    leaveOut: [
+      ...["Media", "Book", "Film"].flatMap((type) => [`${type}.reviews`, `${type}.ratings`]),
+      "Query.topMedia",
+      "Review.media",
+    ],
+  },
+  {
+    reason:
+      "the library loses the index of an entity in a list, or names the first place of several, and joins errors of one null",
+    cases: [
+      "errors of joined fields stand at every place of the entity",
+      "errors of joins over nested lists keep their indexes",
+      "null propagates from a join up to the data",
+    ],
+    leaveOut: [
+      ...["flaky", "strict", "stars", "count", "matrix"].map((field) => `Product.${field}`),
+      ...["email", "badge", "mood", "mean"].map((field) => `Person.${field}`),
+      ...["body", "stars", "verdict", "replies"].map((field) => `Review.${field}`),
+      ...[
+        "Media.year",
+        "Book.year",
+        "Book.pages",
+        "Film.year",
+        "Film.minutes",
+        "Warehouse.alarms",
+        "Shelf.label",
+      ],
+    ],
+  },
+  {
+    reason: "the library drops a field that was selected twice when one of the two has a condition",
+    cases: ["a field that is left out once and selected once is selected"],
+    leaveOut: ["@skip"],
+  },
+  {
+    reason: "the library adds keys without looking for aliases of their name",
+    cases: ["keeps aliases apart that are the name of another field"],
+  },
+  {
+    reason: "the library loses fields that require others when more is selected, and never answers for some",
+    cases: [
+      "joins an entity by a compound key with a nested part",
+      "@requires: does so several lists below the root",
+    ],
+    leaveOut: ["Product.duty", "Product.origin", "Product.headline", "Product.shippingCost"],
+  },
+  {
+    reason: "the library takes what is provided from its owner all the same",
+    cases: ["@provides: takes the field from where it is provided"],
+  },
+  {
+    reason: "the library's loaders remember an entity from before a mutation",
+    cases: ["runs mutations one after the other over several services, with their joins"],
+    leaveOut: ["Mutation.restock"],
+  },
+  {
+    reason:
+      "the library rewrites fragments on members of abstract types into invalid ones, forgets to join below them, or never ends",
+    cases: [],
+    leaveOut: [
+      ...["Person.finds", "Person.likes", "Query.node", "Query.search", "Review.subject"],
+      ...["Found", "Media", "Named", "Node", "Subject"].map((type) => `... on ${type}`),
+    ],
+  },
+  {
+    reason:
+      "the library sends an empty document when a fragment wants nothing but __typename of a plain service's type",
+    cases: [],
+    leaveOut: ["... on Tick"],
+  },
+];
+
+/** `@graphql-hive/router-query-planner` 0.0.38. What it cannot plan, the stitching engine answers. */
+export const plannedDeviations: readonly Deviation[] = [
+  {
+    reason:
+      "the planner finds no plan where one service gives an entity both another key and what a field requires",
+    cases: ["@requires: does so several lists below the root"],
+    leaveOut: ["Product.headline"],
+  },
+  {
+    reason:
+      "the planner requires a field without the arguments that it fetched it with, where the field is wanted otherwise too",
+    cases: ["@requires: fetches what a field depends on, with its arguments, before the field"],
+    leaveOut: ["Product.shippingCost"],
+  },
+];
