@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import type { PlanView } from "@catalyst/rpc";
 import {
   filterInternalFieldsAndTypes,
   getStitchingOptionsFromSupergraphSdl,
@@ -10,11 +11,12 @@ import {
   type ExecutionResult,
   execute,
   GraphQLError,
-  type GraphQLSchema,
+  GraphQLSchema,
   parse,
   print,
 } from "graphql";
 import { GatewayError, toGraphQLError } from "../errors.ts";
+import { buildPublicSchema } from "../schema/composition.ts";
 import { dropSyntax } from "../schema/schema-syntax.ts";
 import type { RequestScope, ServiceTarget } from "../service.ts";
 import { type SubOperation, subOperation } from "../upstream/sub-operation.ts";
@@ -98,6 +100,11 @@ class StitchedSchema implements EngineSchema {
     return stream;
   }
 
+  async explain(): Promise<PlanView> {
+    const note = "This engine plans while it runs: whom it asks for what is not known before.";
+    return { engine: "stitching", step: null, conditions: [], note };
+  }
+
   async #execute(operation: Operation, values: { rootValue?: unknown; contextValue: RequestScope }) {
     const result = await execute({ ...executionArgs(this.schema, operation), ...values });
     return blameServices(result, this.schema, operation.document, (type, field) => {
@@ -116,7 +123,10 @@ function executionArgs(schema: GraphQLSchema, { document, operationName, variabl
 }
 
 /** What was composed is valid. Requests get their turn between the steps, each of which holds the thread up. */
-async function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstream): Promise<Stitched> {
+async function stitch(
+  { services, supergraphSdl, publicSdl }: EngineInput,
+  upstream: Upstream,
+): Promise<Stitched> {
   const targets = new Map(services.map(({ target }) => [target.name, target]));
   const owned: ServiceFields[] = [];
   const options = getStitchingOptionsFromSupergraphSdl({
@@ -135,7 +145,10 @@ async function stitch({ services, supergraphSdl }: EngineInput, upstream: Upstre
   await setImmediate();
   const stitched = stitchSchemas({ ...all, assumeValid: true });
   await setImmediate();
-  return { schema: filterInternalFieldsAndTypes(stitched), owned };
+  // Of directives clients see only what they may use: the rest is what composition has left over.
+  const { directives } = buildPublicSchema(publicSdl).toConfig();
+  const config = filterInternalFieldsAndTypes(stitched).toConfig();
+  return { schema: new GraphQLSchema({ ...config, directives, assumeValid: true }), owned };
 }
 
 function executorOf(target: ServiceTarget, upstream: Upstream): Executor {
