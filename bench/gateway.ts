@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { clientHeaders, type Endpoint, putLoad, verify } from "./gateway/ask.ts";
 import { type Case, cases } from "./gateway/cases.ts";
 import type { LoadResult } from "./gateway/load.ts";
-import { cpuSeconds, type ServerProcess, startServer } from "./gateway/process-under-test.ts";
+import { cpuSeconds, familyOf, type ServerProcess, startServer } from "./gateway/process-under-test.ts";
 import { findFeatures, findSystems, type Launch, peerName, type System } from "./gateway/system.ts";
 import { type Bench, peakMegabytes, type Row, toRow } from "./report.ts";
 
@@ -75,9 +75,9 @@ async function run(
   backend: ServerProcess,
 ): Promise<Measured> {
   const sentBefore = Number(await backend.tell("requests"));
-  const cpuBefore = cpuSeconds(system.pids);
+  const cpuBefore = cpuSeconds(familyOf(system.pids));
   const result = await putLoad(endpoint, each, { connections, forMs, bodyBytes });
-  const cpu = cpuSeconds(system.pids) - cpuBefore;
+  const cpu = cpuSeconds(familyOf(system.pids)) - cpuBefore;
   const sent = (Number(await backend.tell("requests")) - sentBefore) / result.answers;
   if (result.wrong > 0) throw new Error(`${endpoint.name}: ${result.wrong} wrong answers to ${each.name}`);
   return { ...result, cpu, sent };
@@ -96,7 +96,7 @@ function add(values: Values, { pids }: System, { answers, cpu, seconds, p50Ms, p
   values.rate.push(answers / seconds);
   values.p50.push(p50Ms);
   values.p99.push(p99Ms);
-  values.rss.push(pids.reduce((sum, pid) => sum + peakMegabytes(pid), 0));
+  values.rss.push(familyOf(pids).reduce((sum, pid) => sum + peakMegabytes(pid), 0));
 }
 
 function toRows(each: Case, { endpoint }: Subject, values: Values): Row[] {

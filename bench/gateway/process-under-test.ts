@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 /** A server in a process of its own that prints its port when it listens. */
@@ -46,6 +46,17 @@ export async function startServer(
       await exited;
     },
   };
+}
+
+/** The processes with all that they started, as they are now. */
+export function familyOf(pids: readonly number[]): number[] {
+  return pids.flatMap((pid) => {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    const children = tasks.flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, "latin1").split(" ").filter(Boolean),
+    );
+    return [pid, ...familyOf(children.map(Number))];
+  });
 }
 
 /** Linux counts in ticks of 10 ms. */

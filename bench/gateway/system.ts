@@ -8,7 +8,7 @@ import { type ServerProcess, startServer } from "./process-under-test.ts";
 import type { Setup } from "./server.ts";
 import { subgraphs } from "./shop.ts";
 
-/** A gateway that runs, and the processes whose CPU and memory are counted as its own. */
+/** A gateway that runs, and the processes whose CPU and memory are counted as its own, with all that they started. */
 export type System = AsyncDisposable & {
   readonly port: number;
   readonly pids: readonly number[];
