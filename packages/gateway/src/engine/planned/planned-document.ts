@@ -3,6 +3,15 @@ import {
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  type InlineFragmentNode,
+  isAbstractType,
+  isCompositeType,
+  isObjectType,
+  isUnionType,
   Kind,
   type OperationDefinitionNode,
   print,
@@ -19,13 +28,15 @@ export type Conditions = (variable: string) => boolean;
  * planner, services or JavaScript expect others (`id`, `__proto__`), and never differ in meaning from type to type.
  */
 export class PlannedDocument {
+  readonly #schema: GraphQLSchema;
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   /** Keys by field name and arguments. */
   readonly #keys = new Map<string, string>();
   /** The field name and arguments that each field name stands for as a key. */
   readonly #plain = new Map<string, string>();
 
-  constructor({ definitions }: DocumentNode) {
+  constructor(schema: GraphQLSchema, { definitions }: DocumentNode) {
+    this.#schema = schema;
     this.#fragments = new Map(
       definitions.flatMap((node) =>
         node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [],
@@ -55,7 +66,7 @@ export class PlannedDocument {
 
   /**
    * The operation's text for the planner, with what the conditions include: nothing depends on `@skip` and `@include`
-   * any more, and what the gateway answers itself is gone. Null when nothing is left.
+   * any more, fragments are written out, and what the gateway answers itself is gone. Null when nothing is left.
    */
   print(operation: OperationDefinitionNode, conditions: Conditions): string | null {
     const fields = this.rootFields(operation.selectionSet, conditions);
@@ -68,18 +79,11 @@ export class PlannedDocument {
     fields: readonly FieldNode[],
     conditions: Conditions,
   ): string {
-    const used = new Map<string, FragmentDefinitionNode>();
-    const rest = new PlannedSelections(this, conditions, used);
-    const root: OperationDefinitionNode = {
-      ...operation,
-      selectionSet: { kind: Kind.SELECTION_SET, selections: fields.map((node) => rest.field(node)) },
-    };
-    // A fragment may use others, which are added behind it.
-    const fragments: FragmentDefinitionNode[] = [];
-    for (const fragment of used.values()) {
-      fragments.push({ ...fragment, selectionSet: rest.set(fragment.selectionSet) });
-    }
-    return print({ kind: Kind.DOCUMENT, definitions: [root, ...fragments] });
+    const root = this.#schema.getRootType(operation.operation);
+    const below = new PlannedSelections(this, this.#schema, conditions);
+    const selections = fields.map((node) => below.field(node, root));
+    const selectionSet: SelectionSetNode = { kind: Kind.SELECTION_SET, selections };
+    return print({ ...operation, selectionSet });
   }
 
   /** The fields that are fetched for the root, in order, its fragments written out. */
@@ -96,47 +100,85 @@ export class PlannedDocument {
 /** What the gateway answers itself. */
 const ownFields = new Set(["__typename", "__schema", "__type"]);
 
-/** Selections below the root as they are planned. */
+/** Interfaces and unions with more types in common are left to the planner. */
+const maxWrittenOut = 16;
+
+/**
+ * Selections below the root as they are planned: without named fragments, and without fragments that always or never
+ * apply, or that an interface or union puts on another. The planner finds no way through some of those.
+ */
 class PlannedSelections {
   readonly #document: PlannedDocument;
+  readonly #schema: GraphQLSchema;
   readonly #conditions: Conditions;
-  readonly #used: Map<string, FragmentDefinitionNode>;
 
-  constructor(document: PlannedDocument, conditions: Conditions, used: Map<string, FragmentDefinitionNode>) {
+  constructor(document: PlannedDocument, schema: GraphQLSchema, conditions: Conditions) {
     this.#document = document;
+    this.#schema = schema;
     this.#conditions = conditions;
-    this.#used = used;
   }
 
-  field(node: FieldNode): FieldNode {
+  field(node: FieldNode, parent: GraphQLCompositeType | null | undefined): FieldNode {
     const { alias: _, selectionSet, ...plain } = node;
     const key = this.#document.keyOf(node);
+    const type =
+      parent !== null && parent !== undefined && "getFields" in parent
+        ? getNamedType(parent.getFields()[node.name.value]?.type)
+        : undefined;
     return {
       ...plain,
       directives: otherDirectives(node.directives),
       ...(key === node.name.value ? {} : { alias: { kind: Kind.NAME, value: key } as const }),
-      ...(selectionSet === undefined ? {} : { selectionSet: this.set(selectionSet) }),
+      ...(selectionSet !== undefined && isCompositeType(type)
+        ? { selectionSet: this.#set(selectionSet, type) }
+        : {}),
     };
   }
 
   /** An object of which nothing is selected is still one: its type stands for it. */
-  set({ selections }: SelectionSetNode): SelectionSetNode {
-    const kept = selections.flatMap((node) => this.#selection(node));
+  #set(set: SelectionSetNode, parent: GraphQLCompositeType): SelectionSetNode {
+    const kept = this.#selections(set, parent);
     const alone = kept.some(({ kind }) => kind === Kind.FIELD) ? kept : [...kept, typename];
     return { kind: Kind.SELECTION_SET, selections: alone };
   }
 
-  #selection(node: SelectionNode): SelectionNode[] {
-    if (!isIncluded(node.directives, this.#conditions)) return [];
-    const directives = otherDirectives(node.directives);
-    if (node.kind === Kind.FIELD) return [this.field(node)];
-    if (node.kind === Kind.INLINE_FRAGMENT) {
-      return [{ ...node, directives, selectionSet: this.set(node.selectionSet) }];
-    }
-    const fragment = this.#document.fragments.get(node.name.value);
-    if (fragment === undefined) return [];
-    this.#used.set(node.name.value, fragment);
-    return [{ ...node, directives }];
+  #selections({ selections }: SelectionSetNode, parent: GraphQLCompositeType): SelectionNode[] {
+    return selections.flatMap((node): SelectionNode[] => {
+      if (!isIncluded(node.directives, this.#conditions)) return [];
+      if (node.kind === Kind.FIELD) return [this.field(node, parent)];
+      const fragment =
+        node.kind === Kind.INLINE_FRAGMENT ? node : this.#document.fragments.get(node.name.value);
+      if (fragment === undefined) return [];
+      const condition = fragment.typeCondition?.name.value ?? parent.name;
+      return this.#narrow(fragment.selectionSet, parent, this.#schema.getType(condition));
+    });
+  }
+
+  #narrow(
+    set: SelectionSetNode,
+    parent: GraphQLCompositeType,
+    type: GraphQLNamedType | undefined,
+  ): SelectionNode[] {
+    if (!isCompositeType(type)) return [];
+    const always = isAbstractType(type) && !isUnionType(parent) && this.#schema.isSubType(type, parent);
+    if (type === parent || always) return this.#selections(set, parent);
+    if (isObjectType(parent)) return [];
+    if (isObjectType(type)) return [this.#on(type, set)];
+    const members = this.#schema
+      .getPossibleTypes(parent)
+      .filter((member) => this.#schema.isSubType(type, member));
+    return members.length > maxWrittenOut
+      ? [this.#on(type, set)]
+      : members.map((member) => this.#on(member, set));
+  }
+
+  #on(type: GraphQLCompositeType, set: SelectionSetNode): InlineFragmentNode {
+    const name = { kind: Kind.NAME, value: type.name } as const;
+    return {
+      kind: Kind.INLINE_FRAGMENT,
+      typeCondition: { kind: Kind.NAMED_TYPE, name },
+      selectionSet: this.#set(set, type),
+    };
   }
 }
 

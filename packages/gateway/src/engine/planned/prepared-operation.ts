@@ -50,7 +50,7 @@ export class PreparedOperation {
     this.#schema = schema;
     this.#operation = operation;
     this.#root = root;
-    this.#planned = new PlannedDocument(document);
+    this.#planned = new PlannedDocument(schema, document);
     this.#conditionVariables = conditionVariablesOf(document);
   }
 
