@@ -13,7 +13,9 @@ import { GraphQLError } from "graphql";
  * | `service_bad_response` | the service answered something that is not GraphQL over HTTP: correct its URL or the service |
  * | `service_forbidden` | the caller's credential is missing, not valid or does not cover the service: use one that names it (`catalyst apikey create --service …`) |
  * | `schema_invalid` | a schema cannot be served: the message says where it is wrong |
- * | `composition_failed` | a schema takes too long or too much memory to compose: make it smaller, or split the service |
+ * | `composition_failed` | a schema takes too long or too much memory to compose or to compare: make it smaller, or split the service |
+ * | `generation_unknown` | no schema of this number is kept, or none is served: `catalyst gateway history` shows those that are |
+ * | `coordinate_unknown` | the schema in force has no such type or field: `catalyst gateway schema` shows it |
  *
  * In a GraphQL answer the codes stand in upper case in `extensions.code`, beside `extensions.service`.
  */
@@ -26,7 +28,9 @@ export type GatewayErrorCode =
   | "service_bad_response"
   | "service_forbidden"
   | "schema_invalid"
-  | "composition_failed";
+  | "composition_failed"
+  | "generation_unknown"
+  | "coordinate_unknown";
 
 export type GatewayErrorOptions = ErrorOptions & {
   /** Name of the service that the error is about. */

@@ -63,7 +63,7 @@ describe("an update", () => {
         },
       ],
     );
-    assert.match(shop.gateway.schema() ?? "", /stock\(sku: ID!\): Stock/);
+    assert.match(shop.gateway.inspection.schema().sdl ?? "", /stock\(sku: ID!\): Stock/);
   });
 
   it("is refused when it is older, or another one of the same version, and repeated ones change nothing", async () => {
@@ -95,9 +95,9 @@ describe("an update", () => {
     await using shop = await openGateway();
     await shop.apply({ products, inventory });
     await shop.apply({ inventory });
-    assert.doesNotMatch(shop.gateway.schema() ?? "", /Product/);
+    assert.doesNotMatch(shop.gateway.inspection.schema().sdl ?? "", /Product/);
     await shop.apply({});
-    assert.equal(shop.gateway.schema(), null);
+    assert.equal(shop.gateway.inspection.schema().sdl, null);
   });
 
   it("changes how long a service may take without fetching its schema again", async () => {
@@ -173,7 +173,7 @@ describe("services that cannot be served", () => {
   it("are served as soon as they can be, without an update", async () => {
     await using shop = await openGateway(fast);
     await shop.apply({ inventory: null });
-    assert.equal(shop.gateway.schema(), null);
+    assert.equal(shop.gateway.inspection.schema().sdl, null);
     await using inventory = await serveInventory();
     shop.egress.routes.set("inventory", inventory.port);
     await untilState(shop, "inventory", "serving");
@@ -233,7 +233,7 @@ describe("a schema", () => {
     await until(() => before.seen.length > polled + 4);
     assert.equal(shop.gateway.report().generation, 1);
     shop.egress.routes.set("it", after.port);
-    await until(() => shop.gateway.schema()?.includes("after") ?? false);
+    await until(() => shop.gateway.inspection.schema().sdl?.includes("after") ?? false);
     assert.equal(shop.gateway.report().generation, 2);
   });
 
@@ -243,11 +243,11 @@ describe("a schema", () => {
     await using shop = await openGateway();
     await shop.apply({ it: before });
     await shop.apply({ it: after }, { it: { revision: "2" } });
-    assert.match(shop.gateway.schema() ?? "", /after/);
+    assert.match(shop.gateway.inspection.schema().sdl ?? "", /after/);
     shop.egress.routes.set("it", before.port);
     const report = await shop.gateway.refresh("it");
     assert.equal(report.generation, 3);
-    assert.match(shop.gateway.schema() ?? "", /before/);
+    assert.match(shop.gateway.inspection.schema().sdl ?? "", /before/);
     await assert.rejects(shop.gateway.refresh("other"), refusedAs("service_not_found"));
   });
 
@@ -389,7 +389,7 @@ describe("the schema cache", () => {
       const [state, reason] = states(await shop.apply({ inventory: broken }))["inventory"] ?? [];
       assert.equal(state, "stale");
       assert.match(reason ?? "", /^schema is invalid/);
-      assert.match(shop.gateway.schema() ?? "", /stock/);
+      assert.match(shop.gateway.inspection.schema().sdl ?? "", /stock/);
     } finally {
       await rm(cacheDir, { recursive: true });
     }

@@ -8,7 +8,7 @@ const compiled = {
   execute: async () => ({ data: null }),
   subscribe: async () => ({ data: null }),
 };
-const next = (digest: string) => ({ compiled, sdl: "", digest, services: [] });
+const next = (digest: string) => ({ compiled, sdl: "", supergraphSdl: "", digest, services: [] });
 
 function generations(retireMs = 10_000, maxGenerations = 4): Generations {
   return new Generations({ retireMs, maxGenerations });

@@ -8,6 +8,8 @@ export type Generation = {
   readonly number: number;
   readonly compiled: EngineSchema;
   readonly sdl: string;
+  /** What tells the engine which service serves what. */
+  readonly supergraphSdl: string;
   /** SHA-256 of the SDL, in hexadecimal. */
   readonly digest: string;
   readonly services: readonly SchemaInput[];
@@ -78,7 +80,7 @@ export class Generations implements Disposable {
   }
 
   /** Puts a schema, or none, in the place of the current generation. */
-  replace(next: Pick<Generation, "compiled" | "sdl" | "digest" | "services"> | null): void {
+  replace(next: Pick<Generation, "compiled" | "sdl" | "supergraphSdl" | "digest" | "services"> | null): void {
     const old = this.#current;
     this.#count += 1;
     this.#current = null;

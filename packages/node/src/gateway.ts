@@ -1,8 +1,8 @@
 import { chmodSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { createGateway, type Gateway, GatewayError } from "@catalyst/gateway";
-import { gatewayContract, RpcError, socketPath } from "@catalyst/rpc";
+import { createGateway, type Gateway, GatewayError, type GatewayErrorCode } from "@catalyst/gateway";
+import { gatewayContract, RpcError, type RpcErrorCode, socketPath } from "@catalyst/rpc";
 import { GatewayCredential } from "./gateway-credential.ts";
 import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";
@@ -20,6 +20,7 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
         config.mesh.graphql,
       ),
     );
+    const { inspection } = gateway;
     // Before the first update there is nothing to say: Envoy answers that the gateway is on its way.
     let listening: Promise<void> | null = null;
     let listens = false;
@@ -50,13 +51,17 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
       implementation: {
         apply: async (update) => {
           await credential?.settled(firstCredentialMs);
-          const report = await answered(gateway.apply(update));
+          const report = await answered(() => gateway.apply(update));
           await listen();
           return report;
         },
         report: () => gateway.report(),
-        refresh: ({ service }) => answered(gateway.refresh(service)),
-        schema: () => ({ sdl: gateway.schema() }),
+        refresh: ({ service }) => answered(() => gateway.refresh(service)),
+        schema: () => inspection.schema(),
+        serviceSchema: ({ service }) => answered(async () => inspection.serviceSchema(service)),
+        history: () => inspection.history(),
+        diff: (question) => answered(() => inspection.diff(question)),
+        plan: (question) => answered(() => inspection.plan(question)),
         check: () => [
           checked(
             "gateway.persistedDocuments",
@@ -77,8 +82,9 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
           ),
         ],
         explain: ({ subject, name }) => {
+          if (subject === "field") return answered(() => inspection.explainField(name));
           const service = gateway.report().services.find((each) => each.name === name);
-          if (subject !== "service") throw notExplainable("gateway", subject, ["service"]);
+          if (subject !== "service") throw notExplainable("gateway", subject, ["service", "field"]);
           if (service === undefined) {
             throw new RpcError("service_not_found", `the gateway was told of no service ${name}`);
           }
@@ -112,15 +118,24 @@ function ownCredential({ config, dataDir, logger, stopping }: ProcessFrame): Gat
   });
 }
 
+/** Codes that mean the same on the socket. */
+const sharedCodes: Readonly<Partial<Record<GatewayErrorCode, RpcErrorCode>>> = {
+  update_stale: "update_stale",
+  service_not_found: "service_not_found",
+  draining: "draining",
+  generation_unknown: "generation_unknown",
+  coordinate_unknown: "coordinate_unknown",
+  schema_invalid: "invalid_request",
+};
+
 /** What the gateway refuses crosses the socket with its code. */
-async function answered<T>(work: Promise<T>): Promise<T> {
+async function answered<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await work;
+    return await work();
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     const { code, message } = error;
-    const shared = code === "update_stale" || code === "service_not_found" || code === "draining";
-    throw new RpcError(shared ? code : "internal", message, { cause: error });
+    throw new RpcError(sharedCodes[code] ?? "internal", message, { cause: error });
   }
 }
 

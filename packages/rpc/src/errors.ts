@@ -36,6 +36,7 @@
  * | `ttl_too_long` | the credential would live longer than the node allows, the message says how long: ask for less, or raise the limit |
  * | `keys_failed` | the keys that sign credentials could not be read, made or kept: the message has the reason |
  * | `generation_unknown` | no schema of this number is kept, the message says which are: `catalyst gateway history` |
+ * | `coordinate_unknown` | the schema in force has no such type or field: `catalyst gateway schema` shows it |
  * | `not_explainable` | the process knows nothing of what was asked: the message names what it can explain |
  */
 export type RpcErrorCode =
@@ -72,6 +73,7 @@ export type RpcErrorCode =
   | "ttl_too_long"
   | "keys_failed"
   | "generation_unknown"
+  | "coordinate_unknown"
   | "not_explainable";
 
 /** The one error of this package; it crosses the socket with its code and message. */

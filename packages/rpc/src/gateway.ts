@@ -130,6 +130,8 @@ export const operationPlan = z.object({
   errors: z.array(z.object({ message: z.string(), code: z.string().nullable(), places: z.array(place) })),
   /** Null when there are errors. */
   plan: planView.nullable(),
+  /** The estimate that `maxCost` bounds; null when there are errors. */
+  cost: z.number().nullable(),
 });
 export type OperationPlan = z.infer<typeof operationPlan>;
 

@@ -34,6 +34,18 @@ describe("a composition", () => {
     assert.equal(services.length, 3);
   });
 
+  it("shows clients types, fields and arguments in order of their names, whatever order services have", () => {
+    const sdl = `type Query { b: Pair a(y: Int, x: Kind): Int } type Pair { z: Int y: Int } enum Kind { B A }`;
+    const turned = `enum Kind { A B } type Pair { y: Int z: Int } type Query { a(x: Kind, y: Int): Int b: Pair }`;
+    const [one, other] = [sdl, turned].map((each) => compose({ stock: ["plain", each] }));
+    assert.ok(one?.ok && other?.ok);
+    assert.equal(one.input.publicSdl, other.input.publicSdl);
+    assert.match(
+      one.input.publicSdl,
+      /^enum Kind \{\n {2}A\n {2}B\n\}[\s\S]*a\(x: Kind, y: Int\): Int\n {2}b: Pair/,
+    );
+  });
+
   it("leaves out directives that only their service understands", () => {
     const sdl = `directive @auth(role: String) on FIELD_DEFINITION | OBJECT
       type Stock @auth { sku: ID! @auth(role: "x") old: Int @deprecated(reason: "new") }

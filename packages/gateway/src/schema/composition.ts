@@ -7,7 +7,9 @@ import {
   type GraphQLSchema,
   isExecutableDefinitionNode,
   Kind,
+  lexicographicSortSchema,
   parse,
+  printSchema,
   validateSchema,
 } from "graphql";
 import type { EngineInput } from "../engine/engine.ts";
@@ -58,7 +60,8 @@ export class Composer {
       ...plain.map(({ name, document, schema }) => ({ name, document: asSubgraph(document, schema) })),
     ]);
     if ("faults" in composed) return { ok: false, faults: composed.faults };
-    return { ok: true, input: { services, ...composed } };
+    const publicSdl = printSchema(lexicographicSortSchema(composed.publicSchema()));
+    return { ok: true, input: { services, supergraphSdl: composed.supergraphSdl(), publicSdl } };
   }
 
   /** Forgets schemas that are not among these. */
@@ -82,7 +85,8 @@ type PlainService = {
   readonly document: DocumentNode;
   readonly schema: GraphQLSchema;
 };
-type Composed = Pick<EngineInput, "supergraphSdl" | "publicSdl">;
+/** Subgraphs as one; what is not asked for is not made. */
+type Composed = { readonly supergraphSdl: () => string; readonly publicSchema: () => GraphQLSchema };
 
 /** What keeps plain services from being served beside each other and beside the subgraphs. */
 function conflicts(subgraphs: readonly Subgraph[], plain: readonly PlainService[]): readonly Fault[] {
@@ -91,7 +95,7 @@ function conflicts(subgraphs: readonly Subgraph[], plain: readonly PlainService[
   if (subgraphs.length === 0) return findConflicts(owned);
   const composed = composeSubgraphs(subgraphs);
   if ("faults" in composed) return composed.faults;
-  return findConflicts([ownedByAll(subgraphs, composed.publicSdl), ...owned]);
+  return findConflicts([ownedByAll(subgraphs, composed.publicSchema()), ...owned]);
 }
 
 function composeSubgraphs(
@@ -102,7 +106,11 @@ function composeSubgraphs(
     const definitions = subgraphs.map(({ name, document }) => ({ name, url: name, typeDefs: document }));
     const result = composeServices(definitions);
     if (result.errors !== undefined) return { faults: result.errors.map((error) => toFault(error, names)) };
-    return { supergraphSdl: result.supergraphSdl, publicSdl: result.publicSdl };
+    return {
+      supergraphSdl: () => result.supergraphSdl,
+      publicSchema: () =>
+        buildASTSchema(result.publicDocumentNode, { assumeValid: true, assumeValidSDL: true }),
+    };
   } catch (error) {
     return { faults: [{ services: [], message: messageOf(error) }] };
   }
@@ -121,9 +129,9 @@ function toFault(error: GraphQLError, names: readonly string[]): Fault {
   return { services: names.filter((name) => quoted.has(name)), message: error.message };
 }
 
-function ownedByAll(subgraphs: readonly Subgraph[], publicSdl: string): OwnedSchema {
+function ownedByAll(subgraphs: readonly Subgraph[], schema: GraphQLSchema): OwnedSchema {
   return {
-    schema: buildPublicSchema(publicSdl),
+    schema,
     ownersOf: (typeName, fieldName) =>
       subgraphs
         .filter(({ definitions }) => {
@@ -165,14 +173,7 @@ export function buildPublicSchema(sdl: string): GraphQLSchema {
 
 function definitionsOf(document: DocumentNode): Definitions {
   const definitions = new Map<string, Set<string>>();
-  const rootNames = new Map<string, string>();
-  for (const node of document.definitions) {
-    if (node.kind === Kind.SCHEMA_DEFINITION || node.kind === Kind.SCHEMA_EXTENSION) {
-      for (const { operation, type } of node.operationTypes ?? []) {
-        rootNames.set(type.name.value, operation[0]?.toUpperCase() + operation.slice(1));
-      }
-    }
-  }
+  const rootNames = rootNamesOf(document);
   for (const node of document.definitions) {
     if (!("name" in node) || node.name === undefined || node.kind === Kind.DIRECTIVE_DEFINITION) continue;
     const name = rootNames.get(node.name.value) ?? node.name.value;
@@ -181,6 +182,18 @@ function definitionsOf(document: DocumentNode): Definitions {
     definitions.set(name, fields);
   }
   return definitions;
+}
+
+/** What the root types that a schema calls otherwise are called in the whole. */
+export function rootNamesOf({ definitions }: DocumentNode): ReadonlyMap<string, string> {
+  const rootNames = new Map<string, string>();
+  for (const node of definitions) {
+    if (node.kind !== Kind.SCHEMA_DEFINITION && node.kind !== Kind.SCHEMA_EXTENSION) continue;
+    for (const { operation, type } of node.operationTypes ?? []) {
+      rootNames.set(type.name.value, operation[0]?.toUpperCase() + operation.slice(1));
+    }
+  }
+  return rootNames;
 }
 
 function invalid(messages: readonly string[]): GatewayError {

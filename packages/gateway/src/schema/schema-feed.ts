@@ -14,10 +14,15 @@ export type FeedParts = {
   readonly onSettled: () => void;
   /** The last good schema of an earlier process. */
   readonly cached: ServiceSchema | null;
+  /** Wall time in ms since 1970. */
+  readonly now: () => number;
 };
 
 /** Why a fetch failed: in short for clients, and with everything that is known for operators. */
 export type FeedFailure = { readonly forClients: string; readonly forOperators: string };
+
+/** A schema, and the wall time since when a service gives it, in ms since 1970. */
+export type GivenSchema = { readonly schema: ServiceSchema; readonly since: number };
 
 const firstRetryMs = 250;
 
@@ -26,7 +31,7 @@ export class SchemaFeed implements AsyncDisposable {
   readonly #parts: FeedParts;
   readonly #options: FeedOptions;
   #target: ServiceTarget;
-  #schema: ServiceSchema | null;
+  #given: GivenSchema | null;
   #failure: FeedFailure | null = null;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -37,7 +42,7 @@ export class SchemaFeed implements AsyncDisposable {
     this.#target = target;
     this.#parts = parts;
     this.#options = options;
-    this.#schema = parts.cached;
+    this.#given = parts.cached === null ? null : { schema: parts.cached, since: parts.now() };
   }
 
   get target(): ServiceTarget {
@@ -51,7 +56,12 @@ export class SchemaFeed implements AsyncDisposable {
 
   /** The last good schema. */
   get schema(): ServiceSchema | null {
-    return this.#schema;
+    return this.#given?.schema ?? null;
+  }
+
+  /** The same, and since when it is given; one of an earlier process since this one knows of it. */
+  get given(): GivenSchema | null {
+    return this.#given;
   }
 
   /** Why the last fetch failed; null when it did not, or when there was none yet. */
@@ -92,7 +102,7 @@ export class SchemaFeed implements AsyncDisposable {
     try {
       const schema = await this.#parts.fetch(target, scope);
       if (signal.aborted) return;
-      if (schema.digest !== this.#schema?.digest) this.#schema = schema;
+      if (schema.digest !== this.schema?.digest) this.#given = { schema, since: this.#parts.now() };
       this.#failure = null;
       this.#failures = 0;
     } catch (error) {

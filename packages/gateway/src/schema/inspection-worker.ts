@@ -1,0 +1,19 @@
+/** The thread that answers one question about schemas, which would hold requests up. */
+import { parentPort, workerData } from "node:worker_threads";
+import { compareSchemas } from "./comparison.ts";
+import { originOf } from "./field-origin.ts";
+import type { InspectionAnswer, InspectionQuestion } from "./inspection-thread.ts";
+
+parentPort?.postMessage(answer(workerData));
+
+function answer(question: InspectionQuestion): InspectionAnswer {
+  try {
+    const value =
+      question.kind === "compare"
+        ? compareSchemas(question.from, question.to)
+        : originOf(question.supergraphSdl, question.coordinate);
+    return { ok: true, value };
+  } catch (error) {
+    return { ok: false, message: error instanceof Error ? error.message : String(error) };
+  }
+}
