@@ -23,9 +23,9 @@ export class Completion {
   readonly #introspection: Readonly<Record<string, unknown>>;
   readonly #path: (string | number)[] = [];
   readonly #errors: AnswerError[] = [];
-  /** Errors that were told where they happened, and those that may have to be told where they were felt. */
+  /** Errors that were told where they happened, and those that so far were only felt, with where that was first. */
   readonly #told = new Set<SubError>();
-  readonly #elsewhere = new Map<SubError, readonly (string | number)[]>();
+  readonly #felt = new Map<SubError, readonly (string | number)[]>();
   #more = 0;
 
   constructor(owners: FieldOwners, introspection: Readonly<Record<string, unknown>>) {
@@ -45,30 +45,38 @@ export class Completion {
   }
 
   errors(): readonly AnswerError[] {
-    for (const [error, path] of this.#elsewhere) if (!this.#told.has(error)) this.add(error, path);
+    for (const [error, path] of this.#felt) this.add(error, path);
     if (this.#more === 0) return this.#errors;
     const code: AnswerCode = "ERRORS_LEFT_OUT";
     return [...this.#errors, { message: `The answer has ${this.#more} more errors.`, extensions: { code } }];
   }
 
   #lose({ error, below, elsewhere }: Loss, output: Output): void {
-    if (elsewhere === true) {
-      if (!this.#elsewhere.has(error)) this.#elsewhere.set(error, [...this.#path]);
+    const rest = clientPath(output, below);
+    const path = [...this.#path, ...rest];
+    // Fields of one source may have several names, and not all of them select what failed.
+    if (elsewhere === true || rest.length < below.length) {
+      if (!this.#told.has(error) && !this.#felt.has(error)) this.#felt.set(error, path);
       return;
     }
+    this.#felt.delete(error);
     this.#told.add(error);
-    this.add(error, [...this.#path, ...clientPath(output, below)]);
+    this.add(error, path);
   }
 
   #object({ typeName, fields }: ObjectSelection, source: DataObject): DataObject | typeof missing {
     const answer: DataObject = {};
+    let lost = false;
     for (const field of fields) {
       const value = this.#field(field, typeName, source);
-      if (value === missing) return missing;
-      if (field.key === "__proto__") define(answer, value);
+      if (value === missing) lost = true;
+      if (lost) {
+        // Read on only to tell errors that were felt here where they happened.
+        if (this.#felt.size === 0) return missing;
+      } else if (field.key === "__proto__") define(answer, value);
       else answer[field.key] = value;
     }
-    return answer;
+    return lost ? missing : answer;
   }
 
   #field(field: SelectedField, typeName: string, source: DataObject): unknown {

@@ -30,7 +30,7 @@ export type Conditions = (variable: string) => boolean;
 export class PlannedDocument {
   readonly #schema: GraphQLSchema;
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** Keys by field name and arguments. */
+  /** Keys by alias, field name and arguments: two aliases share nothing, or one would be lost with the other. */
   readonly #keys = new Map<string, string>();
   /** The field name and arguments that each field name stands for as a key. */
   readonly #plain = new Map<string, string>();
@@ -57,10 +57,11 @@ export class PlannedDocument {
       if (plain === undefined) this.#plain.set(name.value, written);
       if (plain === undefined || plain === written) return name.value;
     }
-    const known = this.#keys.get(written);
+    const aliased = `${alias?.value ?? ""}:${written}`;
+    const known = this.#keys.get(aliased);
     if (known !== undefined) return known;
     const key = `_q${this.#keys.size}`;
-    this.#keys.set(written, key);
+    this.#keys.set(aliased, key);
     return key;
   }
 

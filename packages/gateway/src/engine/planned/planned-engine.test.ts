@@ -138,10 +138,16 @@ describe("the planned engine", () => {
     );
   });
 
-  it("asks for a field once for all aliases that mean the same", async () => {
-    const { query, asked } = await serve(shop);
-    await query("{ products { a: name(upper: true) b: name(upper: true) c: name } }");
-    assert.equal(asked[0]?.query.match(/name/g)?.length, 2);
+  it("loses no alias of a field with another that failed", async () => {
+    const { query } = await serve(shop, (service, { data }) => {
+      if (service !== "products") return { data: data ?? null };
+      const [first, second] = Object.keys(data ?? {});
+      const errors = [{ message: "gone", path: [second, 0, "name"] }];
+      return { data: { [String(first)]: data?.[String(first)], [String(second)]: null }, errors } as never;
+    });
+    const { data, errors } = await query("{ a: product(id: 1) { id } b: product(id: 1) { name } }");
+    assert.deepEqual(data, { a: { id: "1" }, b: null });
+    assert.equal(errors?.length, 1);
   });
 
   it("asks for each entity once, and for those of several places in one request", async () => {
