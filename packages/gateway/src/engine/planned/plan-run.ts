@@ -4,10 +4,10 @@ import type { SubOperation } from "../../upstream/sub-operation.ts";
 import { copyOf, type DataObject, failFields, isObject, mergeInto } from "./data.ts";
 import { FieldFailure } from "./field-failure.ts";
 import type { EntityBatch, EntityFetch, PathSegment, PlanStep, RootFetch } from "./plan.ts";
-import type { PossibleTypes } from "./possible-types.ts";
 import { applyRewrites } from "./rewrites.ts";
 import { readSubAnswer, type SubAnswer } from "./sub-answer.ts";
 import type { KeysByType } from "./sub-shape.ts";
+import type { TypeMembership } from "./type-membership.ts";
 
 /** Sends an operation to a service, with its variables as JSON. Rejects with a {@link GatewayError}. */
 export type Send = (service: string, operation: SubOperation, variables?: string) => Promise<ExecutionResult>;
@@ -20,7 +20,7 @@ export type PlanRun = {
   readonly unplaced: SubAnswer["unplaced"][number][];
   /** Variables as the client gave them. */
   readonly variables: Readonly<Record<string, unknown>>;
-  readonly types: PossibleTypes;
+  readonly types: TypeMembership;
   readonly send: Send;
 };
 
@@ -157,7 +157,7 @@ async function ask(
 }
 
 /** The objects at a path; lists on the way are walked through. */
-function entitiesAt(data: DataObject, path: readonly PathSegment[], types: PossibleTypes): DataObject[] {
+function entitiesAt(data: DataObject, path: readonly PathSegment[], types: TypeMembership): DataObject[] {
   const found: DataObject[] = [];
   walk(data, path, 0, types, found);
   return found;
@@ -167,7 +167,7 @@ function walk(
   value: unknown,
   path: readonly PathSegment[],
   depth: number,
-  types: PossibleTypes,
+  types: TypeMembership,
   found: DataObject[],
 ): void {
   const segment = path[depth];
@@ -186,7 +186,7 @@ function walk(
 }
 
 /** The keys that an object of this type was to get. */
-function keysFor(keys: KeysByType, typeName: unknown, types: PossibleTypes): string[] {
+function keysFor(keys: KeysByType, typeName: unknown, types: TypeMembership): string[] {
   return keys.flatMap((of) => {
     const fits = of.type === null || typeof typeName !== "string" || types.is(typeName, of.type);
     return fits ? of.keys : [];

@@ -18,9 +18,9 @@ import { type PlanRun, runStep, type Send } from "./plan-run.ts";
 import { viewOf } from "./plan-view.ts";
 import { PlannedStream } from "./planned-stream.ts";
 import { PlanFailure, Planner, type SchemaPlanner } from "./planner.ts";
-import { PossibleTypes } from "./possible-types.ts";
 import { type BoundVariables, type OperationVariant, PreparedOperation } from "./prepared-operation.ts";
 import type { Output } from "./selection.ts";
+import { TypeMembership } from "./type-membership.ts";
 
 /**
  * The fast engine: operations are planned by the Rust planner, once each, and run by an executor of our own. What
@@ -56,7 +56,7 @@ export class PlannedSchema implements EngineSchema {
   readonly #upstream: Upstream;
   readonly #stitching: GatewayEngine;
   readonly #targets: ReadonlyMap<string, ServiceTarget>;
-  readonly #types: PossibleTypes;
+  readonly #types: TypeMembership;
   readonly #owners: FieldOwners;
   readonly #prepared = new WeakMap<DocumentNode, Map<string, PreparedOperation>>();
   #stitched: Promise<EngineSchema> | null = null;
@@ -74,7 +74,7 @@ export class PlannedSchema implements EngineSchema {
     this.#upstream = upstream;
     this.#stitching = stitching;
     this.#targets = new Map(input.services.map(({ target }) => [target.name, target]));
-    this.#types = new PossibleTypes(schema, input.supergraphSdl);
+    this.#types = new TypeMembership(schema, input.supergraphSdl);
     this.#owners = new FieldOwners(input.supergraphSdl);
   }
 

@@ -2,8 +2,8 @@ import type { RequiresSelection } from "@graphql-hive/router-query-planner";
 import { type DataObject, isObject } from "./data.ts";
 import { FieldFailure } from "./field-failure.ts";
 import type { Rewrite } from "./plan.ts";
-import type { PossibleTypes } from "./possible-types.ts";
 import { applyRewrites } from "./rewrites.ts";
+import type { TypeMembership } from "./type-membership.ts";
 
 /** Fields of one type without anything below them: what nearly every key is. */
 type FlatKey = {
@@ -28,7 +28,7 @@ export class RepresentationWriter {
    * JSON, equal for equal entities; null when there is nothing to know the entity by; the failure when what is
    * needed could not be had.
    */
-  write(entity: DataObject, types: PossibleTypes): string | FieldFailure | null {
+  write(entity: DataObject, types: TypeMembership): string | FieldFailure | null {
     const name = entity["__typename"];
     if (this.#flat !== null && typeof name === "string") return writeFlat(this.#flat, entity, name, types);
     const representation: DataObject = {};
@@ -59,7 +59,7 @@ function writeFlat(
   { type, fields }: FlatKey,
   entity: DataObject,
   typeName: string,
-  types: PossibleTypes,
+  types: TypeMembership,
 ): string | FieldFailure | null {
   if (!types.is(typeName, type)) return null;
   let json = `{"__typename":${JSON.stringify(typeName)}`;
@@ -77,7 +77,7 @@ function writeFlat(
 function project(
   source: DataObject,
   requires: readonly RequiresSelection[],
-  types: PossibleTypes,
+  types: TypeMembership,
   into: DataObject,
 ): FieldFailure | null {
   for (const selection of requires) {
@@ -101,7 +101,7 @@ function project(
   return null;
 }
 
-function partOf(value: unknown, requires: readonly RequiresSelection[], types: PossibleTypes): unknown {
+function partOf(value: unknown, requires: readonly RequiresSelection[], types: TypeMembership): unknown {
   if (value instanceof FieldFailure) return value;
   if (Array.isArray(value)) {
     const parts = value.map((element) => partOf(element, requires, types));

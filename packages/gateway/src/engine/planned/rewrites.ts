@@ -1,9 +1,9 @@
 import { type DataObject, isObject } from "./data.ts";
 import type { Rewrite, RewriteSegment } from "./plan.ts";
-import type { PossibleTypes } from "./possible-types.ts";
+import type { TypeMembership } from "./type-membership.ts";
 
 /** Changes what a service answered, or what it is asked with, in place, as the plan says. */
-export function applyRewrites(data: unknown, rewrites: readonly Rewrite[], types: PossibleTypes): void {
+export function applyRewrites(data: unknown, rewrites: readonly Rewrite[], types: TypeMembership): void {
   for (const { path, change } of rewrites) applyAt(data, path, change, types);
 }
 
@@ -11,7 +11,7 @@ function applyAt(
   value: unknown,
   path: readonly RewriteSegment[],
   change: Rewrite["change"],
-  types: PossibleTypes,
+  types: TypeMembership,
 ): void {
   if (Array.isArray(value)) {
     for (const element of value) applyAt(element, path, change, types);

@@ -5,7 +5,7 @@ import { isAbstractType, Kind, parse } from "graphql";
  * Which object types belong to an interface or union. Clients' types are known from their schema; of hidden ones
  * the supergraph is read when one is met for the first time.
  */
-export class PossibleTypes {
+export class TypeMembership {
   readonly #schema: GraphQLSchema;
   readonly #supergraphSdl: string;
   readonly #known = new Map<string, ReadonlySet<string>>();
@@ -34,7 +34,7 @@ export class PossibleTypes {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     const type = this.#schema.getType(name);
-    const members = isAbstractType(type) ? this.#schema.getPossibleTypes(type) : [];
+    const members = isAbstractType(type) ? this.#schema.getTypeMembership(type) : [];
     const names = new Set(members.map((member) => member.name));
     this.#known.set(name, names);
     return names;
