@@ -172,7 +172,7 @@ function conform(
     );
   } else {
     assert.ok(isRecord(value));
-    const shapes = (isAbstractType(type) ? schema.getTypeMembership(type) : [type]).map((one) => {
+    const shapes = (isAbstractType(type) ? schema.getPossibleTypes(type) : [type]).map((one) => {
       assert.ok(isObjectType(one));
       return { one, fields: fieldsOf(one.name, sets) };
     });

@@ -166,7 +166,7 @@ class PlannedSelections {
     if (isObjectType(parent)) return [];
     if (isObjectType(type)) return [this.#on(type, set)];
     const members = this.#schema
-      .getTypeMembership(parent)
+      .getPossibleTypes(parent)
       .filter((member) => this.#schema.isSubType(type, member));
     return members.length > maxWrittenOut
       ? [this.#on(type, set)]

@@ -96,7 +96,7 @@ export class SelectionsByType {
   /** Those of every type that may stand here. */
   all(): ObjectSelection[] {
     const { schema } = this.#parts;
-    const types = isAbstractType(this.#type) ? schema.getTypeMembership(this.#type) : [];
+    const types = isAbstractType(this.#type) ? schema.getPossibleTypes(this.#type) : [];
     return types.flatMap(({ name }) => this.get(name) ?? []);
   }
 

@@ -34,7 +34,7 @@ export class TypeMembership {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     const type = this.#schema.getType(name);
-    const members = isAbstractType(type) ? this.#schema.getTypeMembership(type) : [];
+    const members = isAbstractType(type) ? this.#schema.getPossibleTypes(type) : [];
     const names = new Set(members.map((member) => member.name));
     this.#known.set(name, names);
     return names;
