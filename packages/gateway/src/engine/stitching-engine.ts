@@ -59,7 +59,9 @@ class StitchedSchema implements EngineSchema {
   }
 
   async execute(operation: Operation): Promise<ExecutionResult> {
-    return await this.#execute(operation, { contextValue: { ...operation.scope } });
+    const { scope } = operation;
+    using givenUp = gaveUp(scope.signal);
+    return await Promise.race([this.#execute(operation, { contextValue: { ...scope } }), givenUp.result]);
   }
 
   async subscribe(operation: Operation): Promise<ResultStream | ExecutionResult> {
@@ -113,6 +115,23 @@ class StitchedSchema implements EngineSchema {
     });
   }
 }
+
+/**
+ * The answer when nobody waits any more: the library loses promises of fields that it defers when a service answers
+ * what it does not expect, and then never answers.
+ */
+function gaveUp(signal: AbortSignal): Disposable & { readonly result: Promise<ExecutionResult> } {
+  const { promise, resolve } = Promise.withResolvers<ExecutionResult>();
+  // What was aborted first gives the sub-requests their turn to say so.
+  const tell = () => setTimeout(() => resolve({ errors: [new GraphQLError(late, { extensions })] }), lateMs);
+  const extensions = { code: "SERVICE_TIMEOUT" };
+  if (signal.aborted) tell();
+  else signal.addEventListener("abort", tell, { once: true });
+  return { result: promise, [Symbol.dispose]: () => signal.removeEventListener("abort", tell) };
+}
+
+const late = "The services were not done before the operation's time was up.";
+const lateMs = 100;
 
 function isStream(value: object): value is AsyncIterable<unknown> {
   return Symbol.asyncIterator in value;
