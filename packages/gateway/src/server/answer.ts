@@ -12,14 +12,16 @@ export function sendJson(
 ): void {
   if (response.destroyed || response.headersSent) return;
   const text = JSON.stringify(body);
+  const length = Buffer.byteLength(text);
   response.writeHead(status, [
     "content-type",
     `${mediaType}; charset=utf-8`,
     "content-length",
-    String(Buffer.byteLength(text)),
+    String(length),
     ...headers,
   ]);
-  response.end(text);
+  // What is all ASCII needs no encoding.
+  response.end(text, length === text.length ? "latin1" : "utf8");
 }
 
 /** Writes why a request is refused. */
