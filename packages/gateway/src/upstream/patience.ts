@@ -78,3 +78,8 @@ export function whenAborted(signal: AbortSignal, run: () => void): () => void {
   added.add(run);
   return () => void added.delete(run);
 }
+
+/** Whether a signal was aborted because a time limit was over, by the reason that `AbortSignal.timeout` gives. */
+export function isTimedOut({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason instanceof DOMException && reason.name === "TimeoutError";
+}

@@ -229,7 +229,7 @@ describe("a request to a service", () => {
   });
 
   it("carries what the header rules give its service, and none of the headers that belong to another", () => {
-    const seen: (string | undefined)[][] = [];
+    const seen: unknown[][] = [];
     return withService(
       (response, { headers }) => {
         seen.push([headers.host, headers["x-api-key"], headers["accept-encoding"]]);

@@ -4,12 +4,11 @@ import type { GatewayError } from "../errors.ts";
 import type { GatewayEvents, SubRequestOutcome } from "../events.ts";
 import type { RequestScope, ServiceTarget } from "../service.ts";
 import type { ServiceFailures } from "../service-failures.ts";
-import { isTimedOut } from "./deadline.ts";
 import { exchange, type Message } from "./exchange.ts";
 import { Flight, Flights, type Freight } from "./flight.ts";
 import type { HeaderRules } from "./header-rules.ts";
 import { Lane } from "./lane.ts";
-import { Patience } from "./patience.ts";
+import { isTimedOut, Patience } from "./patience.ts";
 import { pauseBeforeRetry } from "./retry.ts";
 import { bodyOf, type SubOperation, type SubVariables } from "./sub-operation.ts";
 import { type Opening, openEventStream, type Results } from "./subscription.ts";
@@ -219,8 +218,12 @@ class PooledUpstream implements Upstream {
     { subject, request, requestId, patience }: Journey,
     run: () => Promise<Good | Failed>,
   ): Promise<Good | Failed> {
-    using _ = patience;
-    const verdict = await run();
+    let verdict: Good | Failed;
+    try {
+      verdict = await run();
+    } finally {
+      patience[Symbol.dispose]();
+    }
     const failed = isFailed(verdict) ? verdict.failure : null;
     const gone = patience.ended === "cancelled";
     const service = subject.target.name;
