@@ -16,6 +16,7 @@ import { GraphQLError } from "graphql";
  * | `composition_failed` | a schema takes too long or too much memory to compose or to compare: make it smaller, or split the service |
  * | `generation_unknown` | no schema of this number is kept, or none is served: `catalyst gateway history` shows those that are |
  * | `coordinate_unknown` | the schema in force has no such type or field: `catalyst gateway schema` shows it |
+ * | `documents_invalid` | a file of persisted documents cannot be read: mend the one that the message names |
  *
  * In a GraphQL answer the codes stand in upper case in `extensions.code`, beside `extensions.service`.
  */
@@ -29,6 +30,7 @@ export type GatewayErrorCode =
   | "service_forbidden"
   | "schema_invalid"
   | "composition_failed"
+  | "documents_invalid"
   | "generation_unknown"
   | "coordinate_unknown";
 

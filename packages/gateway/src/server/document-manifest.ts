@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 import { z } from "zod";
+import { GatewayError } from "../errors.ts";
 
 /** Documents by their ids. */
 export type DocumentManifest = ReadonlyMap<string, string>;
@@ -13,8 +14,8 @@ const apolloManifest = z.looseObject({
 const plainManifest = z.record(z.string().min(1), z.string());
 
 /**
- * Reads a manifest, or a folder of manifests (`*.json`) and documents (`<id>.graphql`). Throws an `Error` that names
- * the file that cannot be read.
+ * Reads a manifest, or a folder of manifests (`*.json`) and documents (`<id>.graphql`). Throws `documents_invalid`,
+ * or the error of the file system, with the name of the file that cannot be read.
  */
 export function readDocuments(path: string): DocumentManifest {
   const documents = new Map<string, string>();
@@ -58,11 +59,11 @@ function manifestOf(file: string, text: string): Iterable<readonly [string, stri
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new Error(`${file} is no JSON`, { cause: error });
+    throw new GatewayError("documents_invalid", `${file} is no JSON`, { cause: error });
   }
   const apollo = apolloManifest.safeParse(value);
   if (apollo.success) return apollo.data.operations.map(({ id, body }) => [plainId(id), body] as const);
   const plain = plainManifest.safeParse(value);
   if (plain.success) return Object.entries(plain.data).map(([id, body]) => [plainId(id), body] as const);
-  throw new Error(`${file} is no manifest: it must map ids to documents`);
+  throw new GatewayError("documents_invalid", `${file} is no manifest: it must map ids to documents`);
 }
