@@ -28,7 +28,6 @@ const headerRules = { request: [{ prefix: "x-tenant-" }], response: [{ name: "x-
 
 const peer = join(import.meta.dirname, "../peers/hive-gateway");
 export const peerName = "@graphql-hive/gateway";
-const npm = join(process.execPath, "../npm");
 
 /** Ours alone, ours behind Envoy, and the reference where it can be installed. */
 export function findSystems(say: (text: string) => void): Launch[] {
@@ -39,7 +38,7 @@ export function findSystems(say: (text: string) => void): Launch[] {
   if (!existsSync(join(peer, "node_modules"))) {
     say(`${peerName} is installed into ${peer}`);
     const install = ["ci", "--ignore-scripts", "--no-workspaces", "--loglevel=error"];
-    const { status, error, stderr } = spawnSync(npm, install, { cwd: peer, encoding: "utf8" });
+    const { status, error, stderr } = spawnSync("npm", install, { cwd: peer, encoding: "utf8" });
     if (status !== 0) {
       rmSync(join(peer, "node_modules"), { recursive: true, force: true });
       say(`${peerName} is skipped: ${error?.message ?? stderr.trim()}`);
