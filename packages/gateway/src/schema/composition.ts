@@ -108,8 +108,8 @@ function composeSubgraphs(
     if (result.errors !== undefined) return { faults: result.errors.map((error) => toFault(error, names)) };
     return {
       supergraphSdl: () => result.supergraphSdl,
-      publicSchema: () =>
-        buildASTSchema(result.publicDocumentNode, { assumeValid: true, assumeValidSDL: true }),
+      // Its text is read, not its document: there a default that is a list of enum values is one value of that text.
+      publicSchema: () => buildPublicSchema(result.publicSdl),
     };
   } catch (error) {
     return { faults: [{ services: [], message: messageOf(error) }] };
