@@ -129,12 +129,27 @@ export class Completion {
         }
         const selection = output.byType.get(value["__typename"]);
         if (selection !== null) return this.#object(selection, value);
+        if (this.#tellLost(output, value)) return missing;
         const problem = `${typeName}.${field.name} is no ${output.byType.typeName} that clients may see.`;
         return this.#blame(field, typeName, problem);
       }
       default:
         return missing;
     }
+  }
+
+  /** False when nothing was lost of an object: then nobody but its service is to blame for its type. */
+  #tellLost(output: Output, value: DataObject): boolean {
+    let lost = false;
+    for (const [key, failure] of Object.entries(value)) {
+      if (!(failure instanceof FieldFailure)) continue;
+      lost = true;
+      for (const loss of failure.losses) {
+        this.#lose(loss.elsewhere === true ? loss : { ...loss, below: [key, ...loss.below] }, output);
+      }
+      if (this.#felt.size === 0) break;
+    }
+    return lost;
   }
 
   #list(element: Output, values: readonly unknown[], field: SelectedField, typeName: string): unknown {

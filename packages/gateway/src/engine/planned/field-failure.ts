@@ -22,8 +22,12 @@ export class FieldFailure {
   /** The same as it is seen from one field of the object that was lost. */
   at(key: string): FieldFailure {
     return new FieldFailure(
-      this.losses.map(({ error, below: [first, ...below] }) => {
-        if (first === undefined) return { error, below: [] };
+      this.losses.map((loss) => {
+        const {
+          error,
+          below: [first, ...below],
+        } = loss;
+        if (first === undefined) return loss;
         return first === key ? { error, below } : { error, below: [], elsewhere: true };
       }),
     );

@@ -101,7 +101,7 @@ function findTargets(
       const text = batch.representation.write(entity, types);
       if (text === null) continue;
       if (text instanceof FieldFailure) {
-        failFields(entity, keysFor(batch.keys, entity["__typename"], types), shallow(text));
+        failFields(entity, keysFor(batch.keys, entity["__typename"], types), elsewhere(text));
         continue;
       }
       let index = indexes.get(text);
@@ -185,17 +185,22 @@ function walk(
   }
 }
 
-/** The keys that an object of this type was to get. */
+/** The keys that an object of this type was to get. Of an interface object it may be any type that is one. */
 function keysFor(keys: KeysByType, typeName: unknown, types: TypeMembership): string[] {
-  return keys.flatMap((of) => {
-    const fits = of.type === null || typeof typeName !== "string" || types.is(typeName, of.type);
-    return fits ? of.keys : [];
+  return keys.flatMap(({ type, keys }) => {
+    if (type === null || typeof typeName !== "string") return keys;
+    return types.is(typeName, type) || types.is(type, typeName) ? keys : [];
   });
 }
 
 /** The same losses seen from a field that is missing as a whole. */
 function shallow({ losses }: FieldFailure): FieldFailure {
   return new FieldFailure(losses.map(({ error }) => ({ error, below: [] })));
+}
+
+/** The same losses seen from a field that could not be asked for without what was lost. */
+function elsewhere({ losses }: FieldFailure): FieldFailure {
+  return new FieldFailure(losses.map(({ error }) => ({ error, below: [], elsewhere: true })));
 }
 
 function writeVariables(names: readonly string[], values: Readonly<Record<string, unknown>>): string {
