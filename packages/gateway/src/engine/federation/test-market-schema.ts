@@ -14,7 +14,7 @@ export const marketSdl = `
   interface Named { name: String! }
   interface Media { id: ID! title: String! year: Int ratings: [Int]! reviews: [Review!]! }
   union Found = Maker | Person | Product
-  union Subject = Book | Person | Product
+  union Subject = Person | Product
   type Geo { lat: Int! lon: Int! }
   type Dimensions { weight: Int! box: [Int!]! unit(metric: Boolean! = true): String! }
   type Tick { at: Int! zone: String! }
@@ -123,7 +123,7 @@ export const subgraphSdls = {
     enum Size { SMALL MEDIUM LARGE }
     enum Mood { ANGRY CALM }
     input Window { first: Int = 2 offset: Int = 0 seed: Int }
-    union Subject = Book | Person | Product
+    union Subject = Person | Product
     type Review @key(fields: "id") {
       id: ID! body: String! stars: Int verdict: Mood author: Person product: Product! @provides(fields: "size")
       subject: Subject media: Media replies: [[Review]!]
@@ -135,7 +135,6 @@ export const subgraphSdls = {
     type Person @key(fields: "id") {
       id: ID! name: String! @shareable reviews(window: Window): [Review!]! mean: Float!
     }
-    type Book @key(fields: "id") { id: ID! }
     type Media @key(fields: "id") @interfaceObject { id: ID! ratings: [Int]! reviews: [Review!]! }
     type Query { reviews(window: Window): [Review!]! topMedia: [Media!]! }
     type Mutation { rate(review: ID!, stars: Int): Review }

@@ -188,7 +188,7 @@ function reviews(to: To, many: Many): Thing[] {
   return [
     review("r1", ["u1", "p1", "p2", "b1"], { stars: 5, replies: many(["r2", null], []) }),
     review("r2", ["u2", "p1", "u1", "f1"], { stars: null, verdict: "ANGRY", replies: null }),
-    review("r3", ["u3", "p1", "b2", null], { stars: 1, verdict: null, replies: many(["r1"], null) }),
+    review("r3", ["u3", "p1", "p4", null], { stars: 1, verdict: null, replies: many(["r1"], null) }),
     review("r4", ["u1", "p2", null, "b2"], { verdict: "UNHEARD_OF", stars: broken }),
     review("r5", [null, "p3", "p3", "f2"], { body: null, replies: many(["r4", "r2"]) }),
     review("r6", ["u4", "p4", "u4", "b1"], { stars: 2 }),
