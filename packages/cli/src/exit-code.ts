@@ -41,6 +41,8 @@ const rpcFailures: Readonly<Partial<Record<RpcErrorCode, number>>> = {
   object_not_found: exitCode.notFound,
   job_unknown: exitCode.notFound,
   api_key_unknown: exitCode.notFound,
+  generation_unknown: exitCode.notFound,
+  coordinate_unknown: exitCode.notFound,
   api_key_name_taken: exitCode.usage,
   ttl_too_long: exitCode.denied,
   api_keys_full: exitCode.denied,

@@ -14,6 +14,7 @@ import { addApiKeys } from "./commands/apikey.ts";
 import { addAudit } from "./commands/audit.ts";
 import { type BootstrapOptions, printBootstrap } from "./commands/bootstrap.ts";
 import { printSchema, showConfiguration, validateConfiguration } from "./commands/config.ts";
+import { addGateway } from "./commands/gateway.ts";
 import { addSigningKeys } from "./commands/keys.ts";
 import { showLogs } from "./commands/logs.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
@@ -34,6 +35,7 @@ function buildProgram(entry: string, printer: Printer): Command {
     .version(release, "-V, --version", "print the release")
     .helpCommand(false)
     .showHelpAfterError("(`--help` lists what there is)")
+    .enablePositionalOptions()
     .exitOverride();
   program
     .command("version")
@@ -67,7 +69,12 @@ function addRunning(program: Command, printer: Printer, entry: string): void {
   const alone = (runProcess: (config: NodeConfig, dataDir: string) => Promise<void>) => (loaded: Loaded) =>
     runProcess(loaded.config, loaded.dataDir);
   run("orchestrator", "run the orchestrator alone", alone(runOrchestrator));
-  run("gateway", "run the GraphQL gateway alone", alone(runGateway));
+  const gateway = run(
+    "gateway",
+    "run the GraphQL gateway alone; or look at what one serves",
+    alone(runGateway),
+  );
+  addGateway(gateway, printer);
   run("auth", "run the auth process alone: the keys that sign tokens and API keys", alone(runAuth));
   run("content", "run the content process alone: the store", alone(runContent));
   run("bootstrap", "print what an Envoy of this node is started with", (loaded, options: BootstrapOptions) =>
@@ -114,7 +121,7 @@ function addAsking(program: Command, printer: Printer): void {
     program
       .command("explain")
       .description("say how something came to be as it is")
-      .argument("<subject>", "service, process, object or apikey")
+      .argument("<subject>", "service, process, object, apikey or field")
       .argument("<name>", "its name"),
     printer,
     (context, _options, subject = "", name = "") => explain(context, subject, name),

@@ -29,6 +29,8 @@ export function addFlags(command: Command, definition: ConfigDefinition): void {
   parsed.set(command, own);
   const commander = command.parseOptions.bind(command);
   command.parseOptions = (argv) => {
+    // What follows the name of a command below belongs to that one.
+    if (command.commands.some((below) => below.name() === argv[0])) return commander([...argv]);
     const scan = scanFlags(definition, argv);
     const { operands, unknown } = commander([...scan.rest]);
     const split = splitUnknown(unknown);

@@ -98,11 +98,8 @@ export class Inspection {
     }
     const after = to === undefined ? newest : history.get(to);
     const before = from === undefined ? this.#before(after) : history.get(from);
-    return {
-      from: before.number,
-      to: after.number,
-      ...(await this.#thread.compare(sideOf(before), sideOf(after))),
-    };
+    const changed = await this.#thread.compare(before === null ? nothing : sideOf(before), sideOf(after));
+    return { from: before?.number ?? null, to: after.number, ...changed };
   }
 
   /** How the engine would do an operation, or why it would be refused. Throws `generation_unknown` when nothing is served. */
@@ -143,10 +140,8 @@ export class Inspection {
     };
   }
 
-  #before(entry: HistoryEntry): HistoryEntry {
-    const before = this.#parts.history.entries.find(({ number }) => number < entry.number);
-    // The first schema of all is all new.
-    return before ?? { number: entry.number, since: entry.since, schema: null, services: [] };
+  #before(entry: HistoryEntry): HistoryEntry | null {
+    return this.#parts.history.entries.find(({ number }) => number < entry.number) ?? null;
   }
 
   #prepare(source: string, generation: Generation): PreparedDocument {
@@ -154,7 +149,7 @@ export class Inspection {
       return new PreparedDocuments(this.#parts.documents).prepare(source, generation);
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
-      return { document: nothing, generation: generation.number, errors: [error], operations: [] };
+      return { document: unread, generation: generation.number, errors: [error], operations: [] };
     }
   }
 
@@ -168,7 +163,8 @@ export class Inspection {
   }
 }
 
-const nothing: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] };
+const nothing: Side = { sdl: null, services: [] };
+const unread: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] };
 
 function sideOf({ schema, services }: HistoryEntry): Side {
   return { sdl: schema?.sdl ?? null, services };

@@ -162,8 +162,9 @@ const serviceChange = z.object({
 
 /** What changed between two schemas. */
 export const schemaDiff = z.object({
-  /** Null for a schema that was given. */
+  /** Null when there is none before. */
   from: z.int().min(1).nullable(),
+  /** Null for a schema that was given. */
   to: z.int().min(1).nullable(),
   /** Services first added, removed or changed, with the digests of their schemas. */
   services: z.array(serviceChange),

@@ -8,6 +8,7 @@ import {
   supervisorContract,
 } from "@catalyst/rpc";
 import type { CommandContext } from "../context.ts";
+import { printDecision } from "../decision-view.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
 import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
@@ -105,6 +106,7 @@ export async function explain(context: CommandContext, subject: string, name: st
     process: ["supervisor", supervisorContract],
     object: ["content", contentContract],
     apikey: ["auth", authContract],
+    field: ["gateway", gatewayContract],
   } as const;
   const answerer = answerers[subject as keyof typeof answerers];
   if (answerer === undefined) {
@@ -115,13 +117,5 @@ export async function explain(context: CommandContext, subject: string, name: st
   }
   const [process, contract] = answerer;
   using connection = await context.connect(process, contract);
-  const decision = await connection.call.explain({ subject, name });
-  const width = context.printer.width();
-  printValue(context.printer, context.format, decision, () =>
-    [
-      decision.question,
-      ...decision.steps.map(({ rule, outcome }) => `  ${rule}: ${outcome}`),
-      decision.result,
-    ].flatMap((line) => wrap(line, width, "    ")),
-  );
+  printDecision(context, await connection.call.explain({ subject, name }));
 }

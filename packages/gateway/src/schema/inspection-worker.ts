@@ -1,5 +1,6 @@
 /** The thread that answers one question about schemas, which would hold requests up. */
 import { parentPort, workerData } from "node:worker_threads";
+import { GraphQLError } from "graphql";
 import { compareSchemas } from "./comparison.ts";
 import { originOf } from "./field-origin.ts";
 import type { InspectionAnswer, InspectionQuestion } from "./inspection-thread.ts";
@@ -14,6 +15,12 @@ function answer(question: InspectionQuestion): InspectionAnswer {
         : originOf(question.supergraphSdl, question.coordinate);
     return { ok: true, value };
   } catch (error) {
-    return { ok: false, message: error instanceof Error ? error.message : String(error) };
+    return { ok: false, message: messageOf(error) };
   }
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const [place] = error instanceof GraphQLError ? (error.locations ?? []) : [];
+  return place === undefined ? error.message : `${place.line}:${place.column}: ${error.message}`;
 }
