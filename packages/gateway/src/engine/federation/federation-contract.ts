@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import fc from "fast-check";
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from "graphql";
+import type { TestService } from "../../testing/test-services.ts";
+import { type ComposedCase, composedCases } from "./composed-cases.ts";
 import { executionCases, federationCases, type MarketCase } from "./market-cases.ts";
-import { type CreateEngine, type MarketGateway, openMarket } from "./test-market-gateway.ts";
+import { type CreateEngine, compileServices, type MarketGateway, openMarket } from "./test-market-gateway.ts";
+import { linkTo } from "./test-market-schema.ts";
+import { serveFederated } from "./test-market-services.ts";
 import { type OperationKind, operationsOf } from "./test-operations.ts";
 
 /** How many random operations are tried, from which seed, and for how long at the most. */
@@ -48,6 +52,7 @@ export function federationContract(name: string, createEngine: CreateEngine, tri
       assert.equal(sorted(market.gateway.compiled.schema), sorted(market.oracle.schema));
     });
     for (const one of [...federationCases, ...executionCases]) check(one.title, () => tryCase(market, one));
+    for (const one of composedCases) check(one.title, () => tryComposed(createEngine, one));
     for (const kind of ["query", "mutation", "subscription"] as const) {
       it(`answers any ${kind} as one service with all the data would`, () => agreeOnAll(market, kind, trial));
     }
@@ -60,6 +65,23 @@ async function tryCase(
 ): Promise<void> {
   await market.agree({ query, variables });
   for (const name of spares) assert.deepEqual(market.gateway.services[name]?.seen, [], `${name} was asked`);
+}
+
+async function tryComposed(createEngine: CreateEngine, one: ComposedCase): Promise<void> {
+  const services: Record<string, TestService> = {};
+  for (const [name, { sdl, resolvers }] of Object.entries(one.services)) {
+    services[name] = await serveFederated(`${linkTo("key external")} ${sdl}`, resolvers);
+  }
+  await using gateway = await compileServices(createEngine, services);
+  for (const { seen } of Object.values(services)) seen.length = 0;
+  const { data, errors = [] } = await gateway.execute(one.operation);
+  assert.equal(JSON.stringify(data), JSON.stringify(one.data));
+  assert.deepEqual(
+    errors.map(({ path }) => path),
+    one.errors ?? [],
+  );
+  for (const [name, times] of Object.entries(one.asked ?? {}))
+    assert.equal(services[name]?.seen.length, times);
 }
 
 const shares = { query: 0.7, mutation: 0.2, subscription: 0.1 };

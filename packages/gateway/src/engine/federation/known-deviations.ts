@@ -23,6 +23,7 @@ export const stitchingDeviations: readonly Deviation[] = [
       "errors of joined fields stand at every place of the entity",
       "errors of joins over nested lists keep their indexes",
       "null propagates from a join up to the data",
+      "an entity whose lookup fails has that error at its fields, and the others their values",
     ],
     leaveOut: [
       ...["flaky", "strict", "stars", "count", "matrix"].map((field) => `Product.${field}`),
@@ -55,6 +56,10 @@ export const stitchingDeviations: readonly Deviation[] = [
       "@requires: does so several lists below the root",
     ],
     leaveOut: ["Product.duty", "Product.origin", "Product.headline", "Product.shippingCost"],
+  },
+  {
+    reason: "the library finds nobody for an interface's field that another service has of an implementation",
+    cases: ["an interface's field comes from different services for different implementations"],
   },
   {
     reason: "the library takes what is provided from its owner all the same",

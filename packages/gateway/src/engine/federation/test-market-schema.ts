@@ -58,7 +58,8 @@ export const marketSdl = `
   type Subscription { reviewed(first: Int = 2): Review! released: Media! ticks: Tick! }
 `;
 
-const link = (directives: string) =>
+/** What the SDL of a subgraph begins with: the directives that it uses, by name. */
+export const linkTo = (directives: string) =>
   `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: [${directives
     .split(" ")
     .map((name) => `"@${name}"`)
@@ -73,7 +74,7 @@ const probe = `
 /** Subgraphs by name. */
 export const subgraphSdls = {
   catalog: `
-    ${link("key shareable inaccessible tag")}
+    ${linkTo("key shareable inaccessible tag")}
     ${probe}
     scalar Json
     enum Currency { EUR USD GBP }
@@ -101,7 +102,7 @@ export const subgraphSdls = {
     type Mutation { rename(id: ID!, name: String!): Product }
   `,
   stock: `
-    ${link("key shareable external requires override")}
+    ${linkTo("key shareable external requires override")}
     ${probe}
     enum Currency { EUR USD CHF }
     input Window { first: Int = 2 offset: Int = 0 warm: Boolean }
@@ -119,7 +120,7 @@ export const subgraphSdls = {
     type Mutation { restock(sku: String!, by: Int = 1): Product! }
   `,
   reviews: `
-    ${link("key shareable external requires provides interfaceObject")}
+    ${linkTo("key shareable external requires provides interfaceObject")}
     enum Size { SMALL MEDIUM LARGE }
     enum Mood { ANGRY CALM }
     input Window { first: Int = 2 offset: Int = 0 seed: Int }
@@ -141,7 +142,7 @@ export const subgraphSdls = {
     type Subscription { reviewed(first: Int = 2): Review! }
   `,
   people: `
-    ${link("key shareable inaccessible")}
+    ${linkTo("key shareable inaccessible")}
     scalar Day
     enum Mood { CALM CURIOUS ASLEEP @inaccessible }
     interface Node { id: ID! }
@@ -158,7 +159,7 @@ export const subgraphSdls = {
     type Query { me: Person! person(id: ID!): Person people: [Person]! node(id: ID!): Node }
   `,
   places: `
-    ${link("key shareable external requires")}
+    ${linkTo("key shareable external requires")}
     type Geo @shareable { lat: Int! lon: Int! }
     type Warehouse @key(fields: "code") @key(fields: "geo { lat lon }") { code: String! geo: Geo! @shareable city: String! }
     type Maker @key(fields: "id", resolvable: false) { id: ID! country: String @external }
@@ -169,7 +170,7 @@ export const subgraphSdls = {
     type Query { cities: [String!]! }
   `,
   media: `
-    ${link("key")}
+    ${linkTo("key")}
     interface Media @key(fields: "id") { id: ID! title: String! year: Int }
     type Book implements Media @key(fields: "id") { id: ID! title: String! year: Int pages: Int! author: Person! }
     type Film implements Media @key(fields: "id") { id: ID! title: String! year: Int minutes: Int book: Book }
