@@ -111,6 +111,22 @@ test("asking a node that does not run exits with 5 and says how to start it", as
   assert.match(stderr, /nobody does not answer: start the node with `catalyst up`/);
 });
 
+test("what follows a command of the gateway is that command's: its node, its format, its faults", async () => {
+  const asked = await catalyst([
+    "gateway",
+    "schema",
+    "--node-data-dir",
+    join(folder, "nobody"),
+    "-o",
+    "json",
+  ]);
+  assert.equal(asked.code, 5);
+  assert.match(asked.stderr, /The gateway of the node in .*nobody does not answer/);
+  assert.equal((await catalyst(["gateway", "shema"])).code, 2);
+  assert.equal((await catalyst(["gateway", "diff", "--with", "x", "--to", "1"])).code, 2);
+  assert.match((await catalyst(["gateway", "plan", "--help"])).stdout, /^Usage: catalyst gateway plan/);
+});
+
 test("a service is checked before the node is asked", async () => {
   const { code, stderr } = await catalyst(["service", "add", "Bad_Name", "--url", "ftp://h"]);
   assert.equal(code, 2);

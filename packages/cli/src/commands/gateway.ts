@@ -76,7 +76,7 @@ export function addGateway(gateway: Command, printer: Printer): void {
   );
 }
 
-async function showSchema(context: CommandContext, options: SchemaOptions): Promise<void> {
+export async function showSchema(context: CommandContext, options: SchemaOptions): Promise<void> {
   const { printer, format } = context;
   using gateway = await context.connect("gateway", gatewayContract);
   if (options.where !== undefined) {
@@ -116,7 +116,7 @@ function serviceLines({ service, given }: ServiceSchemaReport, { colours }: Prin
   return given === null ? head : [...head, "", ...colourGraphql(given.sdl, colours)];
 }
 
-async function showPlan(
+export async function showPlan(
   context: CommandContext,
   options: PlanOptions,
   query: string | undefined,
@@ -166,7 +166,7 @@ function readVariables(text: string): Record<string, unknown> {
   throw new CommandError(exitCode.usage, '--variables is no JSON object, such as {"id": "1"}');
 }
 
-async function showDiff(context: CommandContext, options: DiffOptions): Promise<void> {
+export async function showDiff(context: CommandContext, options: DiffOptions): Promise<void> {
   const from = generationOf("--from", options.from);
   const to = generationOf("--to", options.to);
   const given = options.with === undefined ? undefined : readText(options.with);
@@ -200,7 +200,7 @@ function generationOf(flag: string, text: string | undefined): number | undefine
   );
 }
 
-async function showHistory(context: CommandContext): Promise<void> {
+export async function showHistory(context: CommandContext): Promise<void> {
   using gateway = await context.connect("gateway", gatewayContract);
   const records = await gateway.call.history(undefined);
   const { printer } = context;

@@ -16,6 +16,7 @@ const failed = {
 };
 const answers = {
   supervisor: { check: [ok, warning] },
+  auth: { check: [] },
   orchestrator: { check: [failed] },
   gateway: { check: [] },
   content: { check: [] },
@@ -49,8 +50,8 @@ test("on a narrow terminal what is wrong is wrapped below its check", async () =
 });
 
 test("a process that does not answer is a check that failed; a code that no check has is told with those there are", async () => {
-  const { supervisor, orchestrator } = answers;
-  const { context, printed } = recordingContext({ supervisor, orchestrator });
+  const { supervisor, auth, orchestrator } = answers;
+  const { context, printed } = recordingContext({ supervisor, auth, orchestrator });
   await assert.rejects(runChecks(context, { only: ["gateway.answers"] }), { code: 1 });
   assert.deepEqual(printed, [
     "failed   gateway.answers        the gateway answers",

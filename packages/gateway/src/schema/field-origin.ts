@@ -14,7 +14,7 @@ type Origin = Pick<Decision, "steps" | "result">;
  * none of that name. One step for each service that knows the type.
  */
 export function originOf(supergraphSdl: string, coordinate: string): Origin | null {
-  const [typeName, fieldName] = coordinate.split(".");
+  const [, typeName, fieldName] = /^(\w+)(?:\.(\w+))?$/.exec(coordinate) ?? [];
   const { definitions } = parse(supergraphSdl, { noLocation: true });
   const services = new Map<string, string>();
   let type: TypeDefinitionNode | null = null;
