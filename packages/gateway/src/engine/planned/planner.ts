@@ -98,8 +98,11 @@ export class Planner implements AsyncDisposable {
       throw error;
     }
     return {
-      plan: (query, operationName) =>
-        this.#ask({ kind: "plan", number: ++this.#count, schema, query, operationName }),
+      plan: async (query, operationName) => {
+        const node = await this.#ask({ kind: "plan", number: ++this.#count, schema, query, operationName });
+        if (node !== null && losesField(node)) throw new PlanFailure("a field that is required is not read");
+        return node;
+      },
       [Symbol.dispose]: drop,
     };
   }
@@ -195,4 +198,18 @@ export class Planner implements AsyncDisposable {
     if (this.#pending.size > 0) this.#start();
     this.#watch();
   }
+}
+
+/**
+ * Whether a field is fetched under a name of the planner's own that nothing reads: what requires it, with arguments,
+ * would be given the field as the client wants it, with others.
+ */
+function losesField(node: PlanNode): boolean {
+  const names = new Set<string>();
+  const read = JSON.stringify(node, (key, value) => {
+    if (key !== "operation") return value;
+    for (const [name] of String(value).matchAll(/\b_internal_qp_alias_\d+\b/g)) names.add(name);
+    return undefined;
+  });
+  return names.values().some((name) => !read.includes(`"${name}"`));
 }
