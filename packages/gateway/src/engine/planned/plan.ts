@@ -145,10 +145,28 @@ function batchOf(asked: AskedFor, alias: EntityBatchAlias): EntityBatch {
     answerKey: alias.alias,
     variable: alias.representationsVariableName,
     paths: alias.paths.map((path) => path.map(compileSegment)),
-    representation: new RepresentationWriter(alias.requires, compileRewrites(alias.inputRewrites)),
+    representation: representationOf(alias),
     outputRewrites: compileRewrites(alias.outputRewrites),
     keys: asked.keys(alias.alias),
   };
+}
+
+/**
+ * Where the fields of an interface object are wanted of several types, the planner asks for all of them by one of
+ * these types alone: they are asked for by the interface instead.
+ */
+function representationOf({ requires, inputRewrites }: EntityBatchAlias): RepresentationWriter {
+  const rewrites = compileRewrites(inputRewrites);
+  const named = rewrites.find(({ path, change }) => {
+    const last = path.at(-1);
+    return change.kind === "set" && last?.kind === "key" && last.key === "__typename";
+  });
+  if (named?.change.kind !== "set") return new RepresentationWriter(requires, rewrites);
+  const typeCondition = named.change.value;
+  const widened = requires.map((each) =>
+    each.kind === "InlineFragment" ? { ...each, typeCondition } : each,
+  );
+  return new RepresentationWriter(widened, rewrites);
 }
 
 function compileSegment(segment: FlattenNodePathSegment): PathSegment {
