@@ -99,6 +99,14 @@ export const federationCases: readonly MarketCase[] = [
     query: "{ topMedia { ... on Film { minutes } ... on Book { author { name } copies } } }",
   },
   {
+    title: "@interfaceObject: asks for fields that are wanted of several implementations apart",
+    query: "{ reviews { media { ... on Film { x: ratings } ... on Book { y: id z: ratings } } } }",
+  },
+  {
+    title: "@interfaceObject: finds the concrete types of interface objects below another",
+    query: "{ book(id: 1) { reviews { media { ratings ... on Book { again: ratings } } } } }",
+  },
+  {
     title: "enums: output values of one service alone reach clients",
     query: "{ people { mood } reviews { verdict } }",
   },
