@@ -77,7 +77,7 @@ test("a change of any character of a token makes it another one, or none", () =>
 
 const part = (text: string) => Buffer.from(text).toString("base64url");
 
-test("a header with anything but alg, typ and kid, as text and once, is refused", () => {
+test("a header with anything but alg, typ and kid, in this order, as text and once, is refused", () => {
   const [, payload = "", signature = ""] = signed.split(".");
   const refused = [
     '{"alg":"ES256","crit":["exp"]}',
@@ -91,6 +91,10 @@ test("a header with anything but alg, typ and kid, as text and once, is refused"
     '{"alg": "ES256"}',
     '{"alg":"\\u0045S256"}',
     '{"alg":["ES256"]}',
+    '{"alg":"ES256","kid":"k","typ":"at+jwt"}',
+    '{"typ":"at+jwt","alg":"ES256","kid":"k"}',
+    '{"alg":"ES256","typ":null,"kid":"k"}',
+    '{"alg":"ES256","typ":"at+jwt","kid":"k","x":"y"}',
     '{"kid":"k"}',
     '["ES256"]',
     '"ES256"',

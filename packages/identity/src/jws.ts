@@ -1,6 +1,6 @@
 import { type KeyObject, sign, verify } from "node:crypto";
 
-/** The header of a token, spec/tokens.md §1: these members and no others. */
+/** The header of a token, spec/tokens.md §1: these members in this order and no others. */
 export type JwsHeader = {
   readonly alg: string;
   readonly typ?: string;
@@ -20,13 +20,12 @@ export type CompactJws = {
 /** Longer than this no token is: it has to fit into a header of a request. */
 export const maxJwsLength = 8_192;
 
-const headerMembers = ["alg", "typ", "kid"];
 const signatureBytes = 64;
 
 /**
  * Reads a JWS with ES256 in compact form: spec/tokens.md §1. Whatever has more than one form is refused, so that every
- * reader reads the same: null for all that is not three parts in base64url of one form, a header of known members that
- * are text, and a signature of 64 bytes.
+ * reader reads the same: null for all that is not three parts in base64url of one form, a header of known members in
+ * their order that are text, and a signature of 64 bytes.
  */
 export function readCompactJws(text: string): CompactJws | null {
   if (text.length > maxJwsLength) return null;
@@ -66,12 +65,17 @@ export function readCanonicalObject(text: string): Readonly<Record<string, unkno
   }
 }
 
+/** Members in one order alone: what reads a header by its first bytes, as Envoy's rules do, reads all of them. */
 function headerOf(bytes: Buffer | null): JwsHeader | null {
-  const header = bytes === null ? null : readCanonicalObject(bytes.toString("utf8"));
-  if (header === null || typeof header["alg"] !== "string") return null;
-  const isKnown = ([name, value]: [string, unknown]) =>
-    headerMembers.includes(name) && typeof value === "string";
-  return Object.entries(header).every(isKnown) ? (header as JwsHeader) : null;
+  const text = bytes?.toString("utf8") ?? "";
+  const { alg, typ, kid } = readCanonicalObject(text) ?? {};
+  if (!isText(alg) || !(typ === undefined || isText(typ)) || !(kid === undefined || isText(kid))) return null;
+  const header = { alg, ...(typ !== undefined && { typ }), ...(kid !== undefined && { kid }) };
+  return JSON.stringify(header) === text ? header : null;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }
 
 /** Node reads what no encoder writes: other alphabets, padding, stray characters and bits. Null for all of them. */

@@ -100,7 +100,7 @@ export function mintToken(
  *
  * | code | meaning |
  * |---|---|
- * | `token_malformed` | it is no compact JWS in its one form, or its header has members other than `alg`, `typ`, `kid` |
+ * | `token_malformed` | it is no compact JWS in its one form, or its header is not `alg`, `typ`, `kid` in this order |
  * | `token_algorithm` | it is not signed with ES256 |
  * | `token_claims` | a claim is missing, or is not what it has to be |
  * | `token_issuer` | nobody who is believed has issued it, or it says to be of the other kind |
