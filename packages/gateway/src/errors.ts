@@ -119,10 +119,24 @@ export class GatewayError extends Error {
   }
 }
 
+/** Extensions that the gateway wrote, beside messages of its own: a service may write the same ones. */
+const own = new WeakSet<object>();
+
+/** Marks the extensions of an error whose message the gateway wrote, without any value of a service in it. */
+export function ownExtensions<T extends object>(extensions: T): T {
+  own.add(extensions);
+  return extensions;
+}
+
+/** Whether an error is the gateway's own, by its extensions. */
+export function isOwn(extensions: unknown): boolean {
+  return typeof extensions === "object" && extensions !== null && own.has(extensions);
+}
+
 /** The error as a GraphQL client sees it: a sentence, the code, and the service that failed. */
 export function toGraphQLError(error: GatewayError): GraphQLError {
   const { code, service, message } = error;
   return new GraphQLError(service === undefined ? message : `Service "${service}" ${message}.`, {
-    extensions: { code: code.toUpperCase(), ...(service === undefined ? {} : { service }) },
+    extensions: ownExtensions({ code: code.toUpperCase(), ...(service === undefined ? {} : { service }) }),
   });
 }

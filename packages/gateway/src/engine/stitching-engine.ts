@@ -122,12 +122,19 @@ class StitchedSchema implements EngineSchema {
  */
 function gaveUp(signal: AbortSignal): Disposable & { readonly result: Promise<ExecutionResult> } {
   const { promise, resolve } = Promise.withResolvers<ExecutionResult>();
-  // What was aborted first gives the sub-requests their turn to say so.
-  const tell = () => setTimeout(() => resolve({ errors: [new GraphQLError(late, { extensions })] }), lateMs);
-  const extensions = { code: "SERVICE_TIMEOUT" };
+  let timer: NodeJS.Timeout | undefined;
+  // The sub-requests that were aborted first get their turn to say so.
+  const tell = () => {
+    const extensions = { code: "SERVICE_TIMEOUT" };
+    timer = setTimeout(() => resolve({ errors: [new GraphQLError(late, { extensions })] }), lateMs);
+  };
   if (signal.aborted) tell();
   else signal.addEventListener("abort", tell, { once: true });
-  return { result: promise, [Symbol.dispose]: () => signal.removeEventListener("abort", tell) };
+  const stop = () => {
+    signal.removeEventListener("abort", tell);
+    clearTimeout(timer);
+  };
+  return { result: promise, [Symbol.dispose]: stop };
 }
 
 const late = "The services were not done before the operation's time was up.";

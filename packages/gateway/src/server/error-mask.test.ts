@@ -49,6 +49,16 @@ describe("errors of services", () => {
     ]);
   });
 
+  it("are masked also where a service writes what the gateway writes of services", async () => {
+    const resolvers = { Query: { a: () => fail("SERVICE_UNAVAILABLE") } };
+    await using stock = await serveSubgraph("type Query { a: Int }", resolvers);
+    await using shop = await openGateway({ errors: options });
+    await shop.apply({ stock });
+    const { errors } = await shop.query("{ a }");
+    assert.equal(errors?.[0]?.message, 'Service "stock" answered with an error.');
+    assert.deepEqual(errors?.[0]?.extensions, { retryable: true, service: "stock" });
+  });
+
   it("that the gateway itself tells of a service are not masked", async () => {
     await using stock = await serveSubgraph("type Query { a: Int }", { Query: { a: () => 1 } });
     await using shop = await openGateway({ errors: options });

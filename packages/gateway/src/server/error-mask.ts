@@ -1,5 +1,5 @@
 import { type ExecutionResult, GraphQLError, type GraphQLFormattedError } from "graphql";
-import { type AnswerCode, GatewayError, toGraphQLError } from "../errors.ts";
+import { type AnswerCode, GatewayError, isOwn, toGraphQLError } from "../errors.ts";
 
 export type MaskOptions = {
   /** Whose messages clients do not see: those of the gateway's own faults, or those of services as well. */
@@ -8,14 +8,6 @@ export type MaskOptions = {
   readonly codes: readonly string[];
   readonly extensions: readonly string[];
 };
-
-/** Codes that the gateway itself gives to what services do: their messages are its own. */
-const ownCodes: readonly unknown[] = [
-  "SERVICE_UNAVAILABLE",
-  "SERVICE_TIMEOUT",
-  "SERVICE_BAD_RESPONSE",
-  "SERVICE_FORBIDDEN",
-];
 
 /**
  * The result as the client may see it. An exception of the gateway itself is told to `onInternal`, and to the client
@@ -73,13 +65,17 @@ function isForClient(error: GraphQLError): boolean {
 
 function withoutDetails(error: GraphQLError, { codes, extensions: shown }: MaskOptions): GraphQLError {
   const { path, nodes, extensions = {} } = error as GraphQLFormattedError & Pick<GraphQLError, "nodes">;
-  const { service, code } = extensions;
-  if (typeof service !== "string" || ownCodes.includes(code)) return error;
+  const { service } = extensions;
+  const named = typeof service === "string" ? `Service "${service}"` : "A service";
+  if (isOwn(extensions) || !("service" in extensions || "services" in extensions)) return error;
   const kept = Object.entries(extensions).filter(
     ([name, value]) =>
-      name === "service" || shown.includes(name) || (name === "code" && codes.includes(String(value))),
+      name === "service" ||
+      name === "services" ||
+      shown.includes(name) ||
+      (name === "code" && codes.includes(String(value))),
   );
-  return new GraphQLError(`Service "${service}" answered with an error.`, {
+  return new GraphQLError(`${named} answered with an error.`, {
     nodes: nodes ?? null,
     path: path ?? null,
     extensions: Object.fromEntries(kept),

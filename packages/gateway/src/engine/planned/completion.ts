@@ -1,4 +1,4 @@
-import type { AnswerCode } from "../../errors.ts";
+import { type AnswerCode, ownExtensions } from "../../errors.ts";
 import { type DataObject, isObject } from "./data.ts";
 import { FieldFailure, type Loss } from "./field-failure.ts";
 import type { FieldOwners } from "./field-owners.ts";
@@ -171,7 +171,7 @@ export class Completion {
     const code: Uppercase<"service_bad_response"> = "SERVICE_BAD_RESPONSE";
     const message = `Service ${subject} answered with what its schema does not allow: ${problem}`;
     const named = owners.length === 1 ? { service: owners[0] } : { services: owners };
-    this.add({ message, extensions: { code, ...named } }, [...this.#path]);
+    this.add({ message, extensions: ownExtensions({ code, ...named }) }, [...this.#path]);
     return missing;
   }
 }

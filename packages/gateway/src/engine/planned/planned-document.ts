@@ -24,7 +24,7 @@ export type Conditions = (variable: string) => boolean;
 
 /**
  * A client's operation as it is planned. Every field that has an alias, or that has other arguments than the first of
- * its name, gets a key of its own, one for each field name and arguments: keys of clients then never stand where the
+ * its name, gets a key of its own, one for each alias, name and arguments: keys of clients then never stand where the
  * planner, services or JavaScript expect others (`id`, `__proto__`), and never differ in meaning from type to type.
  */
 export class PlannedDocument {

@@ -1,4 +1,5 @@
 import type { ExecutionResult } from "graphql";
+import { ownExtensions } from "../../errors.ts";
 import type { DataObject } from "./data.ts";
 import { FieldFailure, type Loss } from "./field-failure.ts";
 import { prune, type SubShape } from "./sub-shape.ts";
@@ -45,7 +46,7 @@ export function readSubAnswer(service: string, shape: SubShape, result: Executio
 
 function nothingCame(service: string): FieldFailure {
   const message = `Service "${service}" answered with neither data nor errors.`;
-  const extensions = { code: "SERVICE_BAD_RESPONSE", service };
+  const extensions = ownExtensions({ code: "SERVICE_BAD_RESPONSE", service });
   return new FieldFailure([{ error: { message, extensions }, below: [] }]);
 }
 
