@@ -66,5 +66,12 @@ describe("an event stream", () => {
       read([bytes(`data: ${"x".repeat(80)}\ndata: ${"x".repeat(80)}\n\n`)], 150),
       RangeError,
     );
+    for (const line of ["data\n", "data:\n", "id\n", "event:\n"]) {
+      await assert.rejects(read([bytes(line.repeat(150))], 150), RangeError);
+    }
+  });
+
+  it("is not refused for many short events, nor for the comments that keep it alive between two", async () => {
+    assert.equal((await read([bytes(`${":\n".repeat(50)}data: x\n\n`.repeat(100))], 20)).length, 100);
   });
 });

@@ -6,7 +6,7 @@ const lineEnd = /\r\n|\n|\r(?=[^\n])/;
 
 /**
  * Reads a `text/event-stream` (HTML Standard, "Server-sent events"). Comments and the fields `id` and `retry` are
- * skipped. The line buffer of one event is bounded by `maxEventBytes`; a longer one throws a `RangeError`.
+ * skipped. The lines of one event are bounded by `maxEventBytes` together; longer ones throw a `RangeError`.
  */
 export async function* readEventStream(
   body: AsyncIterable<Uint8Array>,
@@ -31,7 +31,8 @@ export async function* readEventStream(
       const [field, value] = splitField(line);
       if (field === "event") event = value;
       else if (field === "data") data.push(value);
-      size += value.length;
+      // All of the line: a million lines without a value are a long event as well. A comment belongs to none.
+      if (field !== "") size += line.length + 1;
       requireBelow(size, maxEventBytes);
     }
     requireBelow(size + rest.length, maxEventBytes);
