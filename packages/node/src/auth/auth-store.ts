@@ -29,6 +29,7 @@ export const authMigrations: readonly string[] = [
    CREATE INDEX api_key_denied ON api_key (denied) WHERE denied = 1;
    CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
    INSERT INTO counter VALUES ('version', 1);`,
+  "ALTER TABLE api_key ADD COLUMN unaudited INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /** A key of which the public part is kept for as long as it verifies, and the private one for as long as it may sign. */
@@ -47,7 +48,12 @@ export type ApiKeyRecord = {
   readonly createdAt: number;
   readonly expiresAt: number;
   readonly revokedAt: number | null;
+  /** Whether the audit log has no entry of the revocation yet. */
+  readonly isUnaudited: boolean;
 };
+
+/** One that is good from now on. */
+export type NewApiKey = Omit<ApiKeyRecord, "revokedAt" | "isUnaudited">;
 
 const bytes = z.instanceof(Uint8Array).refine(({ length }) => length === 32);
 
@@ -74,9 +80,11 @@ const apiKeyRecord = z
     created_at: z.int(),
     expires_at: z.int(),
     revoked_at: z.int().nullable(),
+    unaudited: z.int(),
   })
-  .transform(({ id, name, services, created_at, expires_at, revoked_at }): ApiKeyRecord => {
-    return { id, name, services, createdAt: created_at, expiresAt: expires_at, revokedAt: revoked_at };
+  .transform(({ created_at, expires_at, revoked_at, unaudited, ...rest }): ApiKeyRecord => {
+    const times = { createdAt: created_at, expiresAt: expires_at, revokedAt: revoked_at };
+    return { ...rest, ...times, isUnaudited: unaudited === 1 };
   });
 
 const readKey = (row: SqlRow) => storedKey.parse(row);
@@ -126,7 +134,9 @@ export class ApiKeyTable {
   readonly #byName: Statement<ApiKeyRecord>;
   readonly #page: Statement<ApiKeyRecord>;
   readonly #put: Statement<SqlRow>;
+  readonly #remove: Statement<SqlRow>;
   readonly #revoke: Statement<SqlRow>;
+  readonly #audited: Statement<SqlRow>;
   readonly #denied: Statement<{ jti: string; expiresAt: number }>;
   readonly #letGo: Statement<SqlRow>;
   readonly #forget: Statement<SqlRow>;
@@ -135,7 +145,7 @@ export class ApiKeyTable {
   readonly #expiring: Statement<ApiKeyRecord>;
 
   constructor(database: Database) {
-    const columns = "id, name, services, created_at, expires_at, revoked_at";
+    const columns = "id, name, services, created_at, expires_at, revoked_at, unaudited";
     const select = (rest: string) => database.prepare(`SELECT ${columns} FROM api_key ${rest}`, readApiKey);
     const count = (rest: string) =>
       database.prepare(`SELECT count(*) AS value FROM api_key WHERE ${rest}`, readCount);
@@ -143,8 +153,12 @@ export class ApiKeyTable {
     // One that is good comes before those that were revoked, however old it is.
     this.#byName = select("WHERE name = ? ORDER BY revoked_at IS NULL DESC, expires_at DESC LIMIT 1");
     this.#page = select("WHERE id > ? ORDER BY id LIMIT ?");
-    this.#put = database.prepare(`INSERT INTO api_key (${columns}) VALUES (?, ?, ?, ?, ?, NULL)`);
-    this.#revoke = database.prepare("UPDATE api_key SET revoked_at = ?, denied = 1 WHERE id = ?");
+    this.#put = database.prepare(`INSERT INTO api_key (${columns}) VALUES (?, ?, ?, ?, ?, NULL, 0)`);
+    this.#remove = database.prepare("DELETE FROM api_key WHERE id = ? AND revoked_at IS NULL");
+    this.#revoke = database.prepare(
+      "UPDATE api_key SET revoked_at = ?, denied = 1, unaudited = 1 WHERE id = ?",
+    );
+    this.#audited = database.prepare("UPDATE api_key SET unaudited = 0 WHERE id = ?");
     this.#denied = database.prepare(
       "SELECT id, expires_at FROM api_key WHERE denied = 1 ORDER BY id",
       ({ id, expires_at }) => ({ jti: String(id), expiresAt: Number(expires_at) }),
@@ -165,12 +179,22 @@ export class ApiKeyTable {
     return this.#page.all(after, limit);
   }
 
-  insert({ id, name, services, createdAt, expiresAt }: ApiKeyRecord): void {
+  insert({ id, name, services, createdAt, expiresAt }: NewApiKey): void {
     this.#put.run(id, name, JSON.stringify(services), createdAt, expiresAt);
   }
 
+  /** Takes back a key that nobody was given, unless it was revoked meanwhile. */
+  remove(id: string): void {
+    this.#remove.run(id);
+  }
+
+  /** The audit log lacks an entry of it until {@link audited}. */
   revoke(id: string, at: number): void {
     this.#revoke.run(at, id);
+  }
+
+  audited(id: string): void {
+    this.#audited.run(id);
   }
 
   /** Those that are refused although their time is not over. */

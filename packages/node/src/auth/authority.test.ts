@@ -160,6 +160,32 @@ test("a revocation is in force although the audit log cannot be written, and a k
   assert.equal(verifiedBy(auth.bulletin.current(), key, auth.clock.now).kind, "refused");
 });
 
+test("what the audit log could not take is in it once it is asked for again, and a name is free that no key has", async () => {
+  await using auth = await openTestAuth();
+  const { id } = await make(auth, "ci");
+  const revokedAt = new Date(auth.clock.now).toISOString();
+  {
+    using _ = armFailpoints("journal.append.before_write=error:ENOSPC");
+    await assert.rejects(auth.authority.revokeApiKey({ key: "ci" }), refusedAs("evidence_failed"));
+    await assert.rejects(auth.authority.revokeApiKey({ key: "ci" }), refusedAs("evidence_failed"));
+    await assert.rejects(make(auth, "other"), refusedAs("evidence_failed"));
+  }
+  assert.deepEqual(
+    list(auth).map(({ name }) => name),
+    ["ci"],
+  );
+  auth.clock.now += 1_000;
+  const version = auth.version.current;
+  for (const key of ["ci", id]) {
+    const revoked = await auth.authority.revokeApiKey({ key });
+    assert.equal(revoked.revokedAt, revokedAt);
+  }
+  assert.equal(auth.version.current, version);
+  await make(auth, "other");
+  const entries = (await actionsOf(auth)).map(({ action, target }) => `${action} ${target}`);
+  assert.deepEqual(entries, ["apikey.create ci", "apikey.revoke ci", "apikey.create other"]);
+});
+
 test("what the disk does not take is refused, and there is no key then", async () => {
   await using auth = await openTestAuth();
   {

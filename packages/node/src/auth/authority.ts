@@ -9,7 +9,7 @@ import {
   type SigningKey,
 } from "@catalyst/rpc";
 import type { Ledger } from "../ledger.ts";
-import type { ApiKeyRecord, ApiKeyTable, VersionCounter } from "./auth-store.ts";
+import type { ApiKeyRecord, ApiKeyTable, NewApiKey, VersionCounter } from "./auth-store.ts";
 import { lingerMs } from "./bulletin.ts";
 import type { AuthEvents } from "./events.ts";
 import type { KeyRing } from "./key-ring.ts";
@@ -70,10 +70,9 @@ export class Authority {
     const name = asked.name ?? `key-${randomBytes(3).toString("hex")}`;
     try {
       const { key, record } = this.#makeApiKey({ ...asked, name });
-      const reason = clip(`${record.id} until ${timeOf(record.expiresAt)}: ${asked.services.join(" ")}`);
-      await ledger.act({ action: "apikey.create", target: name, outcome: "done", reason });
+      await this.#auditApiKey(record);
       events.apiKeyCreated(name, record.id);
-      return { ...shown(record), key };
+      return { ...shown({ ...record, revokedAt: null }), key };
     } catch (error) {
       if (error instanceof RpcError && refusals.has(error.code)) {
         const reason = clip(error.message);
@@ -87,16 +86,20 @@ export class Authority {
     return this.#parts.apiKeys.page(after, limit).map(shown);
   }
 
-  /** Revoking is on disk, and told to all who wait, before the audit log is written: it must not fail with the log. */
+  /**
+   * Revoking is on disk, and told to all who wait, before the audit log is written: it must not fail with the log. An
+   * entry that failed is made up for when the key is revoked again.
+   */
   async revokeApiKey({ key }: Request<"revokeApiKey">): Promise<ApiKey> {
     const { apiKeys, ledger, events } = this.#parts;
     const found = apiKeys.find(key);
     if (found === undefined) throw new RpcError("api_key_unknown", `there is no API key ${key}`);
-    if (found.revokedAt !== null) return shown(found);
-    const revokedAt = this.#parts.now();
-    this.#change(() => apiKeys.revoke(found.id, revokedAt));
+    if (found.revokedAt !== null && !found.isUnaudited) return shown(found);
     const { id, name } = found;
+    const revokedAt = found.revokedAt ?? this.#parts.now();
+    if (found.revokedAt === null) this.#change(() => apiKeys.revoke(id, revokedAt));
     await ledger.act({ action: "apikey.revoke", target: name, outcome: "done", reason: id });
+    inTerms(() => apiKeys.audited(id));
     events.apiKeyRevoked(name, id);
     return shown({ ...found, revokedAt });
   }
@@ -157,11 +160,23 @@ export class Authority {
         }
         const { token, claims } = rings.apikeys.mint(request, ttlMs);
         const expiresAt = claims.exp * 1_000;
-        const record = { id: claims.jti, name, services, createdAt: request.now, expiresAt, revokedAt: null };
+        const record = { id: claims.jti, name, services, createdAt: request.now, expiresAt };
         apiKeys.insert(record);
         return { key: token, record };
       }),
     );
+  }
+
+  /** A key that the audit log does not take is not given to anybody: it goes, and its name is free. */
+  async #auditApiKey({ id, name, services, expiresAt }: NewApiKey): Promise<void> {
+    const { ledger, apiKeys } = this.#parts;
+    const reason = clip(`${id} until ${timeOf(expiresAt)}: ${services.join(" ")}`);
+    try {
+      await ledger.act({ action: "apikey.create", target: name, outcome: "done", reason });
+    } catch (error) {
+      inTerms(() => apiKeys.remove(id));
+      throw error;
+    }
   }
 
   #request(kind: TokenKind, ttlMs: number) {
@@ -197,9 +212,17 @@ export class Authority {
 /** Wishes that are refused, in contrast to those that failed. */
 const refusals: ReadonlySet<string> = new Set(["ttl_too_long", "api_keys_full", "api_key_name_taken"]);
 
-function shown({ createdAt, expiresAt, revokedAt, services, ...rest }: ApiKeyRecord): ApiKey {
+function shown({
+  id,
+  name,
+  createdAt,
+  expiresAt,
+  revokedAt,
+  services,
+}: Omit<ApiKeyRecord, "isUnaudited">): ApiKey {
   return {
-    ...rest,
+    id,
+    name,
     services: [...services],
     createdAt: timeOf(createdAt),
     expiresAt: timeOf(expiresAt),
