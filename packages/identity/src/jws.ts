@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { type KeyObject, sign, verify } from "node:crypto";
 
 /** The header of a token, spec/tokens.md §1: these members in this order and no others. */
@@ -10,8 +11,7 @@ export type JwsHeader = {
 /** A JWS in compact form of which nothing is believed yet. */
 export type CompactJws = {
   readonly header: JwsHeader;
-  /** The payload as text. */
-  readonly payload: string;
+  readonly payload: Uint8Array;
   readonly signature: Uint8Array;
   /** What the signature is of: header and payload as they were sent. */
   readonly signed: string;
@@ -36,7 +36,7 @@ export function readCompactJws(text: string): CompactJws | null {
   const payload = fromBase64Url(payloadPart);
   const signature = fromBase64Url(signaturePart);
   if (header === null || payload === null || signature?.length !== signatureBytes) return null;
-  return { header, payload: payload.toString("utf8"), signature, signed: `${headerPart}.${payloadPart}` };
+  return { header, payload, signature, signed: `${headerPart}.${payloadPart}` };
 }
 
 /** Whether the key signed it with ES256, RFC 7518 §3.4. */
@@ -54,12 +54,17 @@ export function signCompactJws(header: JwsHeader, payload: object, key: KeyObjec
   return `${input}.${signature.toString("base64url")}`;
 }
 
-/** The object that JSON text is, if it is written in its one form: no white space, no member twice; else null. */
-export function readCanonicalObject(text: string): Readonly<Record<string, unknown>> | null {
+/**
+ * The object that JSON is, if it is written in its one form: UTF-8, no white space, no member twice, and none whose name
+ * a reader might sort because it is a number; else null.
+ */
+export function readCanonicalObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {
+  if (!isUtf8(bytes)) return null;
+  const text = Buffer.from(bytes).toString("utf8");
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
-    return JSON.stringify(value) === text ? (value as Record<string, unknown>) : null;
+    return JSON.stringify(value) === text && hasNames(value) ? (value as Record<string, unknown>) : null;
   } catch {
     return null;
   }
@@ -67,11 +72,19 @@ export function readCanonicalObject(text: string): Readonly<Record<string, unkno
 
 /** Members in one order alone: what reads a header by its first bytes, as Envoy's rules do, reads all of them. */
 function headerOf(bytes: Buffer | null): JwsHeader | null {
-  const text = bytes?.toString("utf8") ?? "";
-  const { alg, typ, kid } = readCanonicalObject(text) ?? {};
+  const read = bytes === null ? null : readCanonicalObject(bytes);
+  if (read === null) return null;
+  const { alg, typ, kid } = read;
   if (!isText(alg) || !(typ === undefined || isText(typ)) || !(kid === undefined || isText(kid))) return null;
   const header = { alg, ...(typ !== undefined && { typ }), ...(kid !== undefined && { kid }) };
-  return JSON.stringify(header) === text ? header : null;
+  return JSON.stringify(header) === JSON.stringify(read) ? header : null;
+}
+
+/** Whether the names of all members begin with a letter, however deep they are. */
+function hasNames(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  const areNames = Array.isArray(value) || Object.keys(value).every((name) => /^[A-Za-z]/.test(name));
+  return areNames && Object.values(value).every(hasNames);
 }
 
 function isText(value: unknown): value is string {

@@ -118,6 +118,9 @@ test("a claim that is missing, or of another form, is not taken for one", () => 
     { services: [] },
     { services: "products" },
     { services: ["products", "*.x"] },
+    { services: ["products", "*"] },
+    { services: ["products", "reviews", "products"] },
+    { exp: 2 ** 40 },
     { services: Array.from({ length: 65 }, (_, at) => `s${at}`) },
   ])
     assert.deepEqual(check(forged(wrong)), refused("token_claims"), JSON.stringify(wrong));

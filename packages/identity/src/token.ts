@@ -14,7 +14,7 @@ const types: Readonly<Record<TokenKind, string>> = { tokens: "at+jwt", apikeys: 
 const seconds = z
   .int()
   .min(0)
-  .max(2 ** 40);
+  .max(2 ** 40 - 1);
 
 const claims = z.object({
   iss: z.string(),
@@ -27,7 +27,9 @@ const claims = z.object({
   services: z
     .array(z.string().regex(/^(?:\*|[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)$/))
     .min(1)
-    .max(64),
+    .max(64)
+    .refine((names) => new Set(names).size === names.length, "names a service twice")
+    .refine((names) => names.length === 1 || !names.includes("*"), "names services beside *, which is all"),
 });
 
 /** Who a token speaks for, and what it is good for: spec/tokens.md §2. Times are seconds since 1970. */
