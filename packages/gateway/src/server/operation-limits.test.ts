@@ -44,6 +44,10 @@ const hostile = {
     "TOO_MANY_ALIASES",
   ],
   "101 fields of the root": [`{${times(101, (i) => `f${i}`)}}`, "TOO_MANY_ROOT_FIELDS"],
+  "101 fields of the root in a fragment": [
+    `{...F} fragment F on Query {${times(101, (i) => `f${i}`)}}`,
+    "TOO_MANY_ROOT_FIELDS",
+  ],
   "a field with a thousand directives": [`{b${"@a".repeat(1_000)}}`, "TOO_MANY_DIRECTIVES"],
   "an operation with a thousand directives": [`query ${"@a".repeat(1_000)} {b}`, "TOO_MANY_DIRECTIVES"],
   "a variable with a thousand directives": [
@@ -71,6 +75,10 @@ describe("a client's document", () => {
     parseWithin(limits, getIntrospectionQuery());
     parseWithin(limits, "{...Unknown}");
     parseWithin(limits, "type T { a: Int } extend type U @d");
+  });
+
+  it("may have more fields than the root may in a fragment that is spread below it", () => {
+    parseWithin(limits, `{a{...F}} fragment F on Query {${times(101, (i) => `f${i}`)}}`);
   });
 
   for (const [what, document] of [

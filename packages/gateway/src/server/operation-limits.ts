@@ -17,7 +17,7 @@ export type OperationLimits = {
   readonly maxDepth: number;
   /** Fields with an alias. */
   readonly maxAliases: number;
-  /** Fields of the root, by their names in the answer. */
+  /** Fields of the root of an operation, by their names in the answer. */
   readonly maxRootFields: number;
   readonly maxDirectives: number;
 };
@@ -61,6 +61,8 @@ type Walk = {
   /** Of this definition. */
   aliases: number;
   directives: number;
+  /** Whether its first level is the root: of an operation it is, of a fragment it need not be. */
+  operation: boolean;
 };
 
 function checkSelections(document: DocumentNode, limits: OperationLimits): void {
@@ -68,10 +70,11 @@ function checkSelections(document: DocumentNode, limits: OperationLimits): void 
   for (const node of document.definitions) {
     if (node.kind === Kind.FRAGMENT_DEFINITION) fragments.set(node.name.value, node);
   }
-  const walk: Walk = { fragments, limits, selections: 0, aliases: 0, directives: 0 };
+  const walk: Walk = { fragments, limits, selections: 0, aliases: 0, directives: 0, operation: false };
   for (const node of document.definitions) {
     walk.aliases = 0;
     walk.directives = 0;
+    walk.operation = node.kind === Kind.OPERATION_DEFINITION;
     countDirectives(walk, "directives" in node ? node.directives : undefined);
     if (node.kind === Kind.OPERATION_DEFINITION) {
       for (const { directives } of node.variableDefinitions ?? []) countDirectives(walk, directives);
@@ -88,7 +91,7 @@ function checkLevel(walk: Walk, sets: readonly SelectionSetNode[], depth: number
     throw refusalError("OPERATION_TOO_DEEP", message);
   }
   const fields = mergedFields(walk, sets);
-  if (depth === 1 && fields.size > maxRootFields) {
+  if (walk.operation && depth === 1 && fields.size > maxRootFields) {
     const message = `The operation asks for more than ${maxRootFields} fields of the root: split it into several.`;
     throw refusalError("TOO_MANY_ROOT_FIELDS", message);
   }
