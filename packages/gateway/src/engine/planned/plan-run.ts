@@ -146,14 +146,24 @@ async function ask(
   try {
     return readSubAnswer(service, shape, await send(service, operation, variables));
   } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    const { message, extensions } = toGraphQLError(error);
+    const { message, extensions } = toGraphQLError(failureOf(service, error));
     return {
       data: null,
       lost: new FieldFailure([{ error: { message, extensions }, below: [] }]),
       unplaced: [],
     };
   }
+}
+
+/** Throws what is no failure of the service. */
+function failureOf(service: string, error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  if (!(error instanceof RangeError)) throw error;
+  // Deeper than the stack: what is read of JSON knows no bound.
+  return new GatewayError("service_bad_response", "answered with what is nested too deep", {
+    service,
+    cause: error,
+  });
 }
 
 /** The objects at a path; lists on the way are walked through. */

@@ -3,6 +3,7 @@ import {
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
+  type FragmentSpreadNode,
   type GraphQLCompositeType,
   type GraphQLNamedType,
   type GraphQLSchema,
@@ -68,6 +69,7 @@ export class PlannedDocument {
   /**
    * The operation's text for the planner, with what the conditions include: nothing depends on `@skip` and `@include`
    * any more, fragments are written out, and what the gateway answers itself is gone. Null when nothing is left.
+   * Throws {@link OperationTooLarge}.
    */
   print(operation: OperationDefinitionNode, conditions: Conditions): string | null {
     const fields = this.rootFields(operation.selectionSet, conditions);
@@ -81,106 +83,171 @@ export class PlannedDocument {
     conditions: Conditions,
   ): string {
     const root = this.#schema.getRootType(operation.operation);
-    const below = new PlannedSelections(this, this.#schema, conditions);
-    const selections = fields.map((node) => below.field(node, root));
-    const selectionSet: SelectionSetNode = { kind: Kind.SELECTION_SET, selections };
-    return print({ ...operation, selectionSet });
+    const write = (mostMembers: number) => {
+      const below = new PlannedSelections(this, this.#schema, conditions, mostMembers);
+      return print({ ...operation, selectionSet: below.root(fields, root) });
+    };
+    try {
+      return write(maxMembers);
+    } catch (error) {
+      if (error instanceof OperationTooLarge) return write(0);
+      throw error;
+    }
   }
 
   /** The fields that are fetched for the root, in order, its fragments written out. */
-  rootFields({ selections }: SelectionSetNode, conditions: Conditions): FieldNode[] {
+  rootFields(
+    { selections }: SelectionSetNode,
+    conditions: Conditions,
+    spread: Set<string> = new Set(),
+  ): FieldNode[] {
     return selections.flatMap((node): FieldNode[] => {
       if (!isIncluded(node.directives, conditions)) return [];
       if (node.kind === Kind.FIELD) return ownFields.has(node.name.value) ? [] : [node];
-      const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : this.#fragments.get(node.name.value);
-      return fragment === undefined ? [] : this.rootFields(fragment.selectionSet, conditions);
+      const set = this.selectionsOf(node, spread);
+      return set === null ? [] : this.rootFields(set, conditions, spread);
     });
   }
+
+  /** What a fragment selects; null when it was spread before, where that says nothing new. */
+  selectionsOf(node: InlineFragmentNode | FragmentSpreadNode, spread: Set<string>): SelectionSetNode | null {
+    if (node.kind === Kind.INLINE_FRAGMENT) return node.selectionSet;
+    if (spread.has(node.name.value)) return null;
+    spread.add(node.name.value);
+    return this.#fragments.get(node.name.value)?.selectionSet ?? null;
+  }
+}
+
+/** An operation that would be too long with its fragments written out for each type. */
+export class OperationTooLarge extends Error {
+  override readonly name = "OperationTooLarge";
 }
 
 /** What the gateway answers itself. */
 const ownFields = new Set(["__typename", "__schema", "__type"]);
 
 /** Interfaces and unions with more types in common are left to the planner. */
-const maxWrittenOut = 16;
+const maxMembers = 16;
+/** Fields of one operation as it is planned: fragments multiply with the types that they are written out for. */
+const maxFields = 10_000;
+
+/** What stands at one place of an answer: fields by their keys, and what fragments add for some types. */
+type Level = {
+  readonly fields: Map<string, FieldNode[]>;
+  readonly types: Map<GraphQLCompositeType, SelectionSetNode[]>;
+  readonly spread: Set<string>;
+};
 
 /**
- * Selections below the root as they are planned: without named fragments, and without fragments that always or never
- * apply, or that an interface or union puts on another. The planner finds no way through some of those.
+ * Selections below the root as they are planned: merged, without named fragments, and without fragments that always
+ * or never apply, or that an interface or union puts on another. The planner finds no way through some of those.
  */
 class PlannedSelections {
   readonly #document: PlannedDocument;
   readonly #schema: GraphQLSchema;
   readonly #conditions: Conditions;
+  readonly #mostMembers: number;
+  #left = maxFields;
 
-  constructor(document: PlannedDocument, schema: GraphQLSchema, conditions: Conditions) {
+  constructor(document: PlannedDocument, schema: GraphQLSchema, conditions: Conditions, mostMembers: number) {
     this.#document = document;
     this.#schema = schema;
     this.#conditions = conditions;
+    this.#mostMembers = mostMembers;
   }
 
-  field(node: FieldNode, parent: GraphQLCompositeType | null | undefined): FieldNode {
-    const { alias: _, selectionSet, ...plain } = node;
-    const key = this.#document.keyOf(node);
-    const type =
-      parent !== null && parent !== undefined && "getFields" in parent
-        ? getNamedType(parent.getFields()[node.name.value]?.type)
-        : undefined;
-    return {
-      ...plain,
-      directives: otherDirectives(node.directives),
-      ...(key === node.name.value ? {} : { alias: { kind: Kind.NAME, value: key } as const }),
-      ...(selectionSet !== undefined && isCompositeType(type)
-        ? { selectionSet: this.#set(selectionSet, type) }
-        : {}),
-    };
+  root(fields: readonly FieldNode[], type: GraphQLCompositeType | null | undefined): SelectionSetNode {
+    const set: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: fields };
+    return type === null || type === undefined ? set : this.#set([set], type);
   }
 
   /** An object of which nothing is selected is still one: its type stands for it. */
-  #set(set: SelectionSetNode, parent: GraphQLCompositeType): SelectionSetNode {
-    const kept = this.#selections(set, parent);
-    const alone = kept.some(({ kind }) => kind === Kind.FIELD) ? kept : [...kept, typename];
-    return { kind: Kind.SELECTION_SET, selections: alone };
+  #set(sets: readonly SelectionSetNode[], parent: GraphQLCompositeType): SelectionSetNode {
+    const level: Level = { fields: new Map(), types: new Map(), spread: new Set() };
+    for (const set of sets) this.#collect(set, parent, level);
+    const fields = [...level.fields.values()].flatMap((nodes) => this.#field(nodes, parent));
+    if (fields.length === 0) fields.push(typename);
+    const fragments = [...level.types].map(([type, inner]) => this.#on(type, inner));
+    return { kind: Kind.SELECTION_SET, selections: [...fields, ...fragments] };
   }
 
-  #selections({ selections }: SelectionSetNode, parent: GraphQLCompositeType): SelectionNode[] {
-    return selections.flatMap((node): SelectionNode[] => {
-      if (!isIncluded(node.directives, this.#conditions)) return [];
-      if (node.kind === Kind.FIELD) return [this.field(node, parent)];
+  #field(nodes: readonly FieldNode[], parent: GraphQLCompositeType): FieldNode[] {
+    const [node] = nodes;
+    if (node === undefined) return [];
+    this.#left -= 1;
+    if (this.#left < 0) throw new OperationTooLarge();
+    const { alias: _, selectionSet: __, ...plain } = node;
+    const key = this.#document.keyOf(node);
+    const field = "getFields" in parent ? parent.getFields()[node.name.value] : undefined;
+    const type = getNamedType(field?.type);
+    const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+    return [
+      {
+        ...plain,
+        directives: otherDirectives(node.directives),
+        ...(key === node.name.value ? {} : { alias: { kind: Kind.NAME, value: key } as const }),
+        ...(sets.length > 0 && isCompositeType(type) ? { selectionSet: this.#set(sets, type) } : {}),
+      },
+    ];
+  }
+
+  #collect({ selections }: SelectionSetNode, parent: GraphQLCompositeType, level: Level): void {
+    for (const node of selections) {
+      if (!isIncluded(node.directives, this.#conditions)) continue;
+      if (node.kind === Kind.FIELD) {
+        const key = this.#document.keyOf(node);
+        const nodes = level.fields.get(key);
+        if (nodes === undefined) level.fields.set(key, [node]);
+        else nodes.push(node);
+        continue;
+      }
+      const set = this.#document.selectionsOf(node, level.spread);
+      if (set === null) continue;
       const fragment =
         node.kind === Kind.INLINE_FRAGMENT ? node : this.#document.fragments.get(node.name.value);
-      if (fragment === undefined) return [];
-      const condition = fragment.typeCondition?.name.value ?? parent.name;
-      return this.#narrow(fragment.selectionSet, parent, this.#schema.getType(condition));
-    });
+      const condition = fragment?.typeCondition?.name.value ?? parent.name;
+      this.#narrow(set, parent, this.#schema.getType(condition), level);
+    }
   }
 
   #narrow(
     set: SelectionSetNode,
     parent: GraphQLCompositeType,
     type: GraphQLNamedType | undefined,
-  ): SelectionNode[] {
-    if (!isCompositeType(type)) return [];
+    level: Level,
+  ): void {
+    if (!isCompositeType(type)) return;
     const always = isAbstractType(type) && !isUnionType(parent) && this.#schema.isSubType(type, parent);
-    if (type === parent || always) return this.#selections(set, parent);
-    if (isObjectType(parent)) return [];
-    if (isObjectType(type)) return [this.#on(type, set)];
-    const members = this.#schema
-      .getPossibleTypes(parent)
-      .filter((member) => this.#schema.isSubType(type, member));
-    return members.length > maxWrittenOut
-      ? [this.#on(type, set)]
-      : members.map((member) => this.#on(member, set));
+    if (type === parent || always) this.#collect(set, parent, level);
+    else if (isObjectType(type)) {
+      if (!isObjectType(parent)) addTo(level.types, type, set);
+    } else if (!isObjectType(parent)) {
+      const members = this.#schema
+        .getPossibleTypes(parent)
+        .filter((member) => this.#schema.isSubType(type, member));
+      if (members.length > this.#mostMembers) addTo(level.types, type, set);
+      else for (const member of members) addTo(level.types, member, set);
+    }
   }
 
-  #on(type: GraphQLCompositeType, set: SelectionSetNode): InlineFragmentNode {
+  #on(type: GraphQLCompositeType, sets: readonly SelectionSetNode[]): InlineFragmentNode {
     const name = { kind: Kind.NAME, value: type.name } as const;
     return {
       kind: Kind.INLINE_FRAGMENT,
       typeCondition: { kind: Kind.NAMED_TYPE, name },
-      selectionSet: this.#set(set, type),
+      selectionSet: this.#set(sets, type),
     };
   }
+}
+
+function addTo(
+  types: Map<GraphQLCompositeType, SelectionSetNode[]>,
+  type: GraphQLCompositeType,
+  set: SelectionSetNode,
+): void {
+  const sets = types.get(type);
+  if (sets === undefined) types.set(type, [set]);
+  else sets.push(set);
 }
 
 const typename: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: "__typename" } };

@@ -2,11 +2,11 @@ import type { PlanView } from "@catalyst/rpc";
 import {
   type DocumentNode,
   type ExecutionResult,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLSchema,
   getOperationAST,
 } from "graphql";
-import { GatewayError } from "../../errors.ts";
+import { type AnswerCode, GatewayError } from "../../errors.ts";
 import { buildPublicSchema } from "../../schema/composition.ts";
 import type { RequestScope, ServiceTarget } from "../../service.ts";
 import type { SubRequest, Upstream } from "../../upstream/upstream.ts";
@@ -16,11 +16,13 @@ import { Completion, clientPath } from "./completion.ts";
 import { FieldOwners } from "./field-owners.ts";
 import { type PlanRun, runStep, type Send } from "./plan-run.ts";
 import { viewOf } from "./plan-view.ts";
+import { OperationTooLarge } from "./planned-document.ts";
 import { PlannedStream } from "./planned-stream.ts";
 import { PlanFailure, Planner, type SchemaPlanner } from "./planner.ts";
 import { type BoundVariables, type OperationVariant, PreparedOperation } from "./prepared-operation.ts";
 import type { Output } from "./selection.ts";
 import { TypeMembership } from "./type-membership.ts";
+import { VariantCache } from "./variant-cache.ts";
 
 /**
  * The fast engine: operations are planned by the Rust planner, once each, and run by an executor of our own. What
@@ -59,6 +61,7 @@ export class PlannedSchema implements EngineSchema {
   readonly #types: TypeMembership;
   readonly #owners: FieldOwners;
   readonly #prepared = new WeakMap<DocumentNode, Map<string, PreparedOperation>>();
+  readonly #variants = new VariantCache();
   #stitched: Promise<EngineSchema> | null = null;
 
   constructor(
@@ -90,6 +93,7 @@ export class PlannedSchema implements EngineSchema {
       if (fetches.kind === "steps" && fetches.step !== null) await runStep(fetches.step, run);
       return this.#complete(variant, bound, run);
     } catch (error) {
+      if (error instanceof OperationTooLarge) return tooLarge();
       if (!(error instanceof PlanFailure)) throw error;
       return await (await this.#stitch()).execute(operation);
     }
@@ -119,6 +123,7 @@ export class PlannedSchema implements EngineSchema {
         previous instanceof PlannedStream ? previous : null,
       );
     } catch (error) {
+      if (error instanceof OperationTooLarge) return tooLarge();
       if (!(error instanceof PlanFailure)) throw error;
       return await (await this.#stitch()).subscribe(operation, previous);
     }
@@ -158,7 +163,7 @@ export class PlannedSchema implements EngineSchema {
     if (node === null || node === undefined || root === undefined || root === null) {
       throw new GatewayError("schema_invalid", "the document was not validated: it has no such operation");
     }
-    const prepared = new PreparedOperation(this.schema, document, node, root);
+    const prepared = new PreparedOperation(this.schema, document, node, root, this.#variants);
     operations.set(key, prepared);
     return prepared;
   }
@@ -194,6 +199,13 @@ export class PlannedSchema implements EngineSchema {
     this.#stitched ??= Promise.resolve(this.#stitching.compile(this.#input));
     return this.#stitched;
   }
+}
+
+function tooLarge(): ExecutionResult {
+  const message =
+    "The operation is too large with its fragments written out for each type: split it into several.";
+  const code: AnswerCode = "OPERATION_TOO_LARGE";
+  return { errors: [new GraphQLError(message, { extensions: { code } })] };
 }
 
 function isErrors(bound: BoundVariables | readonly GraphQLError[]): bound is readonly GraphQLError[] {

@@ -28,7 +28,19 @@ export type PlannerReadiness = { readonly unavailable: string | null };
 /** Why there is no plan: the planner said so, ended, or took too long. */
 export class PlanFailure extends Error {
   override readonly name = "PlanFailure";
+  /** It says nothing of the operation: another time it may be planned. */
+  readonly passing: boolean;
+
+  constructor(message: string, { passing = false } = {}) {
+    super(message);
+    this.passing = passing;
+  }
 }
+
+/** Operations that are remembered for not being planned, for each schema. */
+const maxFailed = 1_000;
+/** Requests that wait at a time. */
+const maxPending = 1_000;
 
 /** A schema that operations are planned on. */
 export type SchemaPlanner = Disposable & {
@@ -97,14 +109,22 @@ export class Planner implements AsyncDisposable {
       drop();
       throw error;
     }
-    return {
-      plan: async (query, operationName) => {
+    const failed = new Map<string, PlanFailure>();
+    const plan = async (query: string, operationName: string | undefined) => {
+      const known = failed.get(query);
+      if (known !== undefined) throw known;
+      try {
         const node = await this.#ask({ kind: "plan", number: ++this.#count, schema, query, operationName });
         if (node !== null && losesField(node)) throw new PlanFailure("a field that is required is not read");
         return node;
-      },
-      [Symbol.dispose]: drop,
+      } catch (error) {
+        // What ended the process once would end it again.
+        if (failed.size >= maxFailed) failed.clear();
+        if (error instanceof PlanFailure && !error.passing) failed.set(query, error);
+        throw error;
+      }
     };
+    return { plan, [Symbol.dispose]: drop };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,7 +133,7 @@ export class Planner implements AsyncDisposable {
     this.#child = null;
     clearTimeout(this.#timer);
     this.#readiness.resolve("the planner was closed");
-    for (const { reject } of this.#pending.values()) reject(new PlanFailure("the planner was closed"));
+    for (const { reject } of this.#pending.values()) reject(closed());
     this.#pending.clear();
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;
     const exited = new Promise((resolve) => child.once("exit", resolve));
@@ -123,7 +143,10 @@ export class Planner implements AsyncDisposable {
   }
 
   #ask(request: Asked): Promise<PlanNode | null> {
-    if (this.#closed) return Promise.reject(new PlanFailure("the planner was closed"));
+    if (this.#closed) return Promise.reject(closed());
+    if (this.#pending.size >= maxPending) {
+      return Promise.reject(new PlanFailure("too many operations wait to be planned", { passing: true }));
+    }
     const { promise, resolve, reject } = Promise.withResolvers<PlanNode | null>();
     this.#pending.set(request.number, { request, resolve, reject });
     if (this.#child === null) this.#start();
@@ -157,10 +180,20 @@ export class Planner implements AsyncDisposable {
     for (const { request } of this.#pending.values()) {
       if (request.kind === "load") loading.add(request.schema);
     }
+    const waiting = [...this.#pending.values()];
+    this.#pending.clear();
     for (const [schema, supergraphSdl] of this.#schemas) {
-      if (!loading.has(schema)) this.#send({ kind: "load", number: 0, schema, supergraphSdl });
+      if (!loading.has(schema)) this.#reload(schema, supergraphSdl);
     }
+    for (const pending of waiting) this.#pending.set(pending.request.number, pending);
     for (const { request } of this.#pending.values()) this.#send(request);
+  }
+
+  /** Loads a schema that was in use; one that ends the process now is given up. */
+  #reload(schema: number, supergraphSdl: string): void {
+    const request = { kind: "load", number: ++this.#count, schema, supergraphSdl } as const;
+    const reject = () => void this.#schemas.delete(schema);
+    this.#pending.set(request.number, { request, resolve: () => undefined, reject });
   }
 
   #settle(answer: PlannerAnswer): void {
@@ -198,6 +231,10 @@ export class Planner implements AsyncDisposable {
     if (this.#pending.size > 0) this.#start();
     this.#watch();
   }
+}
+
+function closed(): PlanFailure {
+  return new PlanFailure("the planner was closed", { passing: true });
 }
 
 /**

@@ -14,12 +14,10 @@ import {
   visit,
 } from "graphql";
 import { compilePlan, compileSubscription, type PlanStep, type SubscriptionPlan } from "./plan.ts";
-import { type Conditions, PlannedDocument } from "./planned-document.ts";
+import { type Conditions, isIncluded, PlannedDocument } from "./planned-document.ts";
 import { PlanFailure, type SchemaPlanner } from "./planner.ts";
 import { type ObjectSelection, type SelectionParts, selectFrom } from "./selection.ts";
-
-/** Variants kept of one operation: assignments of the variables of its `@skip` and `@include`. */
-const maxVariants = 32;
+import type { VariantCache } from "./variant-cache.ts";
 
 /** What an operation fetches: steps for a query or mutation, a source and its joins for a subscription. */
 export type Fetches =
@@ -40,13 +38,16 @@ export class PreparedOperation {
   readonly #planned: PlannedDocument;
   readonly #conditionVariables: readonly string[];
   readonly #variants = new Map<string, OperationVariant>();
+  readonly #kept: VariantCache;
 
   constructor(
     schema: GraphQLSchema,
     document: DocumentNode,
     operation: OperationDefinitionNode,
     root: GraphQLObjectType,
+    kept: VariantCache,
   ) {
+    this.#kept = kept;
     this.#schema = schema;
     this.#operation = operation;
     this.#root = root;
@@ -84,16 +85,20 @@ export class PreparedOperation {
   variant({ conditions }: BoundVariables): OperationVariant {
     const key = this.#conditionVariables.map((name) => (conditions(name) ? "1" : "0")).join("");
     const known = this.#variants.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#kept.use(known);
+      return known;
+    }
     // What is kept must not keep this request's variables.
     const held = new Set(this.#conditionVariables.filter(conditions));
     const variant = new OperationVariant(
       { schema: this.#schema, planned: this.#planned, conditions: (name) => held.has(name) },
       this.#operation,
       this.#root,
+      this.#kept,
     );
-    if (this.#variants.size >= maxVariants) this.#variants.clear();
     this.#variants.set(key, variant);
+    this.#kept.add(variant, () => this.#variants.delete(key));
     return variant;
   }
 }
@@ -105,11 +110,20 @@ export class OperationVariant {
   readonly #parts: SelectionParts;
   readonly #operation: OperationDefinitionNode;
   readonly #introspects: boolean;
+  readonly #kept: VariantCache;
+  /** Estimate of the bytes that it takes. */
+  weight = weightOf("");
   #introspected: Readonly<Record<string, unknown>> | null = null;
   #fetches: Fetches | null = null;
   #planning: Promise<Fetches> | null = null;
 
-  constructor(parts: SelectionParts, operation: OperationDefinitionNode, root: GraphQLObjectType) {
+  constructor(
+    parts: SelectionParts,
+    operation: OperationDefinitionNode,
+    root: GraphQLObjectType,
+    kept: VariantCache,
+  ) {
+    this.#kept = kept;
     this.#parts = parts;
     this.#operation = operation;
     this.selection = selectFrom(parts, root, [operation.selectionSet]);
@@ -152,18 +166,15 @@ export class OperationVariant {
     return answer;
   }
 
-  #ownFields(selections: readonly SelectionNode[]): SelectionNode[] {
-    return selections.flatMap((node): SelectionNode[] => {
+  #ownFields(selections: readonly SelectionNode[], spread: Set<string> = new Set()): FieldNode[] {
+    const { planned, conditions } = this.#parts;
+    return selections.flatMap((node): FieldNode[] => {
+      if (!isIncluded(node.directives, conditions)) return [];
       if (node.kind === Kind.FIELD) {
         return node.name.value === "__schema" || node.name.value === "__type" ? [node] : [];
       }
-      const fragment =
-        node.kind === Kind.INLINE_FRAGMENT ? node : this.#parts.planned.fragments.get(node.name.value);
-      if (fragment === undefined) return [];
-      const own = this.#ownFields(fragment.selectionSet.selections);
-      if (own.length === 0) return [];
-      const selectionSet = { ...fragment.selectionSet, selections: own };
-      return [{ kind: Kind.INLINE_FRAGMENT, directives: node.directives ?? [], selectionSet }];
+      const set = planned.selectionsOf(node, spread);
+      return set === null ? [] : this.#ownFields(set.selections, spread);
     });
   }
 
@@ -171,6 +182,9 @@ export class OperationVariant {
     const { planned, conditions } = this.#parts;
     const text = planned.print(this.#operation, conditions);
     if (text === null) return { kind: "steps", step: null };
+    const before = this.weight;
+    this.weight = weightOf(text);
+    this.#kept.weigh(this, before);
     const type = this.#operation.operation;
     try {
       const node = await planner.plan(text, this.#operation.name?.value);
@@ -200,6 +214,11 @@ export class OperationVariant {
     }
     return { kind: this.#operation.operation === "mutation" ? "sequence" : "parallel", steps };
   }
+}
+
+/** Measured: a plan and its selection take so many bytes for each character of the operation as it is planned. */
+function weightOf(text: string): number {
+  return 4_096 + 200 * text.length;
 }
 
 const nothing: Readonly<Record<string, unknown>> = {};

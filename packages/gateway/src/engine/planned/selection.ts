@@ -148,16 +148,19 @@ function dependsOnType(
   parts: SelectionParts,
   type: GraphQLCompositeType,
   sets: readonly SelectionSetNode[],
+  spread: Set<string> = new Set(),
 ): boolean {
   return sets.some(({ selections }) =>
     selections.some((node) => {
       if (!isIncluded(node.directives, parts.conditions)) return false;
       if (node.kind === Kind.FIELD) return node.name.value === "__typename";
+      const set = parts.planned.selectionsOf(node, spread);
+      if (set === null) return false;
       const fragment =
         node.kind === Kind.INLINE_FRAGMENT ? node : parts.planned.fragments.get(node.name.value);
       const condition = fragment?.typeCondition?.name.value;
       if (condition !== undefined && !applies(parts.schema, type, condition)) return true;
-      return fragment !== undefined && dependsOnType(parts, type, [fragment.selectionSet]);
+      return dependsOnType(parts, type, [set], spread);
     }),
   );
 }
