@@ -104,9 +104,9 @@ export function mintToken(
  * |---|---|
  * | `token_malformed` | it is no compact JWS in its one form, or its header is not `alg`, `typ`, `kid` in this order |
  * | `token_algorithm` | it is not signed with ES256 |
- * | `token_claims` | a claim is missing, or is not what it has to be |
- * | `token_issuer` | nobody who is believed has issued it, or it says to be of the other kind |
- * | `token_key` | its issuer has no key with this kid (any more) |
+ * | `token_claims` | its payload is not in its one form, or a claim is missing, or is not what it has to be |
+ * | `token_issuer` | nobody who is believed has issued it, or it does not say to be of that kind |
+ * | `token_key` | it names no key, or its issuer has none with this kid (any more) |
  * | `token_signature` | the key has not signed it |
  * | `token_audience` | it is meant for somebody else |
  * | `token_lifetime` | it lives longer than its issuer may let it |

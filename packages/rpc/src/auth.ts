@@ -10,7 +10,7 @@ export type CredentialKind = z.infer<typeof credentialKind>;
 /** How many services one credential may name. */
 export const mostCredentialServices = 64;
 
-/** The services that a credential is good for, `graphql` among them, or `["*"]` for all: spec/tokens.md §3. */
+/** The services that a credential is good for, `graphql` among them, or `["*"]` for all: spec/tokens.md §2. */
 export const credentialServices = z
   .array(z.string().refine((name) => name === "*" || labelPattern.test(name), "is not the name of a service"))
   .min(1)
