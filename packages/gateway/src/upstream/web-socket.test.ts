@@ -94,6 +94,17 @@ const twoResults = (socket: WebSocket, type: string) => {
   say(socket, { type: "complete" });
 };
 
+/** Sends as fast as it can what asks for an answer, and reads none. */
+function floodUnread(socket: WebSocket, send: () => void): void {
+  socket.pause();
+  const some = () => {
+    if (socket.readyState !== 1) return;
+    for (let i = 0; i < 1_000 && socket.bufferedAmount < 1_000_000; i++) send();
+    setImmediate(some);
+  };
+  some();
+}
+
 describe("a subscription over WebSocket", () => {
   it("is subscribed with its document, and gives the results in order until it is complete", () =>
     withSocketService({ hear: twoResults }, async ({ upstream, target, connections }) => {
@@ -123,6 +134,22 @@ describe("a subscription over WebSocket", () => {
       await until(() => connections[0]?.socket.readyState === 3);
       assert.equal(JSON.parse(connections[0]?.messages.at(-1) ?? "").type, "complete");
     }));
+
+  it("is sent once, however often the service acknowledges", () =>
+    withSocketService(
+      {
+        hear: (socket, type) => {
+          for (let i = 0; i < 10 && type === "subscribe"; i++) say(socket, { type: "connection_ack" });
+        },
+      },
+      async ({ upstream, target, connections }) => {
+        const results = await upstream.subscribe(target, subscription, scopeOf());
+        await failureOf(results.next());
+        await until(() => connections[0]?.socket.readyState === 3);
+        const types = connections[0]?.messages.map((message) => JSON.parse(message).type);
+        assert.deepEqual(types, ["connection_init", "subscribe", "complete"]);
+      },
+    ));
 
   it("ends with the errors that the service has for the operation", () =>
     withSocketService(
@@ -193,6 +220,24 @@ describe("a subscription over WebSocket", () => {
       (socket: WebSocket) => say(socket, next("x".repeat(5_000))),
       "service_bad_response",
       "answered the request with more than 2000 bytes",
+    ],
+    [
+      "acknowledges once more",
+      (socket: WebSocket) => say(socket, { type: "connection_ack" }),
+      "service_bad_response",
+      "answered the request with something that is not GraphQL",
+    ],
+    [
+      "sends pings and does not read the answers",
+      (socket: WebSocket) => floodUnread(socket, () => say(socket, { type: "ping" })),
+      "service_bad_response",
+      "does not read the answers to its pings",
+    ],
+    [
+      "sends pings of WebSocket's own and does not read the answers",
+      (socket: WebSocket) => floodUnread(socket, () => socket.ping("x".repeat(100))),
+      "service_unavailable",
+      "ended the subscription without completing it",
     ],
   ] as const) {
     it(`ends with ${code}, the service named, when it ${what}`, () =>

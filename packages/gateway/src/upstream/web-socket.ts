@@ -25,6 +25,8 @@ const mostWaiting = 16;
 const defaultPingMs = 30_000;
 /** How long a service may take to say goodbye. */
 const goodbyeMs = 1_000;
+/** Answers to pings, in bytes, that may wait for a service that does not read them: 3,000, and each costs more than its bytes. */
+const maxUnreadBytes = 64 * 1024;
 /** What is read of an answer that refuses the upgrade. */
 const maxRefusalBytes = 64 * 1024;
 
@@ -56,6 +58,8 @@ class Talk {
   /** Null while results may come; then the failure that ended it, or `done`. */
   #over: GatewayError | "done" | null = null;
   #alive = true;
+  /** Bytes of the operation, once it was sent; null before. */
+  #subscribed: number | null = null;
   /** The service has said its last word. */
   #complete = false;
 
@@ -126,6 +130,7 @@ class Talk {
 
   #hear(text: string): void {
     this.#alive = true;
+    if (this.#over !== null) return;
     const message = parseJson(text);
     const dialect = dialects[this.#socket.protocol];
     if (isObject(message) && dialect !== undefined) this.#obey(dialect, message["type"], message["payload"]);
@@ -135,11 +140,11 @@ class Talk {
   #obey(dialect: Dialect, type: unknown, payload: unknown): void {
     switch (type) {
       case "connection_ack":
-        this.#socket.send(`{"id":"${id}","type":"${dialect.subscribe}","payload":${this.#body}}`);
-        this.#begin(null);
+        this.#subscribe(dialect);
         break;
       case "ping":
         this.#socket.send(`{"type":"pong"}`);
+        this.#checkRead();
         break;
       case dialect.next:
         this.#take(payload);
@@ -157,6 +162,26 @@ class Talk {
       case "connection_error":
         this.#garbage();
     }
+  }
+
+  /** Once: a service that acknowledges again would have it sent, and held here, as often as it likes. */
+  #subscribe(dialect: Dialect): void {
+    if (this.#subscribed !== null) {
+      this.#garbage();
+      return;
+    }
+    const operation = Buffer.from(`{"id":"${id}","type":"${dialect.subscribe}","payload":${this.#body}}`);
+    this.#subscribed = operation.length;
+    this.#socket.send(operation, { binary: false });
+    this.#begin(null);
+  }
+
+  /** A service that asks for answers must read them. Of answers to pings of WebSocket's own, `ws` bounds the number. */
+  #checkRead(): void {
+    if (this.#socket.bufferedAmount <= maxUnreadBytes + (this.#subscribed ?? 0)) return;
+    const message = "does not read the answers to its pings";
+    const failure = failureOf("service_bad_response", this.#subject, message);
+    this.#fail({ failure, fault: "content", again: "nothing" });
   }
 
   #take(payload: unknown): void {
