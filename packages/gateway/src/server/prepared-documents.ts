@@ -66,8 +66,10 @@ export class PreparedDocuments {
 
   /** Why a document that was prepared for another schema cannot be executed with this one. */
   validate(document: DocumentNode, schema: GraphQLSchema): readonly GraphQLError[] {
-    const rules = this.#options.introspection ? specifiedRules : allRules;
-    return [...withoutRoot(document, schema), ...validate(schema, document, rules)].map(coded);
+    const { introspection } = this.#options;
+    const rules = introspection ? specifiedRules : allRules;
+    const errors = [...withoutRoot(document, schema), ...validate(schema, document, rules)].map(coded);
+    return introspection ? errors : errors.map(withoutSuggestion);
   }
 
   #check(document: DocumentNode, schema: GraphQLSchema): Pick<PreparedDocument, "errors" | "operations"> {
@@ -102,4 +104,9 @@ function coded({ message, nodes, extensions }: GraphQLError): GraphQLError {
     nodes: nodes ?? null,
     extensions: { code: codeOfInvalid, ...extensions },
   });
+}
+
+/** Where introspection is refused, guesses would tell the schema's names one by one. */
+function withoutSuggestion({ message, nodes, extensions }: GraphQLError): GraphQLError {
+  return new GraphQLError(message.replace(/ Did you mean .*$/s, ""), { nodes: nodes ?? null, extensions });
 }
