@@ -31,6 +31,11 @@ test("two listeners clash at one port of one host, and at one port where one of 
     ["127.0.0.1:80", "127.0.0.2:80", false],
     ["127.0.0.1:80", "[::1]:80", false],
     ["127.0.0.1:0", "127.0.0.1:0", false],
+    ["localhost:80", "127.0.0.1:80", false],
   ];
   for (const [one, other, expected] of pairs) assert.equal(clash(one, other), expected, `${one} ${other}`);
+});
+
+test("what is no address is compared with none: that it is none has been told", () => {
+  assert.equal(leadsTo("http://127.0.0.1:10000/", ["localhost:10000", "10000"]), false);
 });
