@@ -115,7 +115,7 @@ class RunningGateway implements Gateway {
     const headers = compileHeaderRules(options.headers);
     this.#upstream = createUpstream(this.#events, options.upstream, {
       failures: this.#failures,
-      collect: headers.collect,
+      headers,
     });
     this.#engine =
       parts.engine?.(this.#upstream) ??

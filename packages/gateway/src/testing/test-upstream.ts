@@ -58,9 +58,9 @@ export async function withService(
     breaker: (_: string, state: string) => void breaker.push(state),
   };
   const failures = new ServiceFailures();
-  const { collect } = compileHeaderRules(headerOptions.parse(headers));
+  const rules = compileHeaderRules(headerOptions.parse(headers));
   await using service = await serveRaw((request, response) => void answer(response, request));
-  await using upstream = createUpstream(events, upstreamOptions.parse(options), { failures, collect });
+  await using upstream = createUpstream(events, upstreamOptions.parse(options), { failures, headers: rules });
   upstream.useEgress({ host: "127.0.0.1", port: service.port });
   const counts = { retried: 0, shared: 0 };
   const parts = {

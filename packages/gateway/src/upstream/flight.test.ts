@@ -18,7 +18,7 @@ function held() {
     },
     release: () => {
       for (const [n, response] of waiting.splice(0).entries()) {
-        response.setHeader("set-cookie", "a=1");
+        response.setHeader("set-cookie", `a=${n}`);
         response.end(JSON.stringify({ data: { n } }));
       }
     },
@@ -48,19 +48,18 @@ describe("equal queries of one caller", () => {
     });
   });
 
-  it("have the headers of the answer for each of them", () => {
+  it("are sent once also when headers of another service go to the client", () => {
     const { answer, release, seen } = held();
     return withService(
       answer,
-      async ({ upstream, target }) => {
-        const sinks = [new Map<string, readonly string[]>(), new Map<string, readonly string[]>()];
-        const all = sinks.map((sink) => upstream.execute(target, query, { ...asks("a"), answer: sink }));
+      async (parts) => {
+        const all = [1, 2].map(() => parts.upstream.execute(parts.target, query, asks("a")));
         await until(() => seen.length === 1);
         release();
         await Promise.all(all);
-        for (const sink of sinks) assert.deepEqual([...sink], [["set-cookie", ["a=1"]]]);
+        assert.equal(parts.shared, 1);
       },
-      { headers: { response: [{ name: "set-cookie" }] } },
+      { headers: { response: [{ name: "set-cookie", services: ["users"] }] } },
     );
   });
 
@@ -108,6 +107,7 @@ describe("queries that are not equal", () => {
   for (const [what, target, request, scope] of [
     ["of another caller", {}, query, asks("b")],
     ["with a header more", {}, query, asks("a", { "accept-language": "de" })],
+    ["with other baggage, which may name a tenant", {}, query, asks("a", { baggage: "tenant=b" })],
     ["with a header less", {}, query, scopeOf()],
     ["with other variables", {}, other, asks("a")],
     ["to another service", { host: "other.acme.catalyst.internal" }, query, asks("a")],
@@ -126,6 +126,28 @@ describe("queries that are not equal", () => {
       });
     });
   }
+
+  it("are all, when a header of the answer goes to the client: each gets a cookie of its own", () => {
+    const { answer, release, seen } = held();
+    return withService(
+      answer,
+      async (parts) => {
+        const sinks = [new Map<string, readonly string[]>(), new Map<string, readonly string[]>()];
+        const all = sinks.map((sink) =>
+          parts.upstream.execute(parts.target, query, { ...asks("a"), answer: sink }),
+        );
+        await until(() => seen.length === 2);
+        release();
+        await Promise.all(all);
+        assert.deepEqual(
+          sinks.map((sink) => sink.get("set-cookie")),
+          [["a=0"], ["a=1"]],
+        );
+        assert.equal(parts.shared, 0);
+      },
+      { headers: { response: [{ prefix: "set-", services: ["reviews"] }] } },
+    );
+  });
 
   it("are all, when dedupe is off", () => {
     const { answer, release, seen } = held();

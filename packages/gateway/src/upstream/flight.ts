@@ -68,8 +68,8 @@ export class Flight {
   }
 }
 
-/** What may differ between two requests of the same caller without changing the answer. */
-const traceContext: ReadonlySet<string> = new Set(["traceparent", "tracestate", "baggage"]);
+/** What may differ between two requests of the same caller without changing the answer. Baggage may name a tenant. */
+const traceContext: ReadonlySet<string> = new Set(["traceparent", "tracestate"]);
 
 /**
  * Queries under way, so that an equal one need not be sent. Equal are those to the same service with the same body and

@@ -83,6 +83,7 @@ describe("headers of services' answers", () => {
 
   it("stay inside without a rule, which then costs nothing", () => {
     assert.equal(rulesOf({}).collect, null);
+    assert.equal(rulesOf({}).collectsFrom("products"), false);
   });
 
   it("go to the client by rule: first, last or all, and every cookie", () => {
@@ -99,6 +100,8 @@ describe("headers of services' answers", () => {
       { name: "etag", as: "x-etag" },
     ];
     assert.deepEqual(collected(response, answers), { "x-cost": ["4"], "x-etag": ["1"] });
+    const { collectsFrom } = rulesOf({ response: response.slice(0, 1) });
+    assert.deepEqual([collectsFrom("reviews"), collectsFrom("products")], [true, false]);
   });
 
   it("never go to the client when they belong to the connection or the body, or cannot be sent", () => {

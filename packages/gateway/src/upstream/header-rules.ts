@@ -102,6 +102,8 @@ export type HeaderRules = {
         sink: AnswerHeaders,
       ) => void)
     | null;
+  /** Whether a rule may select headers of this service's answers. */
+  collectsFrom(service: string): boolean;
 };
 
 /** Compiles the rules once; what they cost per request is what they move. */
@@ -122,6 +124,7 @@ export function compileHeaderRules(options: HeaderOptions): HeaderRules {
       };
     },
     collect: options.response.length === 0 ? null : collector(options.response),
+    collectsFrom: (service) => options.response.some((rule) => isFor(rule, service)),
   };
 }
 

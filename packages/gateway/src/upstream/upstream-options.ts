@@ -39,7 +39,7 @@ export const upstreamOptions = z
     }),
     dedupe: option(z.boolean().default(true), {
       description:
-        "Sends equal queries that come while one of them is under way once. Equal are those of the same caller: with the same headers, trace context aside.",
+        "Sends equal queries that come while one of them is under way once. Equal are those of the same caller: with the same headers, traceparent and tracestate aside. Not for services that a rule of `headers.response` is for: what it lets through may be for one client alone.",
     }),
     breaker: z
       .strictObject({

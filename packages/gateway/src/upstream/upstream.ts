@@ -30,7 +30,7 @@ export type UpstreamParts = {
   /** Told how clients' requests to services end. */
   readonly failures?: ServiceFailures;
   /** Which headers of services' answers go to clients; none when left out. */
-  readonly collect?: HeaderRules["collect"];
+  readonly headers?: Pick<HeaderRules, "collect" | "collectsFrom">;
 };
 
 /** How the gateway reaches services: through Envoy's egress listener, by Host. */
@@ -113,14 +113,15 @@ class PooledUpstream implements Upstream {
   async execute(target: ServiceTarget, request: SubRequest, scope: RequestScope): Promise<ExecutionResult> {
     const { signal } = scope;
     const freight = freightOf(target, request, scope);
-    const shared = this.#options.dedupe && request.operation.kind === "query" && request.label === undefined;
+    const shared = this.#mayShare(target, request);
     const known = shared ? this.#flights.find(freight) : undefined;
     if (known !== undefined) this.#events.subRequestShared(target.name);
     const flight = known ?? this.#depart(freight, request, scope, shared);
     const verdict = signal.aborted ? null : await flight.join(signal);
     if (verdict === null) throw givenUp(subjectOf(target, request), signal);
     if (isFailed(verdict)) throw verdict.failure;
-    if (scope.answer !== undefined) this.#parts.collect?.(target.name, verdict.reply.headers, scope.answer);
+    if (scope.answer !== undefined)
+      this.#parts.headers?.collect?.(target.name, verdict.reply.headers, scope.answer);
     return flight.take(verdict);
   }
 
@@ -158,6 +159,12 @@ class PooledUpstream implements Upstream {
     if (isFailed(socket)) return events;
     lane.prefersWebSocket = true;
     return socket;
+  }
+
+  /** Headers that go on to clients may be for one of them alone, such as the cookie of a session that begins. */
+  #mayShare({ name }: ServiceTarget, { operation, label }: SubRequest): boolean {
+    if (!this.#options.dedupe || operation.kind !== "query" || label !== undefined) return false;
+    return this.#parts.headers?.collectsFrom(name) !== true;
   }
 
   /** Sends a request off; when it is shared, others may join it from then on. */
