@@ -44,6 +44,31 @@ describe("the cost of an operation", () => {
       11,
     ],
     ["takes no negative size", "query ($n: Int) { users(first: $n) { name } }", 11, { n: -5 }],
+    ["takes no negative literal", "{ users(first: -1000) { name } me { name } }", 11 + 2],
+    ["takes no negative default", "query ($n: Int = -1000) { users(first: $n) { name } }", 11],
+    ["takes the most that arguments say", "{ users(first: 0, last: 500) { name } }", 1 + 500],
+    [
+      "takes the most that arguments say, a variable among them",
+      "query ($n: Int) { users(first: $n, last: 500) { name } }",
+      1 + 500,
+      { n: 3 },
+    ],
+    [
+      "takes what one argument says where another is null",
+      "query ($n: Int) { users(first: 3, last: $n) { name } }",
+      1 + 3,
+      { n: null },
+    ],
+    [
+      "takes the argument's default from the schema for a variable that is absent",
+      "query ($n: Int) { page(limit: $n) { name } }",
+      1 + 20,
+    ],
+    [
+      "is a number also where lists within none have more items than there are numbers",
+      `{ users(first: 0) { ${"friends(first: 2147483647) { ".repeat(40)} name ${"}".repeat(40)} } }`,
+      1,
+    ],
     [
       "hands the size of a connection to the lists in it",
       "{ people(first: 50) { total edges { node { name } } } }",

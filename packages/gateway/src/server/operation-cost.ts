@@ -131,28 +131,47 @@ function outputType(
   return typeFromAST(schema, node) as GraphQLOutputType | undefined;
 }
 
-/** How many items an argument of the field asks for; null when none does. */
+/**
+ * How many items the arguments of the field ask for: the most that one of them says, as services differ in which they
+ * obey; null when none says any.
+ */
 function saidSize(
   { defaults, assumedListSize }: Estimate,
   definition: GraphQLField<unknown, unknown>,
   node: FieldNode,
 ): OperationCost | null {
-  for (const argument of node.arguments ?? []) {
-    if (!sizeArguments.has(argument.name.value)) continue;
-    const { value } = argument;
-    if (value.kind === Kind.INT) return Number(value.value);
-    if (value.kind !== Kind.VARIABLE) continue;
-    const name = value.name.value;
-    const byDefault = defaults.get(name);
-    const otherwise = byDefault?.kind === Kind.INT ? Number(byDefault.value) : assumedListSize;
-    return (variables) => sizeOf(variables[name], otherwise);
+  let said: number | null = null;
+  const variable: ((variables: Variables) => number | null)[] = [];
+  for (const { name, defaultValue } of definition.args) {
+    if (!sizeArguments.has(name)) continue;
+    const value = node.arguments?.find((argument) => argument.name.value === name)?.value;
+    if (value?.kind === Kind.VARIABLE) {
+      const of = value.name.value;
+      const byDefault = defaults.get(of);
+      const otherwise = sizeOf(byDefault === undefined ? defaultValue : literal(byDefault), assumedListSize);
+      variable.push((variables) =>
+        variables[of] === undefined ? otherwise : sizeOf(variables[of], assumedListSize),
+      );
+    } else {
+      said = most(said, sizeOf(value === undefined ? defaultValue : literal(value), assumedListSize));
+    }
   }
-  const byDefault = definition.args.find(({ name }) => sizeArguments.has(name))?.defaultValue;
-  return typeof byDefault === "number" ? byDefault : null;
+  if (variable.length === 0) return said;
+  return (variables) => variable.reduce((size, read) => most(size, read(variables)), said) ?? assumedListSize;
 }
 
-function sizeOf(value: unknown, otherwise: number): number {
-  return typeof value === "number" && value >= 0 ? value : otherwise;
+function most(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
+
+function literal(value: ValueNode): unknown {
+  return value.kind === Kind.INT ? Number(value.value) : null;
+}
+
+/** Null when the value says nothing. A size below zero is none, and must not make up for others. */
+function sizeOf(value: unknown, otherwise: number): number | null {
+  if (typeof value !== "number") return null;
+  return value >= 0 ? Math.min(value, Number.MAX_SAFE_INTEGER) : otherwise;
 }
 
 function listDepth(type: GraphQLOutputType): number {
@@ -173,8 +192,13 @@ function plus(a: OperationCost, b: OperationCost): OperationCost {
 }
 
 function times(a: OperationCost, b: OperationCost): OperationCost {
-  if (typeof a === "number" && typeof b === "number") return a * b;
-  return (variables) => costWith(a, variables) * costWith(b, variables);
+  if (typeof a === "number" && typeof b === "number") return product(a, b);
+  return (variables) => product(costWith(a, variables), costWith(b, variables));
+}
+
+/** Nothing of what is beyond all numbers is nothing, not NaN. */
+function product(a: number, b: number): number {
+  return a === 0 || b === 0 ? 0 : a * b;
 }
 
 /** The cost with these variables. */
