@@ -114,10 +114,13 @@ function privateKeys(dataDir: string): string[] {
   return kept;
 }
 
-/** Parts of a secret, each enough to be a leak: a JWS's signature, the lines of a PEM. */
+/** Parts of a secret, each enough to be a leak: a JWS's signature, the lines of a PEM. Its third holds the public key. */
 function secretParts(secret: string): string[] {
   if (secret.startsWith("eyJ")) return [secret, secret.slice(secret.lastIndexOf(".") + 1)];
-  return secret.split("\n").filter((line) => /^[A-Za-z0-9+/=]{40,}\r?$/.test(line));
+  return secret
+    .split("\n")
+    .filter((line) => /^[A-Za-z0-9+/=]{40,}\r?$/.test(line))
+    .slice(0, 2);
 }
 
 function excerpt(place: string, part: string): string {
