@@ -68,7 +68,7 @@ export class Flight {
   }
 }
 
-/** What may differ between two requests of the same caller without changing the answer. Baggage may name a tenant. */
+/** What may differ between two equal requests without changing the answer; baggage may name a tenant. */
 const traceContext: ReadonlySet<string> = new Set(["traceparent", "tracestate"]);
 
 /**

@@ -25,7 +25,7 @@ const mostWaiting = 16;
 const defaultPingMs = 30_000;
 /** How long a service may take to say goodbye. */
 const goodbyeMs = 1_000;
-/** Answers to pings, in bytes, that may wait for a service that does not read them: 3,000, and each costs more than its bytes. */
+/** Answers to pings, in bytes, that may wait for a service to read them: 3,000, each costing more than its bytes. */
 const maxUnreadBytes = 64 * 1024;
 /** What is read of an answer that refuses the upgrade. */
 const maxRefusalBytes = 64 * 1024;
