@@ -106,6 +106,7 @@ for (const path of [
   "README.md",
   "docs/how-to/run-a-node.md",
   "docs/how-to/services.md",
+  "docs/how-to/graphql.md",
   "docs/how-to/api-keys.md",
   "docs/how-to/receipts.md",
   "docs/how-to/content.md",
