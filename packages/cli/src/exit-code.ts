@@ -52,6 +52,7 @@ const rpcFailures: Readonly<Partial<Record<RpcErrorCode, number>>> = {
   timeout: exitCode.temporary,
   draining: exitCode.temporary,
   busy: exitCode.temporary,
+  key_too_new: exitCode.temporary,
   disk_full: exitCode.temporary,
   object_incomplete: exitCode.temporary,
 };

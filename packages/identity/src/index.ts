@@ -17,6 +17,7 @@ export {
   type RotatingKey,
   type RotationStep,
   type RotationTimings,
+  removedAt,
   rotated,
   type SigningKeyState,
   waitsUntil,

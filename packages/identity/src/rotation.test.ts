@@ -5,6 +5,7 @@ import {
   type RotatingKey,
   type RotationStep,
   type RotationTimings,
+  removedAt,
   rotated,
   waitsUntil,
 } from "@catalyst/identity";
@@ -64,6 +65,7 @@ test("a key that is old enough verifies until what it signed has expired, and a 
   assert.deepEqual(keys.rotate(), ["promote", "make"]);
   assert.equal(keys.inState("signing").kid, "k2");
   assert.equal(keys.inState("verifying").kid, "k1");
+  assert.equal(removedAt(keys.inState("verifying"), timings), 1_410);
   keys.now = 1_409;
   assert.deepEqual(keys.rotate(), []);
   keys.now = 1_410;

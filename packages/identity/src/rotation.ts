@@ -41,7 +41,7 @@ export function planRotation(
 ): readonly RotationStep[] {
   const [signing, next] = [inState(keys, "signing"), inState(keys, "next")];
   const removals = keys
-    .filter(({ state, signedUntil }) => state === "verifying" && signedUntil + timings.lingerMs <= now)
+    .filter((key) => key.state === "verifying" && removedAt(key, timings) <= now)
     .map(({ kid }): RotationStep => ({ kind: "remove", kid }));
   const makeNext: RotationStep = { kind: "make", state: "next" };
   if (signing === undefined) {
@@ -59,6 +59,11 @@ export function planRotation(
 /** When a key that was made as the next one may sign. */
 export function waitsUntil({ since }: RotatingKey, { publishAheadMs }: RotationTimings): number {
   return since + publishAheadMs;
+}
+
+/** When a key that verifies is published no longer: at once, if it signed nothing. */
+export function removedAt({ since, signedUntil }: RotatingKey, { lingerMs }: RotationTimings): number {
+  return Math.max(since, signedUntil + lingerMs);
 }
 
 /** The keys after one step; `made` is the kid of the key that the step made. */

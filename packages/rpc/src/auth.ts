@@ -112,7 +112,7 @@ export const authContract = defineContract({
       z.object({ token: z.string(), jti: z.string(), expiresAt: timestamp }),
     ),
     signingKeys: defineMethod(z.undefined(), z.array(signingKey)),
-    /** Begins to sign with the next key now. The one before verifies until all that it signed has expired. */
+    /** Begins to sign with the next key now. The one before verifies until all that it signed has expired. Throws `key_too_new`. */
     rotate: defineMethod(z.object({ kind: credentialKind }), z.array(signingKey)),
     /**
      * Makes an API key, and shows it this once. Without a name it is given one. Throws `ttl_too_long`,

@@ -35,6 +35,7 @@
  * | `api_keys_full` | as many API keys as may be have not expired yet, revoked ones among them: wait for some to expire, and give new ones less time |
  * | `ttl_too_long` | the credential would live longer than the node allows, the message says how long: ask for less, or raise the limit |
  * | `keys_failed` | the keys that sign credentials could not be read, made or kept: the message has the reason |
+ * | `key_too_new` | the next key was published a moment ago and not everybody has it yet: the message says from when on it may sign, ask again then |
  * | `generation_unknown` | no schema of this number is kept, the message says which are: `catalyst gateway history` |
  * | `coordinate_unknown` | the schema in force has no such type or field: `catalyst gateway schema` shows it |
  * | `not_explainable` | the process knows nothing of what was asked: the message names what it can explain |
@@ -72,6 +73,7 @@ export type RpcErrorCode =
   | "api_keys_full"
   | "ttl_too_long"
   | "keys_failed"
+  | "key_too_new"
   | "generation_unknown"
   | "coordinate_unknown"
   | "not_explainable";

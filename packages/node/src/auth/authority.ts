@@ -105,12 +105,20 @@ export class Authority {
   }
 
   signingKeys(): SigningKey[] {
-    return (["tokens", "apikeys"] as const).flatMap((kind) =>
-      this.#parts.rings[kind].all().map(({ kid, state, since, signedUntil }) => {
-        const until = state === "verifying" ? timeOf(Math.max(signedUntil, since) + lingerMs) : null;
-        return { kind, kid, state, since: timeOf(since), until };
-      }),
-    );
+    return (["tokens", "apikeys"] as const).flatMap((kind) => {
+      const ring = this.#parts.rings[kind];
+      return ring.all().map((key) => {
+        const { kid, state, since } = key;
+        const removedAt = ring.removedAt(key);
+        return {
+          kind,
+          kid,
+          state,
+          since: timeOf(since),
+          until: removedAt === null ? null : timeOf(removedAt),
+        };
+      });
+    });
   }
 
   async rotate({ kind }: Request<"rotate">): Promise<SigningKey[]> {
@@ -119,7 +127,7 @@ export class Authority {
     if (waitsUntil > 0) {
       const when = `it may sign from ${timeOf(waitsUntil)} on`;
       throw new RpcError(
-        "busy",
+        "key_too_new",
         `the next key was published a moment ago, not everybody has it yet: ${when}`,
       );
     }

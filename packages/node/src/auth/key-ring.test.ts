@@ -93,7 +93,7 @@ test("the key of an API key verifies for as long as the API key is good, however
 test("a rotation that is asked for happens at once, unless the next key is too new", async () => {
   await using auth = await openTestAuth();
   const { token } = await mint(auth);
-  await assert.rejects(auth.authority.rotate({ kind: "tokens" }), { name: "RpcError", code: "busy" });
+  await assert.rejects(auth.authority.rotate({ kind: "tokens" }), { name: "RpcError", code: "key_too_new" });
   auth.clock.now += 600_000;
   const version = auth.version.current;
   const keys = await auth.authority.rotate({ kind: "tokens" });
@@ -108,6 +108,26 @@ test("a rotation that is asked for happens at once, unless the next key is too n
   const credentials = auth.bulletin.current();
   for (const each of [token, (await mint(auth)).token])
     assert.equal(verifiedBy(credentials, each, auth.clock.now).kind, "tokens");
+});
+
+test("a key that verifies is removed when it was said to be, whether it signed or not", async () => {
+  await using auth = await openTestAuth();
+  const signed = await mint(auth);
+  auth.clock.now += 600_000;
+  await auth.authority.rotate({ kind: "apikeys" });
+  const keys = await auth.authority.rotate({ kind: "tokens" });
+  const untilOf = (of: string) =>
+    Date.parse(keys.find(({ kind, state }) => kind === of && state === "verifying")?.until ?? "");
+  assert.equal(untilOf("apikeys"), auth.clock.now);
+  assert.ok(untilOf("tokens") >= Date.parse(signed.expiresAt) + 60_000);
+  await auth.authority.keepUp();
+  assert.ok(!auth.rings.apikeys.all().some(({ state }) => state === "verifying"));
+  auth.clock.now = untilOf("tokens") - 1;
+  await auth.authority.keepUp();
+  assert.ok(statesOf(auth).includes("verifying"));
+  auth.clock.now += 1;
+  await auth.authority.keepUp();
+  assert.ok(!statesOf(auth).includes("verifying"));
 });
 
 test("two rotations at the same time are one", async () => {

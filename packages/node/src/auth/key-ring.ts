@@ -9,6 +9,7 @@ import {
   planRotation,
   type RotationStep,
   type RotationTimings,
+  removedAt,
   type TokenClaims,
   type TokenJwk,
   type TokenKind,
@@ -73,6 +74,11 @@ export class KeyRing {
     const next = this.all().find(({ state }) => state === "next");
     const at = next === undefined ? 0 : waitsUntil(next, timings);
     return at <= now() ? 0 : at;
+  }
+
+  /** When one of the keys is published no longer; null as long as it has not begun to verify only. */
+  removedAt(key: StoredKey): number | null {
+    return key.state === "verifying" ? removedAt(key, this.#parts.timings) : null;
   }
 
   /** Carries out what is due, one after the other. Throws IdentityError or DurableError; what was done stays done. */
