@@ -34,8 +34,8 @@ export type GatewayParts = {
   readonly engine?: (upstream: Upstream) => GatewayEngine;
   /** How a schema is fetched; over HTTP through egress when left out. */
   readonly fetchSchema?: FetchSchema;
-  /** The gateway's own credential, for schema requests and nothing else; null while it has none. */
-  readonly credentials?: () => string | null;
+  /** The gateway's own credential for one service, for schema requests and nothing else; null while it has none. */
+  readonly credentials?: (service: string) => Promise<string | null>;
   /** What composes schemas. */
   readonly composer?: ThreadComposer;
   /** Wall time in ms since 1970, for `since`. */

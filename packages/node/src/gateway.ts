@@ -13,7 +13,7 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
   return runProcess("gateway", gatewayContract, config, dataDir, async (frame, resources) => {
     const { logger, metrics } = frame;
     const credential = config.auth.required ? ownCredential(frame) : null;
-    const credentials = () => credential?.current() ?? null;
+    const credentials = async (service: string) => (await credential?.of(service)) ?? null;
     const gateway = resources.use(
       createGateway(
         { logger, metrics, cacheDir: join(dataDir, "gateway"), credentials },

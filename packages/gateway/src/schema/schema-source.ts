@@ -21,8 +21,8 @@ const introspection = subOperation("query", getIntrospectionQuery());
 export type SchemaFetchOptions = {
   /** Bytes of one answer. */
   readonly maxBytes: number;
-  /** The gateway's own credential; null while it has none. */
-  readonly credential?: (() => string | null) | undefined;
+  /** The gateway's own credential for one service; null while it has none. */
+  readonly credential?: ((service: string) => Promise<string | null>) | undefined;
 };
 
 const federationAnswer = z.object({ _service: z.object({ sdl: z.string().min(1) }) });
@@ -33,10 +33,10 @@ const federationAnswer = z.object({ _service: z.object({ sdl: z.string().min(1) 
  */
 export function createSchemaFetch(
   upstream: Upstream,
-  { maxBytes, credential = () => null }: SchemaFetchOptions,
+  { maxBytes, credential = async () => null }: SchemaFetchOptions,
 ): FetchSchema {
   return async (target, asked) => {
-    const own = credential();
+    const own = await credential(target.name);
     const scope =
       own === null ? asked : { ...asked, headers: { ...asked.headers, authorization: `Bearer ${own}` } };
     const label = "schema request" as const;
