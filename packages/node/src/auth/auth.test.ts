@@ -111,9 +111,13 @@ test("the public keys of both kinds are given to anybody, with what a standard c
   using connection = await open(auth);
   const calls = connection.call;
   const metadata = JSON.parse((await ask(auth, "/.well-known/openid-configuration")).body);
-  assert.equal(metadata.issuer, `https://${domain}`);
-  assert.equal(metadata.jwks_uri, `https://${domain}/.well-known/jwks.json`);
-  assert.deepEqual(metadata.id_token_signing_alg_values_supported, ["ES256"]);
+  assert.deepEqual(metadata, {
+    issuer: `https://${domain}`,
+    jwks_uri: `https://${domain}/.well-known/jwks.json`,
+    response_types_supported: ["id_token"],
+    subject_types_supported: ["public"],
+    id_token_signing_alg_values_supported: ["ES256"],
+  });
   assert.deepEqual(JSON.parse((await ask(auth, "/.well-known/oauth-authorization-server")).body), metadata);
   const { keys } = JSON.parse((await ask(auth, "/.well-known/jwks.json?fresh")).body);
   const kids = (await calls.signingKeys(undefined)).map(({ kid }) => kid);
