@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { buildSchema, type FragmentDefinitionNode, Kind, parse, validate } from "graphql";
+import {
+  buildSchema,
+  type FragmentDefinitionNode,
+  getIntrospectionQuery,
+  Kind,
+  parse,
+  validate,
+} from "graphql";
+import { gatewayOptions } from "../options.ts";
 import { openGateway } from "../testing/test-gateway.ts";
 import { serveProducts } from "../testing/test-services.ts";
 import { costWith, estimateCost, type Variables } from "./operation-cost.ts";
@@ -16,16 +24,26 @@ const schema = buildSchema(`
   union Any = User | Dog
 `);
 
-function cost(source: string, variables: Variables = {}): number {
+const wide = buildSchema(
+  `type Query { t: T0 } ${Array.from({ length: 300 }, (_, type) => {
+    const fields = Array.from(
+      { length: 12 },
+      (_, i) => `f${i}(x: Int, y: [String!]): [T${(type * 7 + i) % 300}!]!`,
+    );
+    return `type T${type} { ${fields.join(" ")} }`;
+  }).join(" ")}`,
+);
+
+function cost(source: string, variables: Variables = {}, of = schema): number {
   const document = parse(source);
-  assert.deepEqual(validate(schema, document), []);
+  assert.deepEqual(validate(of, document), []);
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const node of document.definitions) {
     if (node.kind === Kind.FRAGMENT_DEFINITION) fragments.set(node.name.value, node);
   }
   const [operation] = document.definitions;
   assert.equal(operation?.kind, Kind.OPERATION_DEFINITION);
-  return costWith(estimateCost(schema, operation, fragments, 10), variables);
+  return costWith(estimateCost(of, operation, fragments, 10), variables);
 }
 
 describe("the cost of an operation", () => {
@@ -85,13 +103,32 @@ describe("the cost of an operation", () => {
       1 + 1 + 3,
     ],
     [
-      "leaves introspection and __typename out",
-      "{ __typename __schema { types { name } } me { __typename } }",
-      1,
+      "counts __typename, or the items of a list that are asked for it alone were free",
+      "{ users(first: 50) { __typename } }",
+      1 + 50,
     ],
   ] as const) {
     it(what, () => assert.equal(cost(source, variables), expected));
   }
+
+  it("of an introspection grows with what the schema has of that which it lists", () => {
+    const types = Object.keys(schema.getTypeMap()).length;
+    assert.equal(cost("{ __schema { types { name } } }"), Math.ceil((2 + types) / 4));
+    // The client names the type: it may be the one with the most fields.
+    assert.equal(cost('{ __type(name: "Query") { fields { name } } }', {}, wide), Math.ceil((2 + 12) / 4));
+  });
+
+  it("of an introspection is bounded by maxCost, which the whole of a schema with thousands of fields passes", () => {
+    const { maxCost } = gatewayOptions.parse({});
+    assert.ok(cost(getIntrospectionQuery(), {}, wide) < maxCost / 2);
+    const bomb = "types { fields { type { fields { args { type { name } } } } } }";
+    for (const source of [
+      `{ __schema { ...A } } fragment A on __Schema { a: ${bomb} b: ${bomb} }`,
+      `{ __schema { types { fields { args { ${Array.from({ length: 199 }, (_, i) => `a${i}: __typename`).join(" ")} } } } } }`,
+    ]) {
+      assert.ok(cost(source, {}, wide) > maxCost, source.slice(0, 60));
+    }
+  });
 
   it("beyond maxCost is refused, also where only the variables make it so, and says both", async () => {
     const query = "query ($id: ID!) { products { name } product(id: $id) { name } }";

@@ -8,15 +8,20 @@ import {
   isAbstractType,
   isCompositeType,
   isInterfaceType,
+  isIntrospectionType,
   isListType,
   isNonNullType,
   isObjectType,
   Kind,
   type OperationDefinitionNode,
+  SchemaMetaFieldDef,
   type SelectionSetNode,
+  TypeMetaFieldDef,
+  TypeNameMetaFieldDef,
   typeFromAST,
   type ValueNode,
 } from "graphql";
+import { introspected, introspectionSizes, type Reach } from "./introspection-sizes.ts";
 
 export type Variables = Readonly<Record<string, unknown>>;
 
@@ -33,9 +38,15 @@ type Estimate = {
   readonly assumedListSize: number;
 };
 
+/** What the field above says: of lists, how many items they have, or where an introspection stands. */
+type Above = { readonly page: OperationCost | null; readonly reach: Reach | null };
+
+/** Introspected fields that count as one: no service is asked for them, but they hold the thread. */
+const introspectedPerCost = 4;
+
 /**
  * Estimates a valid operation: each field counts as often as the lists above it have items. A list has as many as its
- * argument says, or `assumedListSize`. Introspection costs nothing: it asks no service.
+ * argument says, or `assumedListSize`; lists of an introspection as many as the schema has of what they list.
  */
 export function estimateCost(
   schema: GraphQLSchema,
@@ -49,43 +60,60 @@ export function estimateCost(
   const root = schema.getRootType(operation.operation);
   if (root === undefined || root === null) return 0;
   const estimate: Estimate = { schema, fragments, defaults, assumedListSize };
-  return costOfSelections(estimate, root, [operation.selectionSet], null);
+  return costOfSelections(estimate, root, [operation.selectionSet], { page: null, reach: null });
 }
 
-/** What `below` one path of the answer costs; `page` is what the field above says of the lists in it. */
+/** What the selections at one path of the answer cost. */
 function costOfSelections(
   estimate: Estimate,
   parent: GraphQLOutputType,
   sets: readonly SelectionSetNode[],
-  page: OperationCost | null,
+  above: Above,
 ): OperationCost {
   let cost: OperationCost = 0;
-  for (const { definition, nodes } of fieldsOf(estimate, parent, sets)) {
-    cost = plus(cost, costOfField(estimate, definition, nodes, page));
-  }
+  for (const field of fieldsOf(estimate, parent, sets))
+    cost = plus(cost, costOfField(estimate, field, above));
   return cost;
 }
 
-function costOfField(
+function costOfField(estimate: Estimate, field: AskedField, above: Above): OperationCost {
+  const { definition, nodes } = field;
+  const named = getNamedType(definition.type);
+  const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+  if (!isCompositeType(named) || sets.length === 0) return 1;
+  const [items, below] = itemsOf(estimate, field, above);
+  const cost = plus(1, times(items, costOfSelections(estimate, named, sets, below)));
+  const isRoot = definition === SchemaMetaFieldDef || definition === TypeMetaFieldDef;
+  return isRoot ? Math.ceil(costWith(cost, {}) / introspectedPerCost) : cost;
+}
+
+/** How many items a field with selections has, lists in its lists included, and what it says to those. */
+function itemsOf(
   estimate: Estimate,
-  definition: GraphQLField<unknown, unknown>,
-  nodes: readonly FieldNode[],
-  page: OperationCost | null,
-): OperationCost {
+  { parent, definition, nodes }: AskedField,
+  { page, reach }: Above,
+): readonly [items: OperationCost, below: Above] {
+  if (isIntrospectionType(getNamedType(definition.type))) {
+    if (reach === null) {
+      // `__type` takes the name of any type; `__schema` begins with all of them.
+      const of = definition === TypeMetaFieldDef ? "any" : "every";
+      return [1, { page: null, reach: { of, wraps: Number.POSITIVE_INFINITY } }];
+    }
+    const sizes = introspectionSizes(estimate.schema);
+    const [items, below] = introspected(sizes, `${parent}.${definition.name}`, reach);
+    return [items, { page: null, reach: below }];
+  }
   const lists = listDepth(definition.type);
   const said = nodes[0] === undefined ? null : saidSize(estimate, definition, nodes[0]);
-  const named = getNamedType(definition.type);
-  const below = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
-  if (!isCompositeType(named) || below.length === 0) return 1;
-  const inside = costOfSelections(estimate, named, below, lists === 0 ? said : null);
   let items: OperationCost = 1;
   for (let list = 0; list < lists; list++) {
     items = times(items, list === 0 ? (said ?? page ?? estimate.assumedListSize) : estimate.assumedListSize);
   }
-  return plus(1, times(items, inside));
+  return [items, { page: lists === 0 ? said : null, reach: null }];
 }
 
 type AskedField = {
+  readonly parent: GraphQLOutputType;
   readonly definition: GraphQLField<unknown, unknown>;
   readonly nodes: FieldNode[];
 };
@@ -109,19 +137,25 @@ function fieldsOf(
         spread.add(node.name.value);
         collect(outputType(schema, fragment.typeCondition), fragment.selectionSet);
       } else {
-        const definition =
-          isObjectType(type) || isInterfaceType(type) ? type.getFields()[node.name.value] : null;
-        // Meta fields, `__typename` among them, are answered by the gateway.
-        if (definition === undefined || definition === null || type === undefined) continue;
+        const definition = type === undefined ? undefined : fieldOf(type, node.name.value);
+        if (definition === undefined || type === undefined) continue;
         const key = `${isAbstractType(type) ? "" : String(type)}.${(node.alias ?? node.name).value}`;
         const asked = fields.get(key);
-        if (asked === undefined) fields.set(key, { definition, nodes: [node] });
+        if (asked === undefined) fields.set(key, { parent: type, definition, nodes: [node] });
         else asked.nodes.push(node);
       }
     }
   };
   for (const set of sets) collect(parent, set);
   return fields.values();
+}
+
+function fieldOf(type: GraphQLOutputType, name: string): GraphQLField<unknown, unknown> | undefined {
+  const meta = [TypeNameMetaFieldDef, SchemaMetaFieldDef, TypeMetaFieldDef].find(
+    (field) => field.name === name,
+  );
+  if (meta !== undefined) return meta;
+  return isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
 }
 
 function outputType(
