@@ -55,6 +55,7 @@ export type GatewayErrorOptions = ErrorOptions & {
  * | `BODY_TOO_SLOW` | send the body within `bodyTimeoutMs` |
  * | `BATCH_TOO_LONG` | send fewer operations in one request, or raise `maxBatch` |
  * | `OPERATION_TOO_DEEP` | ask for fewer levels at a time, or raise `maxDepth` |
+ * | `PLANNING_TIMEOUT` | the gateway has too many new operations to plan: send it again a little later |
  * | `OPERATION_TOO_LARGE` | select each field once, and split the operation into several |
  * | `OPERATION_TOO_COSTLY` | ask for fewer items of its lists by `first` or `limit`, or raise `maxCost` |
  * | `TOO_MANY_ALIASES` | split the operation into several, or raise `maxAliases` |
@@ -84,6 +85,7 @@ export type AnswerCode =
   | "BODY_TOO_SLOW"
   | "BATCH_TOO_LONG"
   | "OPERATION_TOO_DEEP"
+  | "PLANNING_TIMEOUT"
   | "OPERATION_TOO_LARGE"
   | "OPERATION_TOO_COSTLY"
   | "TOO_MANY_ALIASES"

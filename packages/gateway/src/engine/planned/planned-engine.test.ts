@@ -292,15 +292,31 @@ describe("the planned engine", () => {
     });
   });
 
+  it("does not wait for a plan longer than for anything else", async () => {
+    const plan = () => new Promise<never>(() => undefined);
+    const hanging = {
+      load: async () => ({ plan, [Symbol.dispose]: () => undefined }),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+    const { schema } = await serve(shop, undefined, hanging);
+    const signal = AbortSignal.timeout(20);
+    const document = parse("{ products { id } }");
+    const { errors } = await schema.execute({ document, scope: { ...scope(), signal } });
+    assert.equal(errors?.[0]?.extensions?.["code"], "PLANNING_TIMEOUT");
+  });
+
   it("runs on the other engine what the planner cannot plan", async () => {
     const plan = () => Promise.reject(new PlanFailure("no"));
     const failing = {
       load: async () => ({ plan, [Symbol.dispose]: () => undefined }),
       [Symbol.asyncDispose]: async () => undefined,
     };
-    const { query } = await serve(shop, undefined, failing);
-    const { data } = await query("{ product(id: 1) { id price { amount } } }");
-    assert.deepEqual(data, { product: { id: "1", price: { amount: 10 } } });
+    const unloadable = { ...failing, load: plan };
+    for (const planning of [failing, unloadable]) {
+      const { query } = await serve(shop, undefined, planning);
+      const { data } = await query("{ product(id: 1) { id price { amount } } }");
+      assert.deepEqual(data, { product: { id: "1", price: { amount: 10 } } });
+    }
   });
 });
 

@@ -9,6 +9,7 @@ import {
 import { type AnswerCode, GatewayError } from "../../errors.ts";
 import { buildPublicSchema } from "../../schema/composition.ts";
 import type { RequestScope, ServiceTarget } from "../../service.ts";
+import { whenAborted } from "../../upstream/patience.ts";
 import type { SubRequest, Upstream } from "../../upstream/upstream.ts";
 import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "../engine.ts";
 import { createStitchingEngine } from "../stitching-engine.ts";
@@ -40,10 +41,9 @@ export function createPlannedEngine(
       try {
         return new PlannedSchema(input, schema, await planner.load(input.supergraphSdl), upstream, stitching);
       } catch (error) {
-        if (!(error instanceof PlanFailure)) throw error;
-        throw new GatewayError("schema_invalid", `schema cannot be planned on: ${error.message}`, {
-          cause: error,
-        });
+        // Too wide for the planner, or too much for it now: the schema is served all the same.
+        if (error instanceof PlanFailure) return await stitching.compile(input);
+        throw error;
       }
     },
     [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
@@ -88,7 +88,8 @@ export class PlannedSchema implements EngineSchema {
     try {
       const variant = prepared.variant(bound);
       const known = variant.fetches(this.#planner);
-      const fetches = known instanceof Promise ? await known : known;
+      const fetches = known instanceof Promise ? await whileWanted(known, operation.scope.signal) : known;
+      if (fetches === null) return notPlannedInTime();
       const run = this.#run(operation.scope, bound);
       if (fetches.kind === "steps" && fetches.step !== null) await runStep(fetches.step, run);
       return this.#complete(variant, bound, run);
@@ -105,7 +106,11 @@ export class PlannedSchema implements EngineSchema {
     if (isErrors(bound)) return { errors: bound };
     try {
       const variant = prepared.variant(bound);
-      const fetches = await variant.fetches(this.#planner);
+      const fetches = await whileWanted(
+        Promise.resolve(variant.fetches(this.#planner)),
+        operation.scope.signal,
+      );
+      if (fetches === null) return notPlannedInTime();
       if (fetches.kind !== "subscription")
         return this.#complete(variant, bound, this.#run(operation.scope, bound));
       const { source } = fetches.plan;
@@ -199,6 +204,24 @@ export class PlannedSchema implements EngineSchema {
     this.#stitched ??= Promise.resolve(this.#stitching.compile(this.#input));
     return this.#stitched;
   }
+}
+
+/** What the promise resolves with; null when nobody waits for it any longer. */
+async function whileWanted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  if (signal.aborted) return null;
+  const left = Promise.withResolvers<null>();
+  const stop = whenAborted(signal, () => left.resolve(null));
+  try {
+    return await Promise.race([promise, left.promise]);
+  } finally {
+    stop();
+  }
+}
+
+function notPlannedInTime(): ExecutionResult {
+  const message = "The operation was not planned before its time was up: too many new ones wait. Try again.";
+  const code: AnswerCode = "PLANNING_TIMEOUT";
+  return { errors: [new GraphQLError(message, { extensions: { code } })] };
 }
 
 function tooLarge(): ExecutionResult {
