@@ -8,6 +8,12 @@ import type { SubError } from "./sub-answer.ts";
 /** An error of an answer (GraphQL, "Errors"). */
 export type AnswerError = SubError & { readonly path?: readonly (string | number)[] };
 
+type Felt = {
+  readonly error: SubError;
+  readonly object: string;
+  readonly path: readonly (string | number)[];
+};
+
 /** Errors of one answer: each costs its reader time. */
 const maxErrors = 200;
 
@@ -23,9 +29,10 @@ export class Completion {
   readonly #introspection: Readonly<Record<string, unknown>>;
   readonly #path: (string | number)[] = [];
   readonly #errors: AnswerError[] = [];
-  /** Errors that were told where they happened, and those that so far were only felt, with where that was first. */
-  readonly #told = new Set<SubError>();
-  readonly #felt = new Map<SubError, readonly (string | number)[]>();
+  /** Of each error, the last object that it was told in where it happened. */
+  readonly #told = new Map<SubError, string>();
+  /** Errors that took a field of an object along, and were not told in that object so far. */
+  #felt: readonly Felt[] = [];
   #more = 0;
 
   constructor(owners: FieldOwners, introspection: Readonly<Record<string, unknown>>) {
@@ -45,7 +52,7 @@ export class Completion {
   }
 
   errors(): readonly AnswerError[] {
-    for (const [error, path] of this.#felt) this.add(error, path);
+    for (const { error, path } of this.#felt) this.add(error, path);
     if (this.#more === 0) return this.#errors;
     const code: AnswerCode = "ERRORS_LEFT_OUT";
     return [...this.#errors, { message: `The answer has ${this.#more} more errors.`, extensions: { code } }];
@@ -54,13 +61,16 @@ export class Completion {
   #lose({ error, below, elsewhere }: Loss, output: Output): void {
     const rest = clientPath(output, below);
     const path = [...this.#path, ...rest];
+    const object = JSON.stringify(this.#path.slice(0, -1));
+    const here = (felt: Felt) => felt.error === error && felt.object === object;
     // Fields of one source may have several names, and not all of them select what failed.
     if (elsewhere === true || rest.length < below.length) {
-      if (!this.#told.has(error) && !this.#felt.has(error)) this.#felt.set(error, path);
+      const known = this.#told.get(error) === object || this.#felt.some(here);
+      if (!known) this.#felt = [...this.#felt, { error, object, path }];
       return;
     }
-    this.#felt.delete(error);
-    this.#told.add(error);
+    this.#felt = this.#felt.filter((felt) => !here(felt));
+    this.#told.set(error, object);
     this.add(error, path);
   }
 
@@ -72,7 +82,7 @@ export class Completion {
       if (value === missing) lost = true;
       if (lost) {
         // Read on only to tell errors that were felt here where they happened.
-        if (this.#felt.size === 0) return missing;
+        if (this.#felt.length === 0) return missing;
       } else if (field.key === "__proto__") define(answer, value);
       else answer[field.key] = value;
     }
@@ -147,7 +157,7 @@ export class Completion {
       for (const loss of failure.losses) {
         this.#lose(loss.elsewhere === true ? loss : { ...loss, below: [key, ...loss.below] }, output);
       }
-      if (this.#felt.size === 0) break;
+      if (this.#felt.length === 0) break;
     }
     return lost;
   }

@@ -96,9 +96,10 @@ export class PreparedOperation {
       this.#operation,
       this.#root,
       this.#kept,
+      () => this.#variants.delete(key),
     );
     this.#variants.set(key, variant);
-    this.#kept.add(variant, () => this.#variants.delete(key));
+    this.#kept.add(variant);
     return variant;
   }
 }
@@ -111,6 +112,9 @@ export class OperationVariant {
   readonly #operation: OperationDefinitionNode;
   readonly #introspects: boolean;
   readonly #kept: VariantCache;
+  /** Called when its place is needed. */
+  readonly drop: () => void;
+  readonly reference = new WeakRef(this);
   /** Estimate of the bytes that it takes. */
   weight = weightOf("");
   #introspected: Readonly<Record<string, unknown>> | null = null;
@@ -122,8 +126,10 @@ export class OperationVariant {
     operation: OperationDefinitionNode,
     root: GraphQLObjectType,
     kept: VariantCache,
+    drop: () => void,
   ) {
     this.#kept = kept;
+    this.drop = drop;
     this.#parts = parts;
     this.#operation = operation;
     this.selection = selectFrom(parts, root, [operation.selectionSet]);
@@ -182,9 +188,8 @@ export class OperationVariant {
     const { planned, conditions } = this.#parts;
     const text = planned.print(this.#operation, conditions);
     if (text === null) return { kind: "steps", step: null };
-    const before = this.weight;
     this.weight = weightOf(text);
-    this.#kept.weigh(this, before);
+    this.#kept.weigh(this);
     const type = this.#operation.operation;
     try {
       const node = await planner.plan(text, this.#operation.name?.value);

@@ -5,34 +5,43 @@ const maxBytes = 64 * 1024 * 1024;
 
 /**
  * What operations were planned to, those used last: clients choose how many documents there are, and how many variants
- * the variables of `@skip` and `@include` make of each.
+ * the variables of `@skip` and `@include` make of each. It counts variants and keeps none: one goes with its document,
+ * whose source may be many times longer than what is left of it here.
  */
 export class VariantCache {
-  readonly #kept = new Map<OperationVariant, () => void>();
+  readonly #kept = new Map<WeakRef<OperationVariant>, number>();
+  readonly #gone = new FinalizationRegistry<WeakRef<OperationVariant>>((reference) =>
+    this.#remove(reference),
+  );
   #bytes = 0;
 
-  /** Keeps a variant until others need its place; `drop` is called then. */
-  add(variant: OperationVariant, drop: () => void): void {
-    this.#kept.set(variant, drop);
+  /** Counts a variant that is new. */
+  add(variant: OperationVariant): void {
+    this.#gone.register(variant, variant.reference);
+    this.weigh(variant);
+  }
+
+  use({ reference }: OperationVariant): void {
+    const bytes = this.#kept.get(reference);
+    if (bytes === undefined) return;
+    this.#kept.delete(reference);
+    this.#kept.set(reference, bytes);
+  }
+
+  /** Takes note of what a variant weighs now, and drops others to make room. */
+  weigh(variant: OperationVariant): void {
+    this.#remove(variant.reference);
+    this.#kept.set(variant.reference, variant.weight);
     this.#bytes += variant.weight;
-  }
-
-  use(variant: OperationVariant): void {
-    const drop = this.#kept.get(variant);
-    if (drop === undefined) return;
-    this.#kept.delete(variant);
-    this.#kept.set(variant, drop);
-  }
-
-  /** Takes note of what a variant weighs now, and makes room. */
-  weigh(variant: OperationVariant, before: number): void {
-    if (!this.#kept.has(variant)) return;
-    this.#bytes += variant.weight - before;
-    for (const [oldest, drop] of this.#kept) {
+    for (const reference of this.#kept.keys()) {
       if (this.#bytes <= maxBytes) return;
-      this.#kept.delete(oldest);
-      this.#bytes -= oldest.weight;
-      drop();
+      this.#remove(reference);
+      reference.deref()?.drop();
     }
+  }
+
+  #remove(reference: WeakRef<OperationVariant>): void {
+    this.#bytes -= this.#kept.get(reference) ?? 0;
+    this.#kept.delete(reference);
   }
 }
