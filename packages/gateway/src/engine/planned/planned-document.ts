@@ -35,9 +35,12 @@ export class PlannedDocument {
   readonly #keys = new Map<string, string>();
   /** The field name and arguments that each field name stands for as a key. */
   readonly #plain = new Map<string, string>();
+  /** Field names that are no keys of clients in any case. */
+  readonly #neverPlain: ReadonlySet<string>;
 
-  constructor(schema: GraphQLSchema, { definitions }: DocumentNode) {
+  constructor(schema: GraphQLSchema, { definitions }: DocumentNode, neverPlain: ReadonlySet<string>) {
     this.#schema = schema;
+    this.#neverPlain = neverPlain;
     this.#fragments = new Map(
       definitions.flatMap((node) =>
         node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [],
@@ -53,7 +56,7 @@ export class PlannedDocument {
   keyOf({ name, alias, arguments: args = [] }: FieldNode): string {
     if (name.value === "__typename") return name.value;
     const written = args.length === 0 ? name.value : `${name.value}(${args.map(print).sort().join(", ")})`;
-    if (alias === undefined || alias.value === name.value) {
+    if ((alias === undefined || alias.value === name.value) && !this.#neverPlain.has(name.value)) {
       const plain = this.#plain.get(name.value);
       if (plain === undefined) this.#plain.set(name.value, written);
       if (plain === undefined || plain === written) return name.value;

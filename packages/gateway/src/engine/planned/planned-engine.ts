@@ -21,6 +21,7 @@ import { OperationTooLarge } from "./planned-document.ts";
 import { PlannedStream } from "./planned-stream.ts";
 import { PlanFailure, Planner, type SchemaPlanner } from "./planner.ts";
 import { type BoundVariables, type OperationVariant, PreparedOperation } from "./prepared-operation.ts";
+import { requiredWithArguments } from "./required-arguments.ts";
 import type { Output } from "./selection.ts";
 import { TypeMembership } from "./type-membership.ts";
 import { VariantCache } from "./variant-cache.ts";
@@ -60,6 +61,7 @@ export class PlannedSchema implements EngineSchema {
   readonly #targets: ReadonlyMap<string, ServiceTarget>;
   readonly #types: TypeMembership;
   readonly #owners: FieldOwners;
+  readonly #neverPlain: ReadonlySet<string>;
   readonly #prepared = new WeakMap<DocumentNode, Map<string, PreparedOperation>>();
   readonly #variants = new VariantCache();
   #stitched: Promise<EngineSchema> | null = null;
@@ -79,6 +81,7 @@ export class PlannedSchema implements EngineSchema {
     this.#targets = new Map(input.services.map(({ target }) => [target.name, target]));
     this.#types = new TypeMembership(schema, input.supergraphSdl);
     this.#owners = new FieldOwners(input.supergraphSdl);
+    this.#neverPlain = requiredWithArguments(input.supergraphSdl);
   }
 
   async execute(operation: Operation): Promise<ExecutionResult> {
@@ -168,7 +171,14 @@ export class PlannedSchema implements EngineSchema {
     if (node === null || node === undefined || root === undefined || root === null) {
       throw new GatewayError("schema_invalid", "the document was not validated: it has no such operation");
     }
-    const prepared = new PreparedOperation(this.schema, document, node, root, this.#variants);
+    const prepared = new PreparedOperation(
+      this.schema,
+      document,
+      node,
+      root,
+      this.#variants,
+      this.#neverPlain,
+    );
     operations.set(key, prepared);
     return prepared;
   }

@@ -46,12 +46,13 @@ export class PreparedOperation {
     operation: OperationDefinitionNode,
     root: GraphQLObjectType,
     kept: VariantCache,
+    neverPlain: ReadonlySet<string>,
   ) {
     this.#kept = kept;
     this.#schema = schema;
     this.#operation = operation;
     this.#root = root;
-    this.#planned = new PlannedDocument(schema, document);
+    this.#planned = new PlannedDocument(schema, document, neverPlain);
     this.#conditionVariables = conditionVariablesOf(document);
   }
 
