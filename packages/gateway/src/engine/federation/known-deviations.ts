@@ -1,5 +1,23 @@
 import type { Deviation } from "./federation-contract.ts";
 
+const everyType = [
+  ...["Found", "Media", "Named", "Node", "Subject"],
+  ...[
+    "Book",
+    "Dimensions",
+    "Film",
+    "Geo",
+    "Maker",
+    "Mutation",
+    "Person",
+    "Product",
+    "Query",
+    "Review",
+    "Shelf",
+  ],
+  ...["Subscription", "Tick", "Warehouse"],
+];
+
 /** `@graphql-tools/federation` 4.5.2 with `@graphql-tools/delegate` 12.2.1. */
 export const stitchingDeviations: readonly Deviation[] = [
   {
@@ -77,14 +95,14 @@ export const stitchingDeviations: readonly Deviation[] = [
     cases: [],
     leaveOut: [
       ...["Person.finds", "Person.likes", "Query.node", "Query.search", "Review.subject"],
-      ...["Found", "Media", "Named", "Node", "Subject"].map((type) => `... on ${type}`),
+      ...everyType.map((type) => `... on ${type}`),
     ],
   },
   {
     reason:
-      "the library sends an empty document when a fragment wants nothing but __typename of a plain service's type",
+      "the library does not ask for an object of which a fragment wants nothing but __typename, or sends an empty document",
     cases: [],
-    leaveOut: ["... on Tick"],
+    leaveOut: ["..."],
   },
 ];
 
@@ -98,7 +116,8 @@ export const plannedDeviations: readonly Deviation[] = [
   },
   {
     reason:
-      "the planner takes the key of an interface object for given that it did not ask for, below another",
+      "the planner takes the key of an interface object for given that it did not ask for, where its fields are wanted of one type",
     cases: ["@interfaceObject: finds the concrete types of interface objects below another"],
+    leaveOut: ["Book.ratings", "Book.reviews", "Film.ratings", "Film.reviews"],
   },
 ];

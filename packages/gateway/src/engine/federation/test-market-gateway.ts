@@ -89,7 +89,11 @@ export async function openMarket(createEngine: CreateEngine): Promise<MarketGate
           : gateway.execute(operation).then((result) => [result]),
         operation,
       );
-      for (const [i, answer] of answers.entries()) compare(operation, actual[i] ?? {}, answer, gateway);
+      for (const [i, answer] of answers.entries()) {
+        const difference = differenceOf(actual[i] ?? {}, answer);
+        if (difference !== null)
+          assert.fail(await account(difference, operation, actual[i], answer, gateway));
+      }
       assert.equal(actual.length, answers.length, `events of ${operation.query}`);
       return actual[0] ?? {};
     },
@@ -120,26 +124,29 @@ async function eventsOf(compiled: EngineSchema, document: DocumentNode, { variab
   return results;
 }
 
-function compare(
+/** All that tells why two answers differ. */
+async function account(
+  difference: string,
   operation: TestOperation,
-  actual: ExecutionResult,
-  oracle: OracleAnswer,
-  gateway: Compiled,
-): void {
-  const difference = differenceOf(actual, oracle);
-  if (difference === null) return;
-  const requests = Object.entries(gateway.services).flatMap(([name, { seen }]) =>
-    seen.map(({ query, variables }) => `${name}: ${query.replace(/\s+/g, " ")} ${JSON.stringify(variables)}`),
+  actual: ExecutionResult | undefined,
+  { result }: OracleAnswer,
+  { services, compiled }: Compiled,
+): Promise<string> {
+  const { query, variables } = operation;
+  const requests = Object.entries(services).flatMap(([name, { seen }]) =>
+    seen.map((one) => `${name}: ${one.query.replace(/\s+/g, " ")} ${JSON.stringify(one.variables)}`),
   );
+  const plan = await compiled.explain?.({ document: parse(query), variables }).catch(String);
   const lines = [
     `The answers differ: ${difference}`,
-    `operation: ${operation.query}`,
-    `variables: ${JSON.stringify(operation.variables)}`,
-    `expected:  ${JSON.stringify(oracle.result)}`,
+    `operation: ${query}`,
+    `variables: ${JSON.stringify(variables)}`,
+    `expected:  ${JSON.stringify(result)}`,
     `actual:    ${JSON.stringify(actual)}`,
     `requests:\n  ${requests.join("\n  ")}`,
+    ...(plan === undefined ? [] : [`plan: ${JSON.stringify(plan)}`]),
   ];
-  assert.fail(lines.join("\n"));
+  return lines.join("\n");
 }
 
 /** The value as a client would read it. */

@@ -62,7 +62,7 @@ export type OperationKind = "query" | "mutation" | "subscription";
 
 /**
  * Valid operations over a schema, at random: at most six levels deep. Subscriptions have their one root field.
- * What is left out is named `Type.field`, `... on Type` for fragments, or `@skip` for all conditions.
+ * What is left out is named `Type.field`, `... on Type` or `...` for fragments, or `@skip` for all conditions.
  */
 export function operationsOf(
   schema: GraphQLSchema,
@@ -155,8 +155,9 @@ class Generator {
         arbitrary: fc.oneof(...inner.map((field) => this.#field(field, depth - 1))),
       });
     }
-    if (depth > 0) {
-      choices.push({ weight: isAbstractType(type) ? 4 : 1, arbitrary: this.#fragment(type, depth - 1) });
+    const fragments = depth > 0 ? this.#fragments(type, depth - 1) : [];
+    if (fragments.length > 0) {
+      choices.push({ weight: isAbstractType(type) ? 4 : 1, arbitrary: fc.oneof(...fragments) });
     }
     return fc.oneof(...choices);
   }
@@ -178,7 +179,7 @@ class Generator {
     });
   }
 
-  #fragment(type: GraphQLCompositeType, depth: number): fc.Arbitrary<Selection> {
+  #fragments(type: GraphQLCompositeType, depth: number): fc.Arbitrary<Selection>[] {
     const possible = new Set(isAbstractType(type) ? this.#schema.getPossibleTypes(type) : [type]);
     const targets = Object.values(this.#schema.getTypeMap()).filter(
       (other): other is GraphQLCompositeType => {
@@ -200,10 +201,8 @@ class Generator {
         directives: this.#directives,
         selections: this.selections(on ?? type, depth),
       });
-    return fc.oneof(
-      fragment(null, fc.constant(false)),
-      ...targets.map((target) => fragment(target, fc.boolean())),
-    );
+    const bare = this.#leftOut.has("...") ? [] : [fragment(null, fc.constant(false))];
+    return [...bare, ...targets.map((target) => fragment(target, fc.boolean()))];
   }
 }
 
