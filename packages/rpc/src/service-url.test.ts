@@ -99,6 +99,7 @@ for (const [what, urls, because] of [
 
 test("a password is not repeated", () => {
   assert.doesNotMatch(refused("http://u:secret@h/") ?? "", /secret/);
+  assert.match(refused("http:///u@h/") ?? "", /user name/);
 });
 
 test("what is taken names a host and a port, and nothing else before its path", () => {

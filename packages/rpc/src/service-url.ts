@@ -20,7 +20,8 @@ function problemOfUrl(text: string): string | null {
   if (!/^https?:\/\//i.test(text)) return "is not an http:// or https:// URL: begin with one of the two";
   if (/[\s\p{Cc}\\]/u.test(text))
     return "holds a space, a control character or a backslash: take it out, or write %20 in a path";
-  if (/^[^/]*\/\/[^/?#]*@/.test(text))
+  // The standard skips every slash that stands before the host.
+  if (/^[^/]*\/{2,}[^/?#]*@/.test(text))
     return "holds a user name or password: take it out, and have callers send an authorization header";
   if (/[?#]/.test(text)) return "holds a query or a fragment: end it with the path";
   if (!URL.canParse(text)) return "is not a URL: write it as http://host:port/path with a port below 65536";
