@@ -139,6 +139,7 @@ export class ApiKeyTable {
   readonly #audited: Statement<SqlRow>;
   readonly #denied: Statement<{ jti: string; expiresAt: number }>;
   readonly #letGo: Statement<SqlRow>;
+  readonly #denyAgain: Statement<SqlRow>;
   readonly #forget: Statement<SqlRow>;
   readonly #unexpired: Statement<number>;
   readonly #live: Statement<number>;
@@ -164,7 +165,13 @@ export class ApiKeyTable {
       ({ id, expires_at }) => ({ jti: String(id), expiresAt: Number(expires_at) }),
     );
     this.#letGo = database.prepare("UPDATE api_key SET denied = 0 WHERE denied = 1 AND expires_at <= ?");
-    this.#forget = database.prepare("DELETE FROM api_key WHERE expires_at <= ? AND denied = 0");
+    this.#denyAgain = database.prepare(
+      "UPDATE api_key SET denied = 1 WHERE denied = 0 AND revoked_at IS NOT NULL AND expires_at > ?",
+    );
+    this.#forget = database.prepare(
+      `DELETE FROM api_key WHERE expires_at <= ? AND denied = 0 AND NOT EXISTS
+       (SELECT 1 FROM signing_key WHERE kind = 'apikeys' AND signed_until >= api_key.expires_at)`,
+    );
     this.#unexpired = count("expires_at > ?");
     this.#live = count("expires_at > ? AND revoked_at IS NULL");
     this.#expiring = select("WHERE expires_at > ? AND expires_at <= ? AND revoked_at IS NULL LIMIT 10");
@@ -207,6 +214,12 @@ export class ApiKeyTable {
     return this.#letGo.run(expiredBy);
   }
 
+  /** Denies again those that were let go and have not expired after all: the clock went back. Returns how many. */
+  denyAgain(expiredBy: number): number {
+    return this.#denyAgain.run(expiredBy);
+  }
+
+  /** Forgets those that had expired by then, and that no key that is still published can have signed. */
   forget(expiredBy: number): void {
     this.#forget.run(expiredBy);
   }

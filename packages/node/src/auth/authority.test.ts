@@ -98,7 +98,7 @@ test("of keys that have not expired there are so many and no more", async () => 
   await ask("c");
 });
 
-test("a key that expired leaves the denied at once it can, and is forgotten a month later", async () => {
+test("a key that expired leaves the denied at once it can, and is forgotten with the key that signed it", async () => {
   await using auth = await openTestAuth();
   const { id } = await make(auth, "ci");
   await auth.authority.revokeApiKey({ key: id });
@@ -116,7 +116,26 @@ test("a key that expired leaves the denied at once it can, and is forgotten a mo
   assert.equal(list(auth).length, 1);
   auth.clock.now += 31 * dayMs;
   await auth.authority.keepUp();
+  assert.equal(list(auth).length, 1);
+  auth.clock.now += 60 * dayMs;
+  for (let turn = 0; turn < 3; turn++) await auth.authority.keepUp();
   assert.deepEqual(list(auth), []);
+});
+
+test("a revoked key stays revoked when the clock goes forth and back, however far", async () => {
+  for (const days of [2, 40, 400]) {
+    await using auth = await openTestAuth();
+    const { key } = await make(auth, "ci");
+    await auth.authority.revokeApiKey({ key: "ci" });
+    const before = auth.clock.now;
+    auth.clock.now += days * dayMs;
+    for (let turn = 0; turn < 3; turn++) await auth.authority.keepUp();
+    auth.clock.now = before + 60_000;
+    const version = auth.version.current;
+    await auth.authority.keepUp();
+    assert.equal(verifiedBy(auth.bulletin.current(), key, auth.clock.now).kind, "refused", `${days} days`);
+    if (days < 90) assert.equal(auth.version.current, version + 1, "who verifies is told");
+  }
 });
 
 test("what was given, taken back, changed or refused stands in the audit log, and no credential does", async () => {

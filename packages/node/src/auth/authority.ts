@@ -141,8 +141,7 @@ export class Authority {
   async keepUp(): Promise<void> {
     const { apiKeys, rings, now } = this.#parts;
     const expiredBy = now() - lingerMs;
-    if (apiKeys.denied().some(({ expiresAt }) => expiresAt <= expiredBy))
-      this.#change(() => apiKeys.letGo(expiredBy));
+    this.#changeIf(() => apiKeys.letGo(expiredBy) + apiKeys.denyAgain(expiredBy) > 0);
     apiKeys.forget(now() - rememberMs);
     await rings.tokens.rotate();
     await rings.apikeys.rotate();
@@ -206,14 +205,23 @@ export class Authority {
   }
 
   #change(make: () => void): void {
+    this.#changeIf(() => {
+      make();
+      return true;
+    });
+  }
+
+  /** Makes a change, and tells of it when there was one. */
+  #changeIf(make: () => boolean): void {
     const { database, version, onChange } = this.#parts;
-    inTerms(() =>
+    const changed = inTerms(() =>
       database.transaction(() => {
-        make();
+        if (!make()) return false;
         version.bump();
+        return true;
       }),
     );
-    onChange();
+    if (changed) onChange();
   }
 }
 

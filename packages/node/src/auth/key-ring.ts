@@ -68,7 +68,7 @@ export class KeyRing {
     return this.all().map(({ publicKey }) => tokenJwkOf(publicKey));
   }
 
-  /** When a rotation that is asked for is possible: 0 for now. */
+  /** When a rotation that is asked for is possible; 0 when it is possible already. */
   waitsUntil(): number {
     const { timings, now } = this.#parts;
     const next = this.all().find(({ state }) => state === "next");
