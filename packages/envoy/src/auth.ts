@@ -1,4 +1,5 @@
 import type { DescMessage } from "@bufbuild/protobuf";
+import type { Credentials } from "@catalyst/rpc";
 import { encodeResource, type Resource, typeUrl } from "@catalyst/xds";
 import { TypedExtensionConfigSchema } from "@catalyst/xds/api/config/core/v3/extension_pb";
 import { ActionSchema, type PolicySchema, RBAC_Action } from "@catalyst/xds/api/config/rbac/v3/rbac_pb";
@@ -18,27 +19,13 @@ import { z } from "zod";
 import { EnvoyError } from "./errors.ts";
 import { duration, fromAds, type Init, packed } from "./message.ts";
 
-/** Access tokens of processes, or API keys. */
-export type CredentialKind = "tokens" | "apikeys";
-
 /** One issuer of credentials: whose signatures are good, and on which claims. */
-export type CredentialIssuer = {
-  readonly kind: CredentialKind;
-  /** `iss` of its credentials. */
-  readonly issuer: string;
-  /** `aud` of its credentials. */
-  readonly audience: string;
-  /** Its public keys, a JWK Set as JSON text. */
-  readonly jwks: string;
-  /** The longest time from `iat` to `exp`. */
-  readonly maxLifetimeMs: number;
-};
+export type CredentialIssuer = Readonly<Credentials["issuers"][number]>;
 
-/** What credentials are verified by. */
+/** What credentials are verified by: of what the auth process tells, the issuers, and the `jti` of what was revoked. */
 export type CredentialRules = {
   readonly issuers: readonly CredentialIssuer[];
-  /** The `jti` of credentials that are refused although they have not expired. */
-  readonly revoked: readonly string[];
+  readonly revoked: readonly Pick<Credentials["revoked"][number], "jti">[];
 };
 
 /** Tells a service who calls: the `sub` of the verified credential, and nothing that a caller sent. */
@@ -114,7 +101,7 @@ const places = [
 const oneForm = "[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[AQgw]";
 
 /** The `typ` of an issuer's credentials. */
-const types: Readonly<Record<CredentialKind, string>> = { tokens: "at+jwt", apikeys: "apikey+jwt" };
+const types: Readonly<Record<CredentialIssuer["kind"], string>> = { tokens: "at+jwt", apikeys: "apikey+jwt" };
 
 /**
  * An issuer's credentials begin with one of a few texts, its protected header once for each of its keys: the text
@@ -193,12 +180,12 @@ function provider(
 }
 
 /** One look-up in a hash table, however many there are. */
-function refusing(revoked: readonly string[]): Init<typeof RBACSchema> {
+function refusing(revoked: CredentialRules["revoked"]): Init<typeof RBACSchema> {
   const onNoMatch = outcome("not revoked", RBAC_Action.ALLOW);
   if (revoked.length === 0) return { matcher: { onNoMatch } };
   const refuse = outcome(revokedPolicy, RBAC_Action.DENY);
   const input = packed(HttpRequestHeaderMatchInputSchema, { headerName: credentialHeader });
-  const map = Object.fromEntries(revoked.map((jti) => [jti, refuse]));
+  const map = Object.fromEntries(revoked.map(({ jti }) => [jti, refuse]));
   return {
     matcher: {
       matcherType: {

@@ -62,5 +62,5 @@ export function encoded(value: Claims): string {
 
 /** What Envoy is told of issuers. */
 export function rulesOf(issuers: readonly TestIssuer[], revoked: readonly string[] = []): CredentialRules {
-  return { issuers: issuers.map(({ rules }) => rules), revoked };
+  return { issuers: issuers.map(({ rules }) => rules), revoked: revoked.map((jti) => ({ jti })) };
 }

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
 import { replaceFileSync } from "@catalyst/durable";
-import type { CredentialRules } from "@catalyst/envoy";
 import {
   authContract,
   type Connection,
@@ -115,9 +114,4 @@ export class AuthLink {
 export function readCredentials(path: string): Credentials | null {
   if (!existsSync(path)) return null;
   return credentials.parse(JSON.parse(readFileSync(path, "utf8")));
-}
-
-/** What Envoy is told of it. */
-export function rulesOf({ issuers, revoked }: Credentials): CredentialRules {
-  return { issuers, revoked: revoked.map(({ jti }) => jti) };
 }

@@ -4,7 +4,7 @@ import { openDatabase } from "@catalyst/durable";
 import { orchestratorContract, RpcError, type ServiceDeclaration, socketPath } from "@catalyst/rpc";
 import { Activator } from "./activation.ts";
 import { leadsTo } from "./address.ts";
-import { AuthLink, rulesOf } from "./auth-link.ts";
+import { AuthLink } from "./auth-link.ts";
 import { generatedCertificate, readAuthorities, readCertificate, watchFiles } from "./certificate.ts";
 import { EndpointHealth } from "./endpoint-health.ts";
 import { GatewayLink } from "./gateway-link.ts";
@@ -151,7 +151,7 @@ function linkAuth({ dataDir, stopping }: ProcessFrame, proxies: ProxyPublisher, 
     file: paths.credentials(dataDir),
     events,
     stopping,
-    prepare: (credentials) => proxies.prepareCredentials(rulesOf(credentials)),
+    prepare: (credentials) => proxies.prepareCredentials(credentials),
   });
 }
 

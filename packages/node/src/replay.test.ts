@@ -79,7 +79,7 @@ test("what was revoked before the journal was written stays so, and who demands 
   };
   const before = new Snapshot(compileCredentials({ issuers: [issuer], revoked: [] }));
   const revoked = [{ jti: "gone", until: "2100-01-01T00:00:00Z" }];
-  const now = new Snapshot(compileCredentials({ issuers: [issuer], revoked: ["gone"] }));
+  const now = new Snapshot(compileCredentials({ issuers: [issuer], revoked: [{ jti: "gone" }] }));
   const versions = (snapshot: Snapshot) => [...snapshot].map(({ name, version }) => `${name} ${version}`);
   assert.deepEqual(
     versions(withCredentials(before, { version: 2, issuers: [issuer], revoked })),

@@ -11,7 +11,7 @@ import {
   Snapshot,
   type XdsServer,
 } from "@catalyst/xds";
-import { readCredentials, rulesOf } from "./auth-link.ts";
+import { readCredentials } from "./auth-link.ts";
 
 export type ReplayParts = {
   readonly socketPath: string;
@@ -115,7 +115,7 @@ export class Replay implements AsyncDisposable {
 export function withCredentials(snapshot: Snapshot, kept: Credentials | null): Snapshot {
   const demanded = [...snapshot].some(({ type }) => type === extensionType);
   if (!demanded || kept === null) return snapshot;
-  return new Snapshot([...snapshot, ...compileCredentials(rulesOf(kept))]);
+  return new Snapshot([...snapshot, ...compileCredentials(kept)]);
 }
 
 /** Changes whenever the file does. */
