@@ -1,12 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { defaultKey } from "@catalyst/xds";
 import { compileCredentials } from "../../packages/envoy/src/auth.ts";
 import { domain, rulesOf, testIssuer } from "../../packages/envoy/test/credentials.ts";
 import { startEnvoy } from "../../packages/envoy/test/envoy-under-test.ts";
 import { usageOf } from "../../packages/node/src/process-usage.ts";
+import { startBackends } from "../xds/backends.ts";
 
 /** What a client asks for, and with which credential. */
 export type Question = {
@@ -28,16 +25,7 @@ export async function startSubject(
   { services = 1, revoked = 0 } = {},
 ): Promise<Subject> {
   await using started = new AsyncDisposableStack();
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../xds/backend.ts")], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  started.defer(async () => {
-    const exited = once(child, "exit");
-    child.kill("SIGKILL");
-    await exited;
-  });
-  const [line] = await once(createInterface({ input: child.stdout }), "line");
-  const [port] = JSON.parse(line) as [number, number];
+  const [port] = await startBackends(started);
   const names = Array.from({ length: services }, (_, at) => `service-${at}`);
   const envoy = started.use(
     await startEnvoy({

@@ -1,14 +1,13 @@
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { NodeUnderTest } from "@catalyst/harness";
 import { orchestratorContract, type ServiceDeclarationInput } from "@catalyst/rpc";
 import { ours, peakMegabytes } from "../report.ts";
+import { startBackends } from "./backends.ts";
 import { Client } from "./probe.ts";
 import { type Sample, type Subject, services } from "./subject.ts";
 
@@ -51,19 +50,6 @@ export async function startNode(): Promise<Subject> {
     peakMegabytes: () => peakMegabytes(pid),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-async function startBackends(started: AsyncDisposableStack): Promise<[a: number, b: number]> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "backend.ts")], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  started.defer(async () => {
-    const exited = once(child, "exit");
-    child.kill("SIGKILL");
-    await exited;
-  });
-  const [line] = await once(createInterface({ input: child.stdout }), "line");
-  return JSON.parse(line);
 }
 
 function service(name: string, port: number): ServiceDeclarationInput {
