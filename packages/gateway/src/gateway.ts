@@ -137,7 +137,6 @@ class RunningGateway implements Gateway {
       generations: this.#generations,
       history: this.#history,
       documents: options,
-      engine: this.#engine.name,
       feed: (name) => this.#feeds.get(name),
       report: (name) => this.report().services.find((service) => service.name === name),
     });

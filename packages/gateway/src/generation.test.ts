@@ -7,6 +7,7 @@ const compiled = {
   schema: buildSchema("type Query { a: Int }"),
   execute: async () => ({ data: null }),
   subscribe: async () => ({ data: null }),
+  explain: async () => [],
 };
 const next = (digest: string) => ({ compiled, sdl: "", supergraphSdl: "", digest, services: [] });
 

@@ -9,7 +9,6 @@ import type {
   ServiceSchemaReport,
 } from "@catalyst/rpc";
 import { type DocumentNode, GraphQLError, Kind } from "graphql";
-import type { EngineSchema } from "./engine/engine.ts";
 import { GatewayError } from "./errors.ts";
 import type { Generation, Generations } from "./generation.ts";
 import type { Side } from "./schema/comparison.ts";
@@ -29,8 +28,6 @@ export type InspectionParts = {
   readonly history: SchemaHistory;
   /** The limits that clients' documents have. */
   readonly documents: PreparationOptions;
-  /** The engine's name, for one that does not say how it does an operation. */
-  readonly engine: string;
   readonly feed: (service: string) => Pick<SchemaFeed, "given"> | undefined;
   readonly report: (service: string) => GatewayServiceReport | undefined;
 };
@@ -119,7 +116,7 @@ export class Inspection {
     const { operationName, variables } = question;
     const operation = selectOperation(operations, operationName ?? null);
     if (operation instanceof GraphQLError) return answer([operation], null, null);
-    const plan = await this.#explain(generation.compiled, { document, operationName, variables });
+    const plan = await generation.compiled.explain({ document, operationName, variables });
     if (!("engine" in plan)) return answer(plan, null, null);
     return answer([], plan, costWith(operation.cost, variables ?? {}));
   }
@@ -151,15 +148,6 @@ export class Inspection {
       if (!(error instanceof GraphQLError)) throw error;
       return { document: unread, generation: generation.number, errors: [error], operations: [] };
     }
-  }
-
-  async #explain(
-    compiled: EngineSchema,
-    operation: Parameters<NonNullable<EngineSchema["explain"]>>[0],
-  ): Promise<PlanView | readonly GraphQLError[]> {
-    if (compiled.explain !== undefined) return await compiled.explain(operation);
-    const note = "The engine does not say how it does operations.";
-    return { engine: this.#parts.engine, step: null, conditions: [], note };
   }
 }
 

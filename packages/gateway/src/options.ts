@@ -7,7 +7,7 @@ const second = 1_000;
 const minute = 60 * second;
 const mebibyte = 1024 * 1024;
 
-/** The section `gateway` of a node's configuration. */
+/** The section `mesh.graphql` of a node's configuration. */
 export const gatewayOptions = z.strictObject({
   engine: option(z.enum(["auto", "planned", "stitching"]).default("auto"), {
     description:
@@ -63,7 +63,7 @@ export const gatewayOptions = z.strictObject({
       .default(60 * minute),
     {
       description:
-        "How long subscriptions and requests go on with the schema they began with after it changed, in ms.",
+        "How long requests go on with the schema they began with after it changed, and subscriptions that cannot move to the new one, in ms.",
       range: "1 min to 24 h",
     },
   ),

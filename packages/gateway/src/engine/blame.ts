@@ -4,18 +4,11 @@ import {
   type FieldNode,
   GraphQLError,
   type GraphQLSchema,
-  isInterfaceType,
-  isObjectType,
   TypeInfo,
   visit,
   visitWithTypeInfo,
 } from "graphql";
-
-/** The services that define a field of a type. */
-export type OwnersOf = (typeName: string, fieldName: string) => readonly string[];
-
-/** A service and the part of the schema that it answers for. */
-export type ServiceFields = { readonly name: string; readonly schema: GraphQLSchema };
+import type { FieldOwners } from "./field-owners.ts";
 
 const nullForNonNull = /^Cannot return null for non-nullable field/;
 
@@ -27,13 +20,13 @@ export function blameServices(
   result: ExecutionResult,
   schema: GraphQLSchema,
   document: DocumentNode,
-  ownersOf: OwnersOf,
+  fieldOwners: FieldOwners,
 ): ExecutionResult {
   if (result.errors === undefined) return result;
   const errors = result.errors.map((error) => {
     const [node] = error.nodes ?? [];
     if (!isValueFault(error) || node?.kind !== "Field") return error;
-    const owners = ownersOf(parentTypeOf(node, schema, document) ?? "", node.name.value);
+    const owners = fieldOwners.of(parentTypeOf(node, schema, document) ?? "", node.name.value);
     const subject = owners.map((name) => JSON.stringify(name)).join(" or ");
     return new GraphQLError(
       `Service ${subject} answered with what its schema does not allow: ${error.message}`,
@@ -67,26 +60,4 @@ function parentTypeOf(field: FieldNode, schema: GraphQLSchema, document: Documen
   };
   visit(document, visitWithTypeInfo(types, visitor));
   return name;
-}
-
-/** The services that define each field, by `Type.field`; root types under their usual names. */
-export function ownersOfFields(owned: readonly ServiceFields[]): ReadonlyMap<string, readonly string[]> {
-  const owners = new Map<string, string[]>();
-  for (const { schema, name } of owned) {
-    const roots = new Map([
-      [schema.getQueryType(), "Query"],
-      [schema.getMutationType(), "Mutation"],
-      [schema.getSubscriptionType(), "Subscription"],
-    ]);
-    for (const type of Object.values(schema.getTypeMap())) {
-      if (!isObjectType(type) && !isInterfaceType(type)) continue;
-      const typeName = (isObjectType(type) ? roots.get(type) : undefined) ?? type.name;
-      for (const field of Object.keys(type.getFields())) {
-        const known = owners.get(`${typeName}.${field}`) ?? [];
-        if (!known.includes(name)) known.push(name);
-        owners.set(`${typeName}.${field}`, known);
-      }
-    }
-  }
-  return owners;
 }

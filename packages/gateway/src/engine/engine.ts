@@ -45,7 +45,7 @@ export type EngineSchema = {
    * How an operation would be done; `variables`, when given, decide its conditions. Answers with errors for variables
    * that do not fit. An engine that plans while it runs has nothing to say.
    */
-  explain?(operation: Omit<Operation, "scope">): Promise<PlanView | readonly GraphQLError[]>;
+  explain(operation: Omit<Operation, "scope">): Promise<PlanView | readonly GraphQLError[]>;
   /** Gives back what the schema holds, when nothing runs with it any more. */
   [Symbol.dispose]?(): void;
 };

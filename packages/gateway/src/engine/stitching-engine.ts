@@ -21,8 +21,9 @@ import { dropSyntax } from "../schema/schema-syntax.ts";
 import type { RequestScope, ServiceTarget } from "../service.ts";
 import { type SubOperation, subOperation } from "../upstream/sub-operation.ts";
 import type { SubRequest, Upstream } from "../upstream/upstream.ts";
-import { blameServices, ownersOfFields, type ServiceFields } from "./blame.ts";
+import { blameServices } from "./blame.ts";
 import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "./engine.ts";
+import { FieldOwners } from "./field-owners.ts";
 
 type StitchingOptions = ReturnType<typeof getStitchingOptionsFromSupergraphSdl>;
 type Subschema = StitchingOptions["subschemas"][number];
@@ -38,24 +39,23 @@ type ExecutorRequest = {
 };
 
 /**
- * The engine in pure TypeScript: federation subgraphs by `@graphql-tools/federation`, plain services beside them
- * by `@graphql-tools/stitch`. Sub-requests that become ready together within one client request go as one; the
+ * The engine in pure TypeScript, by `@graphql-tools/federation` and `@graphql-tools/stitch`. Sub-requests that become ready together within one client request go as one; the
  * loaders behind that are keyed by the scope object, so requests of different clients never meet in one.
  */
 export function createStitchingEngine(upstream: Upstream): GatewayEngine {
-  return { name: "stitching", compile: async (input) => new StitchedSchema(await stitch(input, upstream)) };
+  return {
+    name: "stitching",
+    compile: async (input) => new StitchedSchema(await stitch(input, upstream), input),
+  };
 }
-
-type Stitched = { readonly schema: GraphQLSchema; readonly owned: readonly ServiceFields[] };
 
 class StitchedSchema implements EngineSchema {
   readonly schema: GraphQLSchema;
-  readonly #owned: readonly ServiceFields[];
-  #owners: ReadonlyMap<string, readonly string[]> | null = null;
+  readonly #owners: FieldOwners;
 
-  constructor({ schema, owned }: Stitched) {
+  constructor(schema: GraphQLSchema, { supergraphSdl }: EngineInput) {
     this.schema = schema;
-    this.#owned = owned;
+    this.#owners = new FieldOwners(supergraphSdl);
   }
 
   async execute(operation: Operation): Promise<ExecutionResult> {
@@ -109,10 +109,7 @@ class StitchedSchema implements EngineSchema {
 
   async #execute(operation: Operation, values: { rootValue?: unknown; contextValue: RequestScope }) {
     const result = await execute({ ...executionArgs(this.schema, operation), ...values });
-    return blameServices(result, this.schema, operation.document, (type, field) => {
-      this.#owners ??= ownersOfFields(this.#owned);
-      return this.#owners.get(`${type}.${field}`) ?? [];
-    });
+    return blameServices(result, this.schema, operation.document, this.#owners);
   }
 }
 
@@ -152,9 +149,8 @@ function executionArgs(schema: GraphQLSchema, { document, operationName, variabl
 async function stitch(
   { services, supergraphSdl, publicSdl }: EngineInput,
   upstream: Upstream,
-): Promise<Stitched> {
+): Promise<GraphQLSchema> {
   const targets = new Map(services.map(({ target }) => [target.name, target]));
-  const owned: ServiceFields[] = [];
   const options = getStitchingOptionsFromSupergraphSdl({
     supergraphSdl: parse(supergraphSdl, { noLocation: true }),
     batch: true,
@@ -162,7 +158,6 @@ async function stitch(
       const target = targets.get(config.endpoint);
       if (target === undefined) throw new GatewayError("schema_invalid", `no service for ${config.endpoint}`);
       dropSyntax(config.schema);
-      owned.push({ name: target.name, schema: config.schema });
       config.executor = executorOf(target, upstream);
     },
   });
@@ -174,7 +169,7 @@ async function stitch(
   // Of directives clients see only what they may use: the rest is what composition has left over.
   const { directives } = buildPublicSchema(publicSdl).toConfig();
   const config = filterInternalFieldsAndTypes(stitched).toConfig();
-  return { schema: new GraphQLSchema({ ...config, directives, assumeValid: true }), owned };
+  return new GraphQLSchema({ ...config, directives, assumeValid: true });
 }
 
 function executorOf(target: ServiceTarget, upstream: Upstream): Executor {

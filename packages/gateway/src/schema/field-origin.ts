@@ -2,10 +2,11 @@ import type { Decision } from "@catalyst/rpc";
 import {
   type ConstDirectiveNode,
   type FieldDefinitionNode,
-  Kind,
+  isTypeDefinitionNode,
   parse,
   type TypeDefinitionNode,
 } from "graphql";
+import { argumentOf, directivesOf, servicesOf } from "./join-directives.ts";
 
 type Origin = Pick<Decision, "steps" | "result">;
 
@@ -15,19 +16,10 @@ type Origin = Pick<Decision, "steps" | "result">;
  */
 export function originOf(supergraphSdl: string, coordinate: string): Origin | null {
   const [, typeName, fieldName] = /^(\w+)(?:\.(\w+))?$/.exec(coordinate) ?? [];
-  const { definitions } = parse(supergraphSdl, { noLocation: true });
-  const services = new Map<string, string>();
-  let type: TypeDefinitionNode | null = null;
-  for (const node of definitions) {
-    if (node.kind === Kind.ENUM_TYPE_DEFINITION && node.name.value === "join__Graph") {
-      for (const { name, directives } of node.values ?? []) {
-        services.set(name.value, argumentOf(directives?.[0], "name") ?? name.value);
-      }
-    } else if ("name" in node && node.name?.value === typeName && node.kind.endsWith("TypeDefinition")) {
-      type = node as TypeDefinitionNode;
-    }
-  }
-  if (type === null || typeName?.startsWith("join__") || typeName?.startsWith("link__")) return null;
+  const document = parse(supergraphSdl, { noLocation: true });
+  const services = servicesOf(document);
+  const type = document.definitions.filter(isTypeDefinitionNode).find(({ name }) => name.value === typeName);
+  if (type === undefined || typeName?.startsWith("join__") || typeName?.startsWith("link__")) return null;
   const knowing = directivesOf(type, "join__type");
   if (fieldName === undefined) return originOfType(type, knowing, services);
   const fields: readonly FieldDefinitionNode[] =
@@ -92,16 +84,7 @@ function hidden(node: TypeDefinitionNode | FieldDefinitionNode): string {
   return directivesOf(node, "inaccessible").length > 0 ? "; clients do not see it (@inaccessible)" : "";
 }
 
-function directivesOf(node: TypeDefinitionNode | FieldDefinitionNode, name: string): ConstDirectiveNode[] {
-  return (node.directives ?? []).filter((directive) => directive.name.value === name);
-}
-
 function serviceOf(directive: ConstDirectiveNode, services: ReadonlyMap<string, string>): string {
   const graph = argumentOf(directive, "graph") ?? "";
   return services.get(graph) ?? graph;
-}
-
-function argumentOf(directive: ConstDirectiveNode | undefined, name: string): string | undefined {
-  const value = directive?.arguments?.find((argument) => argument.name.value === name)?.value;
-  return value !== undefined && "value" in value ? String(value.value) : undefined;
 }

@@ -10,6 +10,7 @@ const compiled = {
   schema: buildSchema("type Query { a: Int }"),
   execute: async () => ({ data: null }),
   subscribe: async () => ({ data: null }),
+  explain: async () => [],
 };
 
 function generation(sdl: string, services: Readonly<Record<string, string>> = {}): Generation {

@@ -310,7 +310,7 @@ describe("a request's way", () => {
         async compile(input) {
           const compiled = await compile(input);
           return {
-            schema: compiled.schema,
+            ...compiled,
             execute: () => Promise.reject(new RangeError("secret: disk 7")),
             subscribe: (operation) => compiled.subscribe(operation),
           };

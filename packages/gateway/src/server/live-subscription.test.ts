@@ -79,7 +79,7 @@ function openRoom(takesOver = false) {
   const execute = () => Promise.resolve({ data: null });
   const replace = (next: Faults | null = {}) => {
     faults.push(next ?? {});
-    const compiled = { schema, execute, subscribe: execute };
+    const compiled = { schema, execute, subscribe: execute, explain: async () => [] };
     generations.replace(
       next === null ? null : { compiled, sdl: "", digest: "", services: [], supergraphSdl: "" },
     );

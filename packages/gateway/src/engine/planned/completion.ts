@@ -1,7 +1,7 @@
 import { type AnswerCode, ownExtensions } from "../../errors.ts";
+import type { FieldOwners } from "../field-owners.ts";
 import { type DataObject, isObject } from "./data.ts";
 import { FieldFailure, type Loss } from "./field-failure.ts";
-import type { FieldOwners } from "./field-owners.ts";
 import type { ObjectSelection, Output, SelectedField } from "./selection.ts";
 import type { SubError } from "./sub-answer.ts";
 

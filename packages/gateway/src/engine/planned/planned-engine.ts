@@ -12,9 +12,9 @@ import type { RequestScope, ServiceTarget } from "../../service.ts";
 import { whenAborted } from "../../upstream/patience.ts";
 import type { SubRequest, Upstream } from "../../upstream/upstream.ts";
 import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "../engine.ts";
+import { FieldOwners } from "../field-owners.ts";
 import { createStitchingEngine } from "../stitching-engine.ts";
 import { Completion, clientPath } from "./completion.ts";
-import { FieldOwners } from "./field-owners.ts";
 import { type PlanRun, runStep, type Send } from "./plan-run.ts";
 import { viewOf } from "./plan-view.ts";
 import { OperationTooLarge } from "./planned-document.ts";
@@ -147,6 +147,7 @@ export class PlannedSchema implements EngineSchema {
       const note = step === null ? "The gateway answers it by itself." : null;
       return { engine: "planned", step, conditions, note };
     } catch (error) {
+      if (error instanceof OperationTooLarge) return tooLarge().errors ?? [];
       if (!(error instanceof PlanFailure)) throw error;
       const note = `The planner failed: ${error.message}. The other engine does it, and plans while it runs.`;
       return { engine: "stitching", step: null, conditions, note };
