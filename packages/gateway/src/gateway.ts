@@ -157,6 +157,7 @@ class RunningGateway implements Gateway {
     return this.#inTurn(async () => {
       if (this.#draining.signal.aborted) throw new GatewayError("draining", "the gateway is shutting down");
       if (!isNewer(update, this.#update)) return this.report();
+      await this.#edge.ready;
       this.#update = update;
       this.#upstream.useEgress(update.egress);
       const changed = await this.#updateFeeds(update);

@@ -31,6 +31,8 @@ export type Edge = Disposable & {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** To be called when another schema is in force. */
   schemaReplaced(): void;
+  /** Resolves when the persisted documents were read, or could not be. */
+  readonly ready: Promise<void>;
   /** Why the persisted documents are not those of their files; null when they are. */
   readonly documentFault: string | null;
   /** What is open now. */
@@ -98,6 +100,10 @@ class HttpEdge implements Edge {
 
   schemaReplaced(): void {
     this.#operations.schemaReplaced();
+  }
+
+  get ready(): Promise<void> {
+    return this.#operations.ready;
   }
 
   get documentFault(): string | null {

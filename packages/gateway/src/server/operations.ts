@@ -68,6 +68,11 @@ export class Operations implements Disposable {
     this.#persisted[Symbol.dispose]();
   }
 
+  /** Resolves when the persisted documents were read, or could not be. */
+  get ready(): Promise<void> {
+    return this.#persisted.ready;
+  }
+
   /** Why the persisted documents are not those of their files; null when they are. */
   get documentFault(): string | null {
     return this.#persisted.failure;

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { openGateway, type TestGateway } from "../testing/test-gateway.ts";
 import { serveProducts } from "../testing/test-services.ts";
 import { until } from "../testing/test-until.ts";
@@ -83,7 +84,10 @@ describe("a persisted document", () => {
         writeFileSync(file, `{"rope": "{ products { `);
         await until(() => shop.gateway.documentFault !== null);
         assert.match(shop.gateway.documentFault ?? "", /m\.json is no JSON/);
-        assert.ok(shop.log.some(({ msg, reason }) => /cannot be read/.test(String(msg)) && reason !== null));
+        writeFileSync(file, `{"rope": "{ products { name `);
+        await sleep(1_500);
+        const told = shop.log.filter(({ msg }) => /cannot be read/.test(String(msg)));
+        assert.equal(told.length, 1);
         assert.deepEqual(await ask(shop, { documentId: "rope" }), answer);
         writeFileSync(file, JSON.stringify({ rope: "{ __typename }", anvil: query }));
         await until(() => shop.gateway.documentFault === null);
@@ -92,6 +96,38 @@ describe("a persisted document", () => {
         writeFileSync(file, `{"rope": 7}`);
         await until(() => shop.gateway.documentFault !== null);
         assert.match(shop.gateway.documentFault ?? "", /is no manifest/);
+      },
+      { "m.json": JSON.stringify({ rope: query }) },
+    ));
+
+  it("stays when its files are gone, and when they come back as they were", () =>
+    withShop(
+      {},
+      async (shop, folder) => {
+        renameSync(folder, `${folder}-away`);
+        await until(() => shop.gateway.documentFault !== null);
+        assert.match(shop.gateway.documentFault ?? "", /ENOENT/);
+        assert.deepEqual(await ask(shop, { documentId: "rope" }), answer);
+        renameSync(`${folder}-away`, folder);
+        await until(() => shop.gateway.documentFault === null);
+        assert.deepEqual(await ask(shop, { documentId: "rope" }), answer);
+      },
+      { "m.json": JSON.stringify({ rope: query }) },
+    ));
+
+  it("stays when its files grow beyond their bound, or are no files", () =>
+    withShop(
+      { maxBytes: 2_048 },
+      async (shop, folder) => {
+        writeFileSync(join(folder, "long.graphql"), `{ __typename } #${"x".repeat(2_048)}`);
+        await until(() => shop.gateway.documentFault !== null);
+        assert.match(shop.gateway.documentFault ?? "", /more than 2048 bytes/);
+        rmSync(join(folder, "long.graphql"));
+        await until(() => shop.gateway.documentFault === null);
+        mkdirSync(join(folder, "folder.json"));
+        await until(() => shop.gateway.documentFault !== null);
+        assert.match(shop.gateway.documentFault ?? "", /folder\.json is no file/);
+        assert.deepEqual(await ask(shop, { documentId: "rope" }), answer);
       },
       { "m.json": JSON.stringify({ rope: query }) },
     ));

@@ -1,13 +1,17 @@
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { GraphQLError } from "graphql";
+import { GatewayError } from "../errors.ts";
 import type { GatewayEvents } from "../events.ts";
-import { type DocumentManifest, plainId, readDocuments, signatureOf } from "./document-manifest.ts";
+import { type DocumentManifest, findDocuments, plainId, readDocuments } from "./document-manifest.ts";
 import type { GraphQLParams } from "./graphql-params.ts";
 import { refusalError } from "./refusal.ts";
 
 export type PersistedDocumentOptions = {
   /** A manifest, or a folder of manifests and documents. */
   readonly path?: string | undefined;
+  /** Of all files together. */
+  readonly maxBytes: number;
   /** Whether nothing else is executed. */
   readonly required: boolean;
   /** Whether clients may register documents by their hash. */
@@ -15,19 +19,21 @@ export type PersistedDocumentOptions = {
   readonly automaticMaxBytes: number;
 };
 
-/** How often the files are looked at. */
+/** Time between two looks at the files. */
 const lookEveryMs = 1_000;
 
 /**
  * Finds the document that a request asks for: by the id of a persisted one, by the hash of one that a client
  * registered, or the one that it brings. Files that change are read again as a whole; while they cannot be read,
- * those read last stay in force.
+ * those read last stay in force, and why is told once.
  */
 export class PersistedDocuments implements Disposable {
   readonly #options: PersistedDocumentOptions;
   readonly #events: Pick<GatewayEvents, "persistedDocuments">;
   readonly #registered: RegisteredDocuments;
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #closed = new AbortController();
+  /** Resolves when the files were read, or could not be. */
+  readonly ready: Promise<void>;
   #documents: DocumentManifest = new Map();
   #signature = "";
   #failure: string | null = null;
@@ -37,9 +43,8 @@ export class PersistedDocuments implements Disposable {
     this.#events = events;
     this.#registered = new RegisteredDocuments(options.automaticMaxBytes);
     const { path } = options;
-    if (path === undefined) return;
-    this.#read(path);
-    this.#timer = setInterval(() => this.#read(path), lookEveryMs).unref();
+    this.ready = path === undefined ? Promise.resolve() : this.#look(path);
+    if (path !== undefined) void this.#watch(path);
   }
 
   /** Why the files cannot be read as they are; null when they can. */
@@ -71,7 +76,7 @@ export class PersistedDocuments implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+    this.#closed.abort();
   }
 
   /** The protocol of automatic persisted queries; its clients look for these two messages. */
@@ -91,17 +96,37 @@ export class PersistedDocuments implements Disposable {
     return query;
   }
 
-  #read(path: string): void {
-    const signature = signatureOf(path);
-    if (signature === this.#signature) return;
-    this.#signature = signature;
-    try {
-      this.#documents = readDocuments(path);
-      this.#failure = null;
-    } catch (error) {
-      this.#failure = error instanceof Error ? error.message : String(error);
+  /** By looking: what a file system tells of changes by itself is not the same everywhere. */
+  async #watch(path: string): Promise<void> {
+    await this.ready;
+    const { signal } = this.#closed;
+    while (!signal.aborted) {
+      await sleep(lookEveryMs, undefined, { ref: false, signal }).catch(() => undefined);
+      if (!signal.aborted) await this.#look(path);
     }
-    this.#events.persistedDocuments(this.#documents.size, this.#failure);
+  }
+
+  async #look(path: string): Promise<void> {
+    let failure: string | null = null;
+    const known = this.#signature;
+    this.#signature = "";
+    try {
+      const files = await findDocuments(path);
+      this.#signature = files.signature;
+      if (files.signature === known) return;
+      const { maxBytes } = this.#options;
+      if (files.bytes > maxBytes) {
+        throw new GatewayError("documents_invalid", `${path} takes more than ${maxBytes} bytes`);
+      }
+      this.#documents = await readDocuments(files);
+    } catch (error) {
+      // A wrong file stays wrong until it changes; what the file system failed at may go well the next time.
+      if (!(error instanceof GatewayError)) this.#signature = "";
+      failure = error instanceof Error ? error.message : String(error);
+      if (failure === this.#failure) return;
+    }
+    this.#failure = failure;
+    this.#events.persistedDocuments(this.#documents.size, failure);
   }
 }
 

@@ -47,6 +47,17 @@ const persistedDocuments = z.strictObject({
     description:
       "Documents that clients ask for by id: a manifest of Relay, Apollo or GraphQL Code Generator, or a folder of manifests and `<id>.graphql` files. Watched for changes.",
   }),
+  maxBytes: option(
+    z
+      .int()
+      .min(kibibyte)
+      .max(1024 * mebibyte)
+      .default(16 * mebibyte),
+    {
+      description: "Most bytes of the files of persisted documents together; those before stay in force.",
+      range: "1 MiB to 64 MiB",
+    },
+  ),
   required: option(z.boolean().default(false), {
     description: "Refuses every operation that is not among the persisted documents.",
   }),
