@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { GraphQLError } from "graphql";
 import { GatewayError } from "../errors.ts";
 import type { GatewayEvents } from "../events.ts";
+import { LruCache } from "../lru-cache.ts";
 import { type DocumentManifest, findDocuments, plainId, readDocuments } from "./document-manifest.ts";
 import type { GraphQLParams } from "./graphql-params.ts";
 import { refusalError } from "./refusal.ts";
@@ -30,7 +31,8 @@ const lookEveryMs = 1_000;
 export class PersistedDocuments implements Disposable {
   readonly #options: PersistedDocumentOptions;
   readonly #events: Pick<GatewayEvents, "persistedDocuments">;
-  readonly #registered: RegisteredDocuments;
+  /** Documents that clients registered, by their hashes. */
+  readonly #registered: LruCache<string, string>;
   readonly #closed = new AbortController();
   /** Resolves when the files were read, or could not be. */
   readonly ready: Promise<void>;
@@ -41,7 +43,7 @@ export class PersistedDocuments implements Disposable {
   constructor(options: PersistedDocumentOptions, events: Pick<GatewayEvents, "persistedDocuments">) {
     this.#options = options;
     this.#events = events;
-    this.#registered = new RegisteredDocuments(options.automaticMaxBytes);
+    this.#registered = new LruCache({ maxBytes: options.automaticMaxBytes });
     const { path } = options;
     this.ready = path === undefined ? Promise.resolve() : this.#look(path);
     if (path !== undefined) void this.#watch(path);
@@ -92,7 +94,7 @@ export class PersistedDocuments implements Disposable {
     if (createHash("sha256").update(query).digest("hex") !== hash) {
       return refusalError("PERSISTED_QUERY_MISMATCH", "The hash is not the SHA-256 of the document.");
     }
-    this.#registered.set(hash, query);
+    this.#registered.set(hash, query, bytesPerDocument + 2 * query.length);
     return query;
   }
 
@@ -143,37 +145,3 @@ function hashIn(extensions: GraphQLParams["extensions"]): string | null | GraphQ
 
 /** What a document takes besides its text. */
 const bytesPerDocument = 256;
-
-/** Documents that clients registered, those used last, bounded by their memory. */
-class RegisteredDocuments {
-  readonly #maxBytes: number;
-  readonly #documents = new Map<string, string>();
-  #bytes = 0;
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
-  }
-
-  get(hash: string): string | undefined {
-    const text = this.#documents.get(hash);
-    if (text === undefined) return undefined;
-    this.#documents.delete(hash);
-    this.#documents.set(hash, text);
-    return text;
-  }
-
-  set(hash: string, text: string): void {
-    if (this.get(hash) !== undefined) return;
-    this.#documents.set(hash, text);
-    this.#bytes += bytesOf(text);
-    for (const [oldest, body] of this.#documents) {
-      if (this.#bytes <= this.#maxBytes) return;
-      this.#documents.delete(oldest);
-      this.#bytes -= bytesOf(body);
-    }
-  }
-}
-
-function bytesOf(text: string): number {
-  return bytesPerDocument + 2 * text.length;
-}

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { buildSchema, parse } from "graphql";
 import { gatewayOptions } from "../options.ts";
+import { openGateway } from "../testing/test-gateway.ts";
+import { serveInventory } from "../testing/test-services.ts";
 import { PreparedDocuments } from "./prepared-documents.ts";
 
 const schema = buildSchema(`
@@ -31,4 +35,25 @@ describe("what is said of an invalid document", () => {
       assert.match(suggesting ?? "", /^(.*) Did you mean .*\?$/);
     });
   }
+});
+
+describe("the documents that a gateway keeps", () => {
+  it("do not fill the memory when each client sends another one of many comments", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const heap = () => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    await using inventory = await serveInventory();
+    await using gateway = await openGateway();
+    await gateway.apply({ inventory });
+    const before = heap();
+    for (let i = 0; i < 40; i++) {
+      const { data } = await gateway.query(`{ stock(sku: ${i}) { count } }${"\n#".repeat(50_000)}`);
+      assert.ok(data);
+    }
+    const grown = heap() - before;
+    assert.ok(grown < 100_000_000, `${grown} bytes more`);
+  });
 });

@@ -10,7 +10,7 @@ import {
   validate,
 } from "graphql";
 import type { Generation } from "../generation.ts";
-import { DocumentCache } from "./document-cache.ts";
+import { LruCache } from "../lru-cache.ts";
 import { estimateCost, type OperationCost } from "./operation-cost.ts";
 import { type OperationLimits, parseWithin } from "./operation-limits.ts";
 import type { RefusalCode } from "./refusal.ts";
@@ -39,15 +39,22 @@ export type PreparedDocument = {
 
 type Numbered = Pick<Generation, "number" | "compiled">;
 
-/** Memory for prepared documents: about a thousand ordinary ones. */
-const cacheBytes = 64 * 1024 * 1024;
+/** Memory for prepared documents, about a thousand ordinary ones; none takes more than a sixteenth of it. */
+const maxBytes = 64 * 1024 * 1024;
+/** Measured: a token of a parsed document, with its share of the tree and of what validation found. */
+const bytesPerToken = 400;
+/** What a document costs besides its tokens. */
+const bytesPerDocument = 1_024;
 
 const codeOfInvalid: RefusalCode = "GRAPHQL_VALIDATION_FAILED";
 
-/** Prepares documents: each is parsed once, and validated once for each schema, as long as the cache has room. */
+/**
+ * Prepares documents: each is parsed once, and validated once for each schema, as long as the cache has room. What
+ * they take there is many times their sources, and what a client writes decides how many times.
+ */
 export class PreparedDocuments {
   readonly #options: PreparationOptions;
-  readonly #cache = new DocumentCache<PreparedDocument>(cacheBytes);
+  readonly #cache = new LruCache<string, PreparedDocument>({ maxBytes, maxEntryBytes: maxBytes / 16 });
 
   constructor(options: PreparationOptions) {
     this.#options = options;
@@ -60,7 +67,7 @@ export class PreparedDocuments {
     // What cannot be parsed costs little to refuse again.
     const document = known?.document ?? parseWithin(this.#options, source);
     const prepared = { document, generation: number, ...this.#check(document, compiled.schema) };
-    this.#cache.set(source, prepared);
+    this.#cache.set(source, prepared, memoryOf(document, source));
     return prepared;
   }
 
@@ -86,6 +93,17 @@ export class PreparedDocuments {
     });
     return { errors, operations };
   }
+}
+
+function memoryOf(document: DocumentNode, source: string): number {
+  return bytesPerDocument + 2 * source.length + bytesPerToken * countTokens(document);
+}
+
+/** All tokens, comments included: a document keeps them for the places of its errors. */
+function countTokens({ loc }: DocumentNode): number {
+  let count = 0;
+  for (let token = loc?.startToken ?? null; token !== null; token = token.next) count += 1;
+  return count;
 }
 
 const allRules = [...specifiedRules, NoSchemaIntrospectionCustomRule];
