@@ -28,12 +28,8 @@ export type GatewayParts = {
   readonly metrics: Metrics;
   /** Folder for the schemas served last; without it a restart knows only services that answer. */
   readonly cacheDir?: string;
-  /** Path of the endpoint. Default `/graphql`. */
-  readonly path?: string;
   /** Makes the engine; the one of the options when left out. */
   readonly engine?: (upstream: Upstream) => GatewayEngine;
-  /** How a schema is fetched; over HTTP through egress when left out. */
-  readonly fetchSchema?: FetchSchema;
   /** The gateway's own credential for one service, for schema requests and nothing else; null while it has none. */
   readonly credentials?: (service: string) => Promise<string | null>;
   /** What composes schemas. */
@@ -123,12 +119,10 @@ class RunningGateway implements Gateway {
         upstream: this.#upstream,
         onFallback: (reason) => this.#events.engineFallback(reason),
       });
-    this.#fetchSchema =
-      parts.fetchSchema ??
-      createSchemaFetch(this.#upstream, {
-        maxBytes: options.schemaMaxBytes,
-        credential: parts.credentials,
-      });
+    this.#fetchSchema = createSchemaFetch(this.#upstream, {
+      maxBytes: options.schemaMaxBytes,
+      credential: parts.credentials,
+    });
     this.#composer = parts.composer ?? new ThreadComposer();
     this.#cache = new SchemaCache(parts.cacheDir ?? null, this.#events);
     this.#now = parts.now ?? Date.now;
@@ -141,7 +135,7 @@ class RunningGateway implements Gateway {
       report: (name) => this.report().services.find((service) => service.name === name),
     });
     this.#edge = createEdge({
-      path: parts.path ?? "/graphql",
+      path: "/graphql",
       generations: this.#generations,
       events: this.#events,
       options,

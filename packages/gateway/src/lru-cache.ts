@@ -20,11 +20,6 @@ export class LruCache<K, V> {
     this.#maxEntryBytes = maxEntryBytes;
   }
 
-  /** Of the values that are kept. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   get(key: K): V | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
