@@ -18,9 +18,9 @@ import { SchemaHistory } from "./schema/schema-history.ts";
 import { createSchemaFetch, type FetchSchema } from "./schema/schema-source.ts";
 import { createEdge, type Edge } from "./server/edge.ts";
 import { digestOf, type SchemaInput, type ServiceSchema, type UnavailableService } from "./service.ts";
-import { ServiceFailures } from "./service-failures.ts";
 import { StateClock } from "./state-clock.ts";
 import { compileHeaderRules } from "./upstream/header-rules.ts";
+import { ServiceFailures } from "./upstream/service-failures.ts";
 import { createUpstream, type Upstream } from "./upstream/upstream.ts";
 
 export type GatewayParts = {

@@ -1,4 +1,4 @@
-import type { GatewayError } from "./errors.ts";
+import type { GatewayError } from "../errors.ts";
 
 /** So many requests in a row must have failed before it is held against a service: one may be bad luck. */
 const telling = 3;

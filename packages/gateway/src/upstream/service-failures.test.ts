@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GatewayError } from "./errors.ts";
+import { GatewayError } from "../errors.ts";
 import { ServiceFailures } from "./service-failures.ts";
 
 const bad = new GatewayError("service_bad_response", "answered with something that is not GraphQL");
