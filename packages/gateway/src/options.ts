@@ -1,6 +1,6 @@
 import { option, z } from "@catalyst/config";
 import { serverOptions } from "./server/server-options.ts";
-import { headerOptions } from "./upstream/header-rules.ts";
+import { headerOptions } from "./upstream/header-options.ts";
 import { upstreamOptions } from "./upstream/upstream-options.ts";
 
 const second = 1_000;

@@ -24,13 +24,16 @@ export type UnavailableService = { readonly service: string; readonly reason: st
 /** Headers for the client, by name in lower case; each value is a line of its own. */
 export type AnswerHeaders = Map<string, readonly string[]>;
 
-/** What travels with a client's request to every sub-request; one object per request, and never shared. */
-export type RequestScope = {
-  readonly requestId: string;
-  /** Headers of the client that are forwarded. */
+/** Headers of a client's request that go on to services. */
+export type ForwardedHeaders = {
   readonly headers: Readonly<Record<string, string>>;
   /** In place of `headers`, for services that a header rule names. */
   readonly headersFor?: ReadonlyMap<string, Readonly<Record<string, string>>>;
+};
+
+/** What travels with a client's request to every sub-request; one object per request, and never shared. */
+export type RequestScope = ForwardedHeaders & {
+  readonly requestId: string;
   /** Takes the headers of services' answers that go to the client by rule; they are lost without one. */
   readonly answer?: AnswerHeaders;
   /** Aborted when nobody waits for the answer any more. */

@@ -4,7 +4,7 @@ import { requestIdOf } from "@catalyst/telemetry";
 import type { ExecutionResult } from "graphql";
 import type { RequestOutcome } from "../events.ts";
 import type { Generation } from "../generation.ts";
-import type { AnswerHeaders } from "../service.ts";
+import type { AnswerHeaders, ForwardedHeaders } from "../service.ts";
 import { type Accepted, acceptedBy, graphqlResponseType, jsonType } from "./accepted.ts";
 import { answerHeaders, sendJson, sendRefusal } from "./answer.ts";
 import { gatewayFailed } from "./error-mask.ts";
@@ -14,7 +14,6 @@ import { type GraphQLParams, parseJson, readParams, readQueryParams } from "./gr
 import {
   type Admission,
   type Caller,
-  type ForwardedHeaders,
   isStream,
   type OperationParts,
   Operations,

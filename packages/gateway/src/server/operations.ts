@@ -3,7 +3,7 @@ import type { Operation, ResultStream } from "../engine/engine.ts";
 import type { GatewayEvents, RequestOutcome } from "../events.ts";
 import type { Generation, Generations } from "../generation.ts";
 import type { GatewayOptions } from "../options.ts";
-import type { AnswerHeaders, RequestScope, UnavailableService } from "../service.ts";
+import type { AnswerHeaders, ForwardedHeaders, UnavailableService } from "../service.ts";
 import { maskError, maskResult } from "./error-mask.ts";
 import type { GraphQLParams } from "./graphql-params.ts";
 import { LiveSubscriptions, type SubscriptionRequest } from "./live-subscriptions.ts";
@@ -11,8 +11,6 @@ import { costWith } from "./operation-cost.ts";
 import { PersistedDocuments } from "./persisted-documents.ts";
 import { PreparedDocuments, type PreparedOperation } from "./prepared-documents.ts";
 import { refusalError } from "./refusal.ts";
-
-export type ForwardedHeaders = Pick<RequestScope, "headers" | "headersFor">;
 
 /** Who sent an operation, for as long as somebody waits for its answer. */
 export type Caller = {

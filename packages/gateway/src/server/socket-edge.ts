@@ -1,7 +1,8 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import type { ForwardedHeaders, OperationParts, Operations } from "./operations.ts";
+import type { ForwardedHeaders } from "../service.ts";
+import type { OperationParts, Operations } from "./operations.ts";
 import { type Refusal, refusalError, refuse } from "./refusal.ts";
 import { subprotocol } from "./socket-message.ts";
 import { SocketSession } from "./socket-session.ts";

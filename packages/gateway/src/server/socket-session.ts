@@ -4,16 +4,10 @@ import type { WebSocket } from "ws";
 import type { ResultStream } from "../engine/engine.ts";
 import type { GatewayEvents } from "../events.ts";
 import type { Generations } from "../generation.ts";
+import type { ForwardedHeaders } from "../service.ts";
 import { gatewayFailed } from "./error-mask.ts";
 import type { GraphQLParams } from "./graphql-params.ts";
-import {
-  type Admission,
-  type Caller,
-  type ForwardedHeaders,
-  isStream,
-  type Operations,
-  outcomeOf,
-} from "./operations.ts";
+import { type Admission, type Caller, isStream, type Operations, outcomeOf } from "./operations.ts";
 import { refusalError } from "./refusal.ts";
 import { type ClientMessage, closeCodes, readClientMessage } from "./socket-message.ts";
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AnswerHeaders } from "../service.ts";
-import { compileHeaderRules, headerOptions } from "./header-rules.ts";
+import { headerOptions } from "./header-options.ts";
+import { compileHeaderRules } from "./header-rules.ts";
 
 const rulesOf = (options: object) => compileHeaderRules(headerOptions.parse(options));
 
