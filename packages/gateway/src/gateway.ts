@@ -133,6 +133,7 @@ class RunningGateway implements Gateway {
       documents: options,
       feed: (name) => this.#feeds.get(name),
       report: (name) => this.report().services.find((service) => service.name === name),
+      now: this.#now,
     });
     this.#edge = createEdge({
       path: "/graphql",

@@ -60,11 +60,12 @@ describe("the schema served now", () => {
   it("is told for each field: who serves it", async () => {
     await using products = await serveProducts();
     await using reviews = await serveReviews();
-    await using shop = await openGateway();
+    await using shop = await openGateway({}, { now: () => Date.UTC(2030, 0, 1) });
     const { inspection } = shop.gateway;
     await assert.rejects(inspection.explainField("Product"), { code: "coordinate_unknown" });
     await shop.apply({ products, reviews });
-    const { question, steps, result, inputs } = await inspection.explainField("Product.reviews");
+    const { question, asOf, steps, result, inputs } = await inspection.explainField("Product.reviews");
+    assert.equal(asOf, "2030-01-01T00:00:00.000Z");
     assert.deepEqual([question, result, inputs["generation"]], ["who serves Product.reviews?", "reviews", 1]);
     assert.deepEqual(
       steps.map(({ rule }) => rule),

@@ -30,6 +30,8 @@ export type InspectionParts = {
   readonly documents: PreparationOptions;
   readonly feed: (service: string) => Pick<SchemaFeed, "given"> | undefined;
   readonly report: (service: string) => GatewayServiceReport | undefined;
+  /** Wall time in ms since 1970. */
+  readonly now: () => number;
 };
 
 /** An operation that somebody wants to know about. */
@@ -131,7 +133,7 @@ export class Inspection {
     }
     return {
       question: `who serves ${coordinate}?`,
-      asOf: new Date().toISOString(),
+      asOf: new Date(this.#parts.now()).toISOString(),
       inputs: { generation: current.number, schemaDigest: current.digest },
       ...origin,
     };
