@@ -136,6 +136,7 @@ const sharedCodes: Readonly<Partial<Record<GatewayErrorCode, RpcErrorCode>>> = {
   draining: "draining",
   generation_unknown: "generation_unknown",
   coordinate_unknown: "coordinate_unknown",
+  composition_failed: "composition_failed",
   schema_invalid: "invalid_request",
 };
 

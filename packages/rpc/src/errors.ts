@@ -38,6 +38,7 @@
  * | `key_too_new` | the next key was published a moment ago and not everybody has it yet: the message says from when on it may sign, ask again then |
  * | `generation_unknown` | no schema of this number is kept, the message says which are: `catalyst gateway history` |
  * | `coordinate_unknown` | the schema in force has no such type or field: `catalyst gateway schema` shows it |
+ * | `composition_failed` | the schemas take too long or too much memory to compose or to compare, the message says which: make them smaller |
  * | `not_explainable` | the process knows nothing of what was asked: the message names what it can explain |
  */
 export type RpcErrorCode =
@@ -76,6 +77,7 @@ export type RpcErrorCode =
   | "key_too_new"
   | "generation_unknown"
   | "coordinate_unknown"
+  | "composition_failed"
   | "not_explainable";
 
 /** The one error of this package; it crosses the socket with its code and message. */

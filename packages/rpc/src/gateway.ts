@@ -213,7 +213,10 @@ export const gatewayContract = defineContract({
     serviceSchema: defineMethod(z.object({ service: serviceName }), serviceSchemaReport),
     /** The schemas that are kept, the newest first. */
     history: defineMethod(z.undefined(), z.array(schemaRecord)),
-    /** Throws `generation_unknown`, and `invalid_request` for a schema that cannot be read. */
+    /**
+     * Throws `generation_unknown`, `invalid_request` for a schema that cannot be read, and `composition_failed` for one
+     * that takes too long or too much memory to compare.
+     */
     diff: defineMethod(diffQuestion, schemaDiff),
     /** How an operation would be done. Throws `generation_unknown` when nothing is served. */
     plan: defineMethod(

@@ -1,17 +1,14 @@
 import { Worker } from "node:worker_threads";
 import type { EngineInput } from "../engine/engine.ts";
-import { GatewayError } from "../errors.ts";
 import type { SchemaInput, ServiceSchema } from "../service.ts";
 import { Composer, type Composition } from "./composition.ts";
 import type { Fault } from "./culprits.ts";
+import { type WorkerLimits, workerAnswer } from "./worker-answer.ts";
 
-export type ComposingLimits = {
+/** `timeoutMs` is for one set of schemas. */
+export type ComposingLimits = WorkerLimits & {
   /** Characters of schemas that are composed where requests are answered: a thread takes longer to start. */
   readonly inlineChars: number;
-  /** How long the thread may take for one set of schemas. */
-  readonly timeoutMs: number;
-  /** Memory of the thread, in MiB. */
-  readonly maxMemoryMb: number;
 };
 
 const defaultLimits: ComposingLimits = { inlineChars: 50_000, timeoutMs: 15_000, maxMemoryMb: 1_024 };
@@ -34,7 +31,7 @@ export class ThreadComposer implements AsyncDisposable {
     this.#limits = { ...defaultLimits, ...limits };
   }
 
-  /** Throws a {@link GatewayError} `composition_failed` when the thread takes too long or too much memory, or dies. */
+  /** Throws a `GatewayError` `composition_failed` when the thread takes too long or too much memory, or dies. */
   async compose(services: readonly SchemaInput[]): Promise<Composition> {
     const chars = services.reduce((sum, { schema }) => sum + schema.sdl.length, 0);
     if (chars <= this.#limits.inlineChars) return this.#inline.compose(services);
@@ -55,35 +52,16 @@ export class ThreadComposer implements AsyncDisposable {
   }
 
   async #ask(services: ThreadRequest): Promise<ThreadAnswer> {
-    const { timeoutMs, maxMemoryMb } = this.#limits;
     this.#worker ??= new Worker(new URL("./composition-worker.ts", import.meta.url), {
       name: "composition",
-      resourceLimits: { maxOldGenerationSizeMb: maxMemoryMb },
+      resourceLimits: { maxOldGenerationSizeMb: this.#limits.maxMemoryMb },
     });
-    const worker = this.#worker;
-    const { promise, resolve, reject } = Promise.withResolvers<ThreadAnswer>();
-    const fail = (what: string, cause?: unknown) =>
-      reject(new GatewayError("composition_failed", `the schema ${what}: make it smaller`, { cause }));
-    const timer = setTimeout(() => fail(`takes longer than ${timeoutMs} ms to compose`), timeoutMs);
-    const died = (error: unknown) =>
-      isOutOfMemory(error)
-        ? fail(`takes more than ${maxMemoryMb} MiB of memory to compose`, error)
-        : fail("ended the thread that composes", error);
-    const exited = (code: number) => fail(`ended the thread that composes, with code ${code}`);
-    worker.on("message", resolve).on("error", died).on("exit", exited);
-    worker.postMessage(services);
+    this.#worker.postMessage(services);
     try {
-      return await promise;
+      return await workerAnswer<ThreadAnswer>(this.#worker, ["the schema", "compose"], this.#limits);
     } catch (error) {
       await this[Symbol.asyncDispose]();
       throw error;
-    } finally {
-      clearTimeout(timer);
-      worker.off("message", resolve).off("error", died).off("exit", exited);
     }
   }
-}
-
-function isOutOfMemory(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY";
 }
