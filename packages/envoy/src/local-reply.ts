@@ -89,13 +89,11 @@ function failures(subject: Subject): Reply[] {
     status: 503,
     retryAfter: true,
   } as const;
+  const late = { code: `${subject}_TIMEOUT`, message: `${name} did not answer in time.`, more } as const;
   return [
-    {
-      when: about(flags(["UT"])),
-      code: `${subject}_TIMEOUT`,
-      message: `${name} did not answer in time.`,
-      more,
-    },
+    { when: about(flags(["UT"])), ...late },
+    // What a credential lets in has a time of its own: an answer that did not begin within it.
+    { when: about(detailed("max_duration_timeout")), ...late },
     {
       when: about(flags(["UO"])),
       code: `${subject}_OVERLOADED`,
@@ -131,10 +129,15 @@ const keyless = {
 /** What the filters refuse that look at credentials. */
 const access: readonly Reply[] = [
   {
+    when: all(denied("none"), given(credentialHeader), expression("xds.route_name != ''")),
+    code: "FORBIDDEN",
+    message: "The credential does not cover the service %ROUTE_NAME%: use one that names it.",
+    more: { service: "%ROUTE_NAME%" },
+  },
+  {
     when: all(denied("none"), given(credentialHeader)),
     code: "FORBIDDEN",
     message: "The credential does not cover the service at the Host %REQ(:AUTHORITY):256%.",
-    more: { service: "%ROUTE_NAME%" },
   },
   { when: all(denied("none"), given(keylessHeader)), ...keyless },
   // Envoy has not got the filters' configuration, or not one that it takes.
@@ -148,6 +151,12 @@ const access: readonly Reply[] = [
       ),
     ),
     "The credential has expired.",
+  ),
+  ...["x-api-key", "authorization"].map((header) =>
+    unauthenticated(
+      all(denied("none"), given(header)),
+      `What the request has in \`${header}\` is no credential of this node's: it was changed or cut off, has signs before or behind it, or comes from elsewhere. \`catalyst explain apikey\` says which.`,
+    ),
   ),
   unauthenticated(
     denied("none"),

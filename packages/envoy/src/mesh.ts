@@ -40,6 +40,11 @@ export type MeshInput = {
 export type MeshAuth = {
   /** Names of services that need none, {@link gatewayName} among them if so wished. */
   readonly open: readonly string[];
+  /**
+   * How long what was let in by a credential may go on, in ms, however long the credential is good: event streams,
+   * WebSockets, downloads. Default 3,600,000.
+   */
+  readonly maxStreamMs?: number | undefined;
 };
 
 /** Name of the TLS listener's secret unless the mesh says otherwise. */

@@ -2,12 +2,15 @@ import { create } from "@bufbuild/protobuf";
 import { BoolValueSchema } from "@bufbuild/protobuf/wkt";
 import { encodeResource, type Resource } from "@catalyst/xds";
 import type { RouteSchema } from "@catalyst/xds/api/config/route/v3/route_components_pb";
-import { FilterConfigSchema } from "@catalyst/xds/api/config/route/v3/route_components_pb";
+import {
+  FilterConfigSchema,
+  RouteAction_MaxStreamDurationSchema,
+} from "@catalyst/xds/api/config/route/v3/route_components_pb";
 import { ScopedRouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/scoped_route_pb";
 import { LuaPerRouteSchema } from "@catalyst/xds/api/extensions/filters/http/lua/v3/lua_pb";
 import { credentialHeader, keylessHeader, openRoute } from "./auth.ts";
 import { keysCluster } from "./cluster.ts";
-import { gatewayName, type MeshInput, serviceHost } from "./mesh.ts";
+import { gatewayName, type MeshAuth, type MeshInput, serviceHost } from "./mesh.ts";
 import { duration, type Init, packed } from "./message.ts";
 import { lowerCaseFilter, mixedCaseScope, nodeScope, scopeHeader } from "./scope-key.ts";
 import { graphqlPath, type PathRule, type RoutedService } from "./service.ts";
@@ -16,6 +19,7 @@ type RouteInit = Init<typeof RouteSchema>;
 type Action = Extract<NonNullable<RouteInit["action"]>, { case: "route" }>["value"];
 
 const defaultGatewayTimeoutMs = 60_000;
+const defaultMaxStreamMs = 3_600_000;
 
 /** The scope of a service: its Host on every listener. */
 export function serviceScope(service: RoutedService, mesh: MeshInput): Resource {
@@ -113,17 +117,31 @@ function openTo({ auth }: MeshInput): Pick<RouteInit, "typedPerFilterConfig"> {
   return auth === undefined ? {} : { typedPerFilterConfig: openRoute };
 }
 
+/**
+ * A credential is looked at when a request comes, and never again while its answer goes on. So that ends in time,
+ * whoever sends it comes back, and is refused when the credential was revoked or has expired meanwhile.
+ */
+function bounded(to: Action, { maxStreamMs = defaultMaxStreamMs }: MeshAuth): Action {
+  const maxStreamDuration = create(RouteAction_MaxStreamDurationSchema, {
+    maxStreamDuration: duration(maxStreamMs),
+  });
+  return { ...to, maxStreamDuration };
+}
+
 /** A route of a service, which a credential has to cover unless the service is open. */
 function route(rule: PathRule, to: Action, service: string, mesh: MeshInput): RouteInit {
   const match =
     rule.kind === "exact"
       ? { case: "path" as const, value: rule.path }
       : { case: "prefix" as const, value: rule.path };
+  const action = rule.to === null ? to : { ...to, prefixRewrite: rule.to };
+  const { auth } = mesh;
+  const isOpen = auth === undefined || auth.open.includes(service);
   return {
     name: service,
     match: { pathSpecifier: match },
-    action: { case: "route", value: rule.to === null ? to : { ...to, prefixRewrite: rule.to } },
-    ...(mesh.auth?.open.includes(service) === true ? openTo(mesh) : {}),
+    action: { case: "route", value: isOpen ? action : bounded(action, auth) },
+    ...(isOpen ? openTo(mesh) : {}),
   };
 }
 

@@ -207,6 +207,26 @@ describe("A node that demands credentials", { skip: envoyMissing }, () => {
     assert.equal((await at("products", bearer(keys.issue()))).status, 200);
   });
 
+  test("refuses a browser's preflight, which carries no credential, unless the service is open", async () => {
+    const headers = {
+      origin: "https://app.example",
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "authorization",
+    };
+    const [ingress = 0] = listeners();
+    for (const [host, path] of [
+      [`products.${domain}`, "/"],
+      ["localhost", "/graphql"],
+    ] as const) {
+      const before = upstream.requests();
+      const answer = await ask(ingress, { host, path, method: "OPTIONS", headers });
+      assert.deepEqual(outcome(answer), [401, "UNAUTHENTICATED"]);
+      assert.equal(upstream.requests(), before);
+    }
+    const open = await ask(ingress, { host: `brochure.${domain}`, method: "OPTIONS", headers });
+    assert.deepEqual([open.status, echoOf(open).method], [200, "OPTIONS"]);
+  });
+
   test("says of an unknown Host that it is none only to whom every service is open", async () => {
     assert.deepEqual(outcome(await at("absent")), [401, "UNAUTHENTICATED"]);
     const one = await at("absent", bearer(keys.issue({ services: ["products"] })));

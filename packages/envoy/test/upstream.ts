@@ -76,6 +76,11 @@ const behaviours: Record<string, Behaviour> = {
     response.writeHead(200, { "content-type": "text/event-stream" }).write("data: first\n\n");
     setTimeout(() => response.end("data: last\n\n"), lateMs);
   },
+  "/endless": (_incoming, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" }).write("data: tick\n\n");
+    const timer = setInterval(() => response.write("data: tick\n\n"), 20);
+    response.on("close", () => clearInterval(timer));
+  },
   "/count": async (incoming, response) => {
     let bytes = 0;
     for await (const chunk of incoming as AsyncIterable<Buffer>) bytes += chunk.length;

@@ -8,6 +8,7 @@ import { paths } from "./paths.ts";
 export function meshOf(config: NodeConfig, dataDir: string): MeshInput {
   const { ingress, ingressTls, egress } = config.mesh.listen;
   const { authoritiesFile } = config.mesh.tls;
+  const { required, open, maxStreamMs } = config.auth;
   return {
     domain: config.node.domain,
     node: config.node.name,
@@ -18,7 +19,7 @@ export function meshOf(config: NodeConfig, dataDir: string): MeshInput {
     },
     gateway: { socketPath: paths.graphqlSocket(dataDir) },
     keysSocketPath: paths.jwksSocket(dataDir),
-    auth: config.auth.required ? { open: config.auth.open } : undefined,
+    auth: required ? { open, maxStreamMs } : undefined,
     accessLog: config.mesh.envoy.accessLog,
     upstreamTrust: authoritiesFile === undefined ? undefined : readAuthorities(authoritiesFile),
     requestTimeoutMs: config.mesh.graphql.requestTimeoutMs + 5_000,

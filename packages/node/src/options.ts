@@ -112,6 +112,11 @@ const authOptions = z.strictObject({
   open: option(z.array(z.string().regex(labelPattern, "must be the name of a service")).default([]), {
     description: "Services that need no credential all the same; `graphql` is the node's GraphQL endpoint.",
   }),
+  maxStreamMs: option(z.int().min(1_000).max(604_800_000).default(3_600_000), {
+    description:
+      "How long a stream, a WebSocket or a download may go on that a credential has let in, in ms, before Envoy ends it: then the client comes back, and its credential is looked at again. More than any answer takes.",
+    range: "1 s to 1 week",
+  }),
   trust: trustOptions,
   keys: keyOptions,
   passphraseFile: option(z.string().min(1).optional(), {
