@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineContract, defineMethod } from "./contract.ts";
-import { labelPattern } from "./names.ts";
+import { labelPattern, labelWords } from "./names.ts";
 import { processMethods, timestamp } from "./process.ts";
 
 /** Access tokens are minted for processes and live for minutes; API keys are given to people and live for months. */
@@ -10,18 +10,24 @@ export type CredentialKind = z.infer<typeof credentialKind>;
 /** How many services one credential may name. */
 export const mostCredentialServices = 64;
 
+const notAService = `is not the name of a service: write ${labelWords}; graphql for the endpoint over all, or * for every service`;
+
 /** The services that a credential is good for, `graphql` among them, or `["*"]` for all: spec/tokens.md §2. */
 export const credentialServices = z
-  .array(z.string().refine((name) => name === "*" || labelPattern.test(name), "is not the name of a service"))
+  .array(z.string().refine((name) => name === "*" || labelPattern.test(name), notAService))
   .min(1)
-  .max(mostCredentialServices)
-  .refine((names) => new Set(names).size === names.length, "names a service twice")
-  .refine((names) => names.length === 1 || !names.includes("*"), "names services beside *, which is all");
+  .max(
+    mostCredentialServices,
+    `names more than ${mostCredentialServices} services: write * for every one, or make a second key`,
+  )
+  .refine((names) => new Set(names).size === names.length, "names a service twice: leave one out")
+  .refine(
+    (names) => names.length === 1 || !names.includes("*"),
+    "names services beside *, which is every one: leave one of the two out",
+  );
 
 /** What an API key is called, so that it can be found again. */
-export const apiKeyName = z
-  .string()
-  .regex(labelPattern, "is not a name such as ci: lower-case letters, digits and hyphens, at most 63");
+export const apiKeyName = z.string().regex(labelPattern, `is not a name such as ci: write ${labelWords}`);
 
 /** A process of the node, or a program of its organisation: `spiffe://<domain>/<path>`. */
 const spiffeId = z
@@ -32,7 +38,7 @@ const spiffeId = z
     "is not a name such as spiffe://DOMAIN/node/n1/gateway",
   );
 
-const ttlMs = z.int().min(1_000);
+const ttlMs = z.int().min(1_000, "is shorter than a second");
 
 /** Whose signatures are good for what: all that is needed to verify a credential without asking anybody. */
 export const credentials = z.object({
@@ -131,6 +137,9 @@ export const authContract = defineContract({
      * Refuses a key from now on, by its id or the name that it has: on disk before this is answered. Revoking it again
      * changes nothing. Throws `api_key_unknown`.
      */
-    revokeApiKey: defineMethod(z.object({ key: z.string().min(1).max(128) }), apiKey),
+    revokeApiKey: defineMethod(
+      z.object({ key: z.string().min(1, "is empty").max(128, "is longer than any name or id of a key") }),
+      apiKey,
+    ),
   },
 });

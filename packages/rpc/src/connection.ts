@@ -1,7 +1,13 @@
 import { newWebSocketRpcSession } from "capnweb";
 import { WebSocket } from "ws";
-import { z } from "zod";
-import { type CallOptions, type Client, type Contract, type Method, openEnvelope } from "./contract.ts";
+import {
+  type CallOptions,
+  type Client,
+  type Contract,
+  faultsOf,
+  type Method,
+  openEnvelope,
+} from "./contract.ts";
 import { RpcError } from "./errors.ts";
 import { maxMessageBytes, rpcPath } from "./server.ts";
 
@@ -83,7 +89,7 @@ async function callOnce(
   timeoutMs: number,
 ): Promise<unknown> {
   const checked = method.input.safeParse(input);
-  if (!checked.success) throw new RpcError("invalid_request", `${name}: ${z.prettifyError(checked.error)}`);
+  if (!checked.success) throw new RpcError("invalid_request", `${name}: ${faultsOf(checked.error)}`);
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

@@ -1,6 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { z } from "zod";
 import { contentNamespace, objectName, objectReference, pinClass } from "./content.ts";
+import { faultsOf } from "./contract.ts";
 import { RpcError, type RpcErrorCode } from "./errors.ts";
 
 /** Where bytes are put and got on the content process's socket, as plain HTTP: `PUT` and `GET /objects`. */
@@ -174,5 +175,5 @@ function refusal(body: unknown): RpcError {
 function parsed<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
-  throw new RpcError("invalid_response", `the answer does not fit: ${z.prettifyError(result.error)}`);
+  throw new RpcError("invalid_response", `the answer does not fit: ${faultsOf(result.error)}`);
 }

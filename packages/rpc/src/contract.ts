@@ -63,12 +63,12 @@ export async function answer(
   onInternal: (error: unknown) => void,
 ): Promise<Envelope> {
   const parsed = method.input.safeParse(input);
-  if (!parsed.success) return failure("invalid_request", z.prettifyError(parsed.error));
+  if (!parsed.success) return failure("invalid_request", faultsOf(parsed.error));
   try {
     const output = method.output.safeParse(await run(parsed.data));
     if (output.success) return { ok: true, value: output.data };
     onInternal(output.error);
-    return failure("internal", `the answer does not fit the interface: ${z.prettifyError(output.error)}`);
+    return failure("internal", `the answer does not fit the interface: ${faultsOf(output.error)}`);
   } catch (error) {
     if (error instanceof RpcError) return failure(error.code, error.message);
     onInternal(error);
@@ -83,10 +83,14 @@ export function openEnvelope(method: Method, received: unknown): unknown {
   if (!parsed.data.ok) throw new RpcError(parsed.data.code as RpcErrorCode, parsed.data.message);
   const value = method.output.safeParse(parsed.data.value);
   if (value.success) return value.data;
-  throw new RpcError(
-    "invalid_response",
-    `the answer does not fit the interface: ${z.prettifyError(value.error)}`,
-  );
+  throw new RpcError("invalid_response", `the answer does not fit the interface: ${faultsOf(value.error)}`);
+}
+
+/** What is wrong with a value, in one line: where, and what. */
+export function faultsOf({ issues }: z.ZodError): string {
+  return issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")} ${message}`))
+    .join("; ");
 }
 
 function failure(code: RpcErrorCode, message: string): Envelope {

@@ -66,7 +66,9 @@ export {
   type ServiceDeclaration,
   type ServiceDeclarationInput,
   type ServiceProtocol,
+  type SubscriptionTransport,
   serviceDeclaration,
+  subscriptionTransport,
 } from "./service.ts";
 export { defaultDataDir, runFolder, socketPath } from "./socket-path.ts";
 export { requestSocket, type SocketAnswer, type SocketRequest } from "./socket-request.ts";

@@ -132,6 +132,7 @@ test("the callee checks what a foreign caller sends", async () => {
   >;
   const answered = await session["double"]?.({ value: "7", extra: { constructor: 1 } });
   assert.partialDeepStrictEqual(answered, { ok: false, code: "invalid_request" });
+  assert.match((answered as { message: string }).message, /^value [^\n✖]+$/);
   await assert.rejects(async () => session["unlisted"]?.(undefined));
   socket.close();
 });

@@ -1,18 +1,17 @@
 import { z } from "zod";
-import { labelPattern } from "./names.ts";
+import { labelPattern, labelWords } from "./names.ts";
 import { serviceUrl } from "./service-url.ts";
 
 /** A DNS label in lower case: what a service is called inside its organisation. */
 export const serviceName = z
   .string()
-  .regex(
-    labelPattern,
-    "must be a DNS label: lower-case letters, digits and hyphens, at most 63, starting with a letter",
-  )
-  .refine((name) => name !== "graphql", "is reserved: graphql is the gateway itself");
+  .regex(labelPattern, `is not a DNS label: write ${labelWords}`)
+  .refine((name) => name !== "graphql", "is reserved: graphql is the gateway itself, choose another name");
 
 /** How subscriptions reach a GraphQL service; `auto` tries server-sent events first, then a WebSocket. */
 export const subscriptionTransport = z.enum(["auto", "sse", "websocket"]);
+
+export type SubscriptionTransport = z.infer<typeof subscriptionTransport>;
 
 export const serviceProtocol = z.enum(["graphql", "http"]);
 export type ServiceProtocol = z.infer<typeof serviceProtocol>;

@@ -54,14 +54,26 @@ async function get(
 test("a service listens, is registered with its URL, and is gone from the node before it stops listening", async () => {
   await using node = new OrchestratorDouble();
   await node.start();
-  const service = await serve({ socket: node.socket, protocol: "graphql", timeoutMs: 3_000, graceMs: 200 });
+  const service = await serve({
+    socket: node.socket,
+    protocol: "graphql",
+    timeoutMs: 3_000,
+    subscriptions: "sse",
+    graceMs: 200,
+  });
   await service.registration.ready;
   const { port } = service;
   assert.equal(service.url, `http://127.0.0.1:${port}/graphql`);
   assert.equal(node.calls.length, 1);
   assert.partialDeepStrictEqual(node.calls[0], {
     kind: "lease",
-    service: { name: "products", protocol: "graphql", url: service.url, timeoutMs: 3_000 },
+    service: {
+      name: "products",
+      protocol: "graphql",
+      url: service.url,
+      timeoutMs: 3_000,
+      subscriptions: "sse",
+    },
     ttlMs: 15_000,
   });
   const closing = service.close();

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ServiceProtocol } from "@catalyst/rpc";
+import type { ServiceProtocol, SubscriptionTransport } from "@catalyst/rpc";
 import { createLogger, type Logger } from "@catalyst/telemetry";
 import { SdkError } from "./errors.ts";
 import type { NodeLocation } from "./node-socket.ts";
@@ -25,6 +25,8 @@ export type ServeOptions = Answering &
     readonly url?: string | undefined;
     /** How long one request may take before the mesh counts it as failed. Default 15,000 ms. */
     readonly timeoutMs?: number | undefined;
+    /** How subscriptions reach a GraphQL service. Default `auto`: server-sent events first, then a WebSocket. */
+    readonly subscriptions?: SubscriptionTransport | undefined;
     /** Default: JSON lines on standard error. */
     readonly logger?: Logger | undefined;
     /** Whether SIGTERM and SIGINT close the service. Default true. */
@@ -72,10 +74,16 @@ export async function serveService(options: ServeOptions): Promise<RunningServic
   server.keepAliveTimeout = 65 * 60_000;
   const port = await listen(server, host, options.port ?? 0);
   const url = options.url ?? `http://${reachable(host)}:${port}${path}`;
-  const { timeoutMs } = options;
+  const { timeoutMs, subscriptions } = options;
   let registration: Registration;
   try {
-    const service = { name, protocol, url, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    const service = {
+      name,
+      protocol,
+      url,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(subscriptions === undefined ? {} : { subscriptions }),
+    };
     registration = register({ ...options, service, logger });
   } catch (error) {
     server.close();
