@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { request } from "node:http";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, request, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { httpService, NodeUnderTest } from "@catalyst/harness";
@@ -47,4 +52,43 @@ test("`up` tells the real address of its metrics where the system chose the port
   const metrics = endpoints.find(({ name }) => name === "Metrics");
   assert.match(metrics?.url ?? "", /^http:\/\/127\.0\.0\.1:[1-9]\d*\/metrics$/);
   assert.match(await (await fetch(metrics?.url ?? "")).text(), /^catalyst_supervisor_child_state/m);
+});
+
+/** Lets the system choose a port, and says where the server listens. */
+async function listening(server: Server): Promise<string> {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test("`up` that is refused says why, and leaves no data folder behind", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "catalyst-refused-"));
+  const servers = [createServer(), createServer(), createServer()];
+  const [taken = "", ingress = "", egress = ""] = await Promise.all(servers.map(listening));
+  for (const server of servers.slice(1)) server.close();
+  const graphql = { persistedDocuments: { path: join(folder, "documents") } };
+  const free = { ingress, egress };
+  const cases: [object, number, RegExp][] = [
+    [{ mesh: { listen: { ...free, ingress: taken } } }, 1, /is in use: free it, .*--ingress/],
+    [
+      { mesh: { listen: free, graphql } },
+      1,
+      /mesh\.graphql\.persistedDocuments\.path names .*documents, which is not there: correct or unset it/,
+    ],
+    [{ mesh: { listen: { ...free, ingress: "nowhere" } } }, 2, /mesh\.listen\.ingress/],
+  ];
+  for (const [config, code, words] of cases) {
+    const file = join(folder, "catalyst.json");
+    const node = { dataDir: join(folder, "data") };
+    writeFileSync(file, JSON.stringify({ node, telemetry: { listen: "off" }, ...config }));
+    const main = join(import.meta.dirname, "../src/main.ts");
+    const { status, stderr } = spawnSync(process.execPath, [main, "up", "--config", file], {
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    assert.equal(status, code, stderr);
+    assert.match(stderr, words);
+    assert.ok(!existsSync(node.dataDir), stderr);
+  }
+  servers[0]?.close();
+  rmSync(folder, { recursive: true });
 });

@@ -27,19 +27,21 @@ export function envoyBootstrap(config: NodeConfig, dataDir: string): Record<stri
   });
 }
 
-/** Finds Envoy, asks it for its version, and writes its bootstrap. Throws {@link NodeError}. */
-export async function prepareEnvoy(
-  config: NodeConfig,
-  dataDir: string,
-  sources: Omit<EnvoySources, "configured">,
-): Promise<EnvoyLaunch> {
-  const binary = findEnvoy({ ...sources, configured: config.mesh.envoy.path }, envoyRelease);
-  const version = await envoyVersion(binary);
+/** An Envoy that runs on this machine. */
+export type EnvoyProgram = Pick<EnvoyLaunch, "binary" | "version">;
+
+/** Finds Envoy, and asks it for its version. Throws {@link NodeError} `envoy_missing` or `envoy_unusable`. */
+export async function usableEnvoy(sources: EnvoySources): Promise<EnvoyProgram> {
+  const binary = findEnvoy(sources, envoyRelease);
+  return { binary, version: await envoyVersion(binary) };
+}
+
+/** Writes Envoy's bootstrap. */
+export function prepareEnvoy(config: NodeConfig, dataDir: string, program: EnvoyProgram): EnvoyLaunch {
   const bootstrapPath = paths.bootstrap(dataDir);
   replaceFileSync(bootstrapPath, JSON.stringify(envoyBootstrap(config, dataDir)), { mode: 0o600 });
   return {
-    binary,
-    version,
+    ...program,
     bootstrapPath,
     adminSocket: paths.adminSocket(dataDir),
     concurrency: config.mesh.envoy.concurrency,

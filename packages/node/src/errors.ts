@@ -9,6 +9,7 @@
  * | `node_running` | another node uses the data directory: stop it or choose another one |
  * | `data_dir_unusable` | make the data directory writable and owned by the user that runs the node |
  * | `devices_overlap` | give each of `content.devices` a folder on a disk of its own, outside of the store's |
+ * | `file_unreadable` | a file or folder that the configuration names is not there, or may not be read: the message names the option and the path |
  * | `certificate_invalid` | the message names the file and what is wrong with it |
  */
 export type NodeErrorCode =
@@ -18,6 +19,7 @@ export type NodeErrorCode =
   | "node_running"
   | "data_dir_unusable"
   | "devices_overlap"
+  | "file_unreadable"
   | "certificate_invalid";
 
 /** The one error of this package. */

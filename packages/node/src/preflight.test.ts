@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { NodeError } from "./errors.ts";
-import { checkAddresses, envoyVersion, findEnvoy } from "./preflight.ts";
+import { checkAddresses, checkReadable, envoyVersion, findEnvoy } from "./preflight.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "catalyst-preflight-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -84,4 +84,18 @@ test("all addresses that are taken are named together, each with its option", as
     ),
   );
   for (const server of servers) server.close();
+});
+
+test("a file that the configuration names and that is not there is told with its option and its path", () => {
+  checkReadable("a.path", undefined);
+  checkReadable("a.path", folder);
+  checkReadable("a.path", import.meta.filename);
+  const absent = join(folder, "documents");
+  assert.throws(
+    () => checkReadable("a.path", absent),
+    failsWith(
+      "file_unreadable",
+      new RegExp(`^a\\.path names ${absent}, which is not there: correct or unset it$`),
+    ),
+  );
 });

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { createServer } from "node:net";
-import { delimiter, join } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { parseAddress } from "@catalyst/config";
 import { parseEnvoyVersion } from "@catalyst/envoy";
@@ -71,6 +71,25 @@ export async function checkAddresses(addresses: Readonly<Record<string, string>>
     if (problem !== null) problems.push(`${text} ${problem}: free it, or choose another with --${option}`);
   }
   if (problems.length > 0) throw new NodeError("port_in_use", problems.join("\n"));
+}
+
+/** That what an option names can be read, a file or a folder. Throws {@link NodeError} `file_unreadable`. */
+export function checkReadable(option: string, path: string | undefined): void {
+  if (path === undefined) return;
+  try {
+    accessSync(path, statSync(path).isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why =
+      code === "ENOENT" ? "is not there" : code === "EACCES" ? "may not be read" : `cannot be read (${code})`;
+    throw new NodeError(
+      "file_unreadable",
+      `${option} names ${resolve(path)}, which ${why}: correct or unset it`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 function tryListen(text: string): Promise<string | null> {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { getCompileCacheDir } from "node:module";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,7 +16,13 @@ import { readAuthorities, readCertificate } from "./certificate.ts";
 import { defaultChildTimings } from "./child.ts";
 import { type SupervisedChild, superviseChild } from "./child-process.ts";
 import { prepareDataDir } from "./data-dir.ts";
-import { type EnvoyLaunch, envoyChild, prepareEnvoy } from "./envoy-process.ts";
+import {
+  type EnvoyLaunch,
+  type EnvoyProgram,
+  envoyChild,
+  prepareEnvoy,
+  usableEnvoy,
+} from "./envoy-process.ts";
 import { NodeError } from "./errors.ts";
 import { type ChildSample, createSupervisorEvents, type SupervisorEvents } from "./events.ts";
 import { ChildRecord } from "./leftovers.ts";
@@ -23,7 +30,7 @@ import { trimLogs } from "./log-files.ts";
 import { nodeMetrics } from "./node-metrics.ts";
 import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";
-import { checkAddresses, type EnvoySources } from "./preflight.ts";
+import { checkAddresses, checkReadable, type EnvoySources } from "./preflight.ts";
 import { type ProcessFrame, runProcess } from "./process.ts";
 import { usageOf } from "./process-usage.ts";
 import { Replay } from "./replay.ts";
@@ -61,13 +68,14 @@ export async function runSupervisor(
   dataDir: string,
   parts: SupervisorParts,
 ): Promise<void> {
+  // Nothing is made for a node that cannot run. Where one ran before, what it left is ended first: it holds ports.
+  const early = existsSync(dataDir) ? null : await checkSurroundings(config, parts);
   prepareDataDir(dataDir);
   using _claim = claim(dataDir);
   const record = new ChildRecord(paths.children(dataDir));
   const leftovers = await record.endLeftovers();
-  checkCertificate(config);
-  await checkAddresses(listenAddresses(config));
-  const launch = await prepareEnvoy(config, dataDir, parts.envoy);
+  const envoy = early ?? (await checkSurroundings(config, parts));
+  const launch = prepareEnvoy(config, dataDir, envoy);
   await runProcess("supervisor", supervisorContract, config, dataDir, async (frame, resources) => {
     frame.stopping.addEventListener("abort", () => parts.onStopping?.());
     const events = createSupervisorEvents(frame.logger, frame.metrics);
@@ -261,6 +269,14 @@ async function ask(
     replay.orchestratorIs("there");
     await sleep(askEveryMs, undefined, { signal: during }).catch(() => undefined);
   }
+}
+
+/** Whether a node can run here: its files, its addresses and its Envoy. Throws {@link NodeError}; makes nothing. */
+async function checkSurroundings(config: NodeConfig, parts: SupervisorParts): Promise<EnvoyProgram> {
+  checkCertificate(config);
+  checkReadable("mesh.graphql.persistedDocuments.path", config.mesh.graphql.persistedDocuments.path);
+  await checkAddresses(listenAddresses(config));
+  return usableEnvoy({ ...parts.envoy, configured: config.mesh.envoy.path });
 }
 
 /** Certificates that cannot be used are told before anything starts. Throws {@link NodeError} `certificate_invalid`. */
