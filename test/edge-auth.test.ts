@@ -65,7 +65,7 @@ test("a key for one service reaches it and no other, also not through the GraphQ
     });
     return { status: answer.status, body: (await answer.json()) as { data?: unknown; errors?: Fault[] } };
   };
-  type Fault = { readonly extensions: Readonly<Record<string, unknown>> };
+  type Fault = { readonly message: string; readonly extensions: Readonly<Record<string, unknown>> };
   const one = await createKey(node, "products");
   assert.deepEqual(await reach(node, "reviews", one.key), { status: 403, told: "FORBIDDEN" });
   assert.deepEqual(await reach(node, "reviews", one.key, node.ports.egress), {
@@ -74,6 +74,10 @@ test("a key for one service reaches it and no other, also not through the GraphQ
   });
   const outside = await ask("{ reviews { id } }", one.key);
   assert.deepEqual([outside.status, outside.body.errors?.[0]?.extensions["service"]], [403, "graphql"]);
+  assert.match(outside.body.errors?.[0]?.message ?? "", /does not cover the service graphql: /);
+  const damaged = await ask("{ reviews { id } }", `${one.key}x`);
+  assert.equal(damaged.status, 401);
+  assert.match(damaged.body.errors?.[0]?.message ?? "", /has in `x-api-key` is no credential of this node's/);
 
   const two = await createKey(node, "graphql", "products");
   assert.deepEqual((await ask("{ products { name } }", two.key)).body, {

@@ -42,6 +42,11 @@ test("a word that is no command, or a missing one, exits with 2", async () => {
   const unknown = await catalyst(["statsu"]);
   assert.equal(unknown.code, 2);
   assert.match(unknown.stderr, /unknown command 'statsu'[\s\S]*Did you mean status/);
+  const below = await catalyst(["gateway", "shcema"]);
+  assert.equal(below.code, 2);
+  assert.match(below.stderr, /no command of gateway "shcema" \(did you mean schema\?\)/);
+  const subject = await catalyst(["explain", "servce", "products"]);
+  assert.match(subject.stderr, /no subject "servce" \(did you mean service\?\)/);
   assert.equal((await catalyst(["service", "add"])).code, 2);
   assert.equal((await catalyst(["status", "-o", "xml"])).code, 2);
 });
@@ -60,6 +65,20 @@ test("every fault of a configuration is told at once, with exit code 2 and nothi
     /CATALYST_TELEMETRY_LOG_LEVEL/,
   ]) {
     assert.match(stderr, told);
+  }
+});
+
+test("an option that is none is told with the one that was meant, also where it is not of the configuration", async () => {
+  for (const [args, meant] of [
+    [["service", "add", "stock", "--ulr", "http://h/"], "--url"],
+    [["status", "--ouput", "json"], "--output"],
+    [["up", "--confg", "x.json"], "--config"],
+    [["config", "show", "--source"], "--sources"],
+    [["up", "--ingres", "127.0.0.1:1"], "--ingress"],
+  ] as const) {
+    const { code, stderr } = await catalyst(args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, new RegExp(`did you mean ${meant}\\b`, "i"), args.join(" "));
   }
 });
 
@@ -130,8 +149,8 @@ test("what follows a command of the gateway is that command's: its node, its for
 test("a service is checked before the node is asked", async () => {
   const { code, stderr } = await catalyst(["service", "add", "Bad_Name", "--url", "ftp://h"]);
   assert.equal(code, 2);
-  assert.match(stderr, /DNS label/);
-  assert.match(stderr, /not an http/);
+  assert.match(stderr, /the name "Bad_Name" is not a DNS label/);
+  assert.match(stderr, /--url "ftp:\/\/h" is not an http/);
 });
 
 test("the bootstrap is data, and the command that starts Envoy with it is told beside it, or alone", async () => {

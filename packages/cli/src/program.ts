@@ -8,6 +8,7 @@ import {
   runGateway,
   runOrchestrator,
 } from "@catalyst/node";
+import { subscriptionTransport } from "@catalyst/rpc";
 import { Command, Option } from "commander";
 import { asking } from "./asking.ts";
 import { addApiKeys } from "./commands/apikey.ts";
@@ -18,8 +19,9 @@ import { addGateway } from "./commands/gateway.ts";
 import { addSigningKeys } from "./commands/keys.ts";
 import { showLogs } from "./commands/logs.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
-import { type CheckOptions, explain, runChecks, showStatus } from "./commands/status.ts";
+import { type CheckOptions, type ExplainOptions, explain, runChecks, showStatus } from "./commands/status.ts";
 import { up } from "./commands/up.ts";
+import { unknownWord } from "./given.ts";
 import { type Loaded, loadNode } from "./load.ts";
 import type { Printer } from "./printer.ts";
 import { runProgram } from "./run-program.ts";
@@ -122,9 +124,10 @@ function addAsking(program: Command, printer: Printer): void {
       .command("explain")
       .description("say how something came to be as it is")
       .argument("<subject>", "service, process, object, apikey or field")
-      .argument("<name>", "its name"),
+      .argument("<name>", "its name; of an API key also the key itself, or - for standard input")
+      .option("--service <name>", "of an API key: whether it is good for this service"),
     printer,
-    (context, _options, subject = "", name = "") => explain(context, subject, name),
+    (context, options: ExplainOptions, subject = "", name = "") => explain(context, subject, name, options),
   );
   asking(
     program
@@ -144,11 +147,17 @@ function addServices(program: Command, printer: Printer): void {
       .command("add")
       .description("declare a service, or change one; it stays until it is removed")
       .argument("<name>", "its name: a DNS label")
-      .requiredOption("--url <url>", "where it listens; for graphql its endpoint")
+      .option("--url <url>", "where it listens; for graphql its endpoint")
       .addOption(
         new Option("--protocol <protocol>", "what it speaks").choices(["graphql", "http"]).default("graphql"),
       )
       .option("--timeout-ms <ms>", "how long one request may take (default: 15000)")
+      .addOption(
+        new Option(
+          "--subscriptions <transport>",
+          "how subscriptions reach it: server-sent events, a WebSocket, or what it takes (default: auto)",
+        ).choices(subscriptionTransport.options),
+      )
       .option("--wait <seconds>", "wait until it is served", "5"),
     printer,
     (context, options: ServiceAddOptions, name = "") => addService(context, name, options),
@@ -170,6 +179,11 @@ function configured(
   addFlags(command, nodeConfig);
   // No frame of ours stays while a process runs: where ten thousand services came from is not to be kept for ever.
   return command.action(() => {
+    const [word] = command.args; // more than none only where commands are below
+    if (word !== undefined) {
+      const below = command.commands.map((each) => each.name());
+      throw unknownWord(`command of ${command.name()}`, word, below);
+    }
     const options = command.opts<Record<string, unknown>>();
     return act(loadNode(options["config"] as string | undefined, readFlags(command, nodeConfig)), options);
   });

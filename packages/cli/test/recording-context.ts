@@ -3,7 +3,7 @@ import pc from "picocolors";
 import type { CommandContext } from "../src/context.ts";
 import type { OutputFormat } from "../src/output.ts";
 
-/** What each process of a node answers, by method; a process that is left out does not answer. */
+/** What each process of a node answers, by method, or how it does; a process that is left out does not answer. */
 export type Answers = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** A command's context that asks nobody and keeps what is printed. */
@@ -16,7 +16,10 @@ export function recordingContext(
     const methods = answers[process];
     if (methods === undefined) throw new RpcError("unreachable", `the ${process} does not answer`);
     const call = Object.fromEntries(
-      Object.entries(methods).map(([name, value]) => [name, async () => value]),
+      Object.entries(methods).map(([name, value]) => [
+        name,
+        async (input: unknown) => (typeof value === "function" ? value(input) : value),
+      ]),
     );
     return { call, [Symbol.dispose]: () => undefined } as unknown as Connection<C>;
   };

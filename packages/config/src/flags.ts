@@ -9,7 +9,12 @@ import { readText } from "./text-value.ts";
 import { dottedPath, type NamedNode } from "./tree.ts";
 
 /** One flag of a command line: as it was written, without its value, and the value if it has one. */
-export type GivenFlag = { readonly flag: string; readonly value?: string };
+export type GivenFlag = {
+  readonly flag: string;
+  readonly value?: string;
+  /** Of one that is unknown: which of its command's own options was probably meant, without dashes. */
+  readonly meant?: string;
+};
 
 /** The flags of a command line that are meant for the configuration, in their order, unknown ones too. */
 export type ParsedFlags = readonly GivenFlag[];
@@ -33,7 +38,7 @@ export function addFlags(command: Command, definition: ConfigDefinition): void {
     if (command.commands.some((below) => below.name() === argv[0])) return commander([...argv]);
     const scan = scanFlags(definition, argv);
     const { operands, unknown } = commander([...scan.rest]);
-    const split = splitUnknown(unknown);
+    const split = splitUnknown(unknown, ownOptions(command, definition));
     own.set(definition, [...scan.given, ...split.flags]);
     return { operands: [...operands, ...split.operands], unknown: split.help };
   };
@@ -76,7 +81,10 @@ function scanFlags(
  * What commander could not place: unknown flags, requests for help, and operands that come after an unknown flag.
  * The word after an unknown flag is taken for its value.
  */
-function splitUnknown(words: readonly string[]): { flags: GivenFlag[]; operands: string[]; help: string[] } {
+function splitUnknown(
+  words: readonly string[],
+  own: readonly string[],
+): { flags: GivenFlag[]; operands: string[]; help: string[] } {
   const flags: GivenFlag[] = [];
   const operands: string[] = [];
   const help: string[] = [];
@@ -90,12 +98,23 @@ function splitUnknown(words: readonly string[]): { flags: GivenFlag[]; operands:
     else if (!word.startsWith("-")) operands.push(word);
     else {
       const { flag, value } = splitWord(word);
-      flags.push(value === undefined ? { flag } : { flag, value });
+      const meant = nearest(flag.replace(/^-+/, ""), own);
+      flags.push({
+        flag,
+        ...(value === undefined ? {} : { value }),
+        ...(meant === undefined ? {} : { meant }),
+      });
       const next = words[index + 1];
       if (value === undefined && next !== undefined && !next.startsWith("-")) index++;
     }
   }
   return { flags, operands, help };
+}
+
+/** The options that a command has beside those of the configuration. */
+function ownOptions(command: Command, definition: ConfigDefinition): string[] {
+  const names = command.options.flatMap(({ long }) => (long == null ? [] : [long.slice(2)]));
+  return names.filter((name) => !definition.flags.has(name));
 }
 
 function splitWord(word: string): GivenFlag {
@@ -118,7 +137,7 @@ export function flagLayer(definition: ConfigDefinition, flags: ParsedFlags, repo
     const source: Source = { kind: "flag", flag: given.flag };
     const meaning = definition.flags.get(given.flag.slice(2));
     if (meaning === undefined || !given.flag.startsWith("--")) {
-      const near = nearest(given.flag.replace(/^-+/, ""), definition.flags.keys());
+      const near = given.meant ?? nearest(given.flag.replace(/^-+/, ""), definition.flags.keys());
       const more = { nearest: near === undefined ? undefined : `--${near}` };
       report(makeFault("", source, "is not a known flag", more));
     } else {

@@ -20,6 +20,7 @@ export { type ConfigFile, readConfigFile } from "./file.ts";
 export { addFlags, type GivenFlag, type ParsedFlags, readFlags } from "./flags.ts";
 export { jsonSchema } from "./json-schema.ts";
 export { type ConfigInput, type LoadedConfig, type LoadResult, loadConfig } from "./load.ts";
+export { nearest } from "./nearest.ts";
 export { keyedList, type OptionMeta, option } from "./option.ts";
 export { referencePage } from "./reference.ts";
 export { type ShownConfig, type ShownOption, showConfig } from "./show.ts";

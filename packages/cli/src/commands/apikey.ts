@@ -1,14 +1,16 @@
 import { type ApiKey, authContract, orchestratorContract, RpcError } from "@catalyst/rpc";
 import type { Command } from "commander";
+import { idOfKey, looksLikeKey } from "../api-key.ts";
 import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
 import { formatDuration, parseDuration } from "../duration.ts";
+import { readGiven, required } from "../given.ts";
 import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { collect } from "../roots.ts";
 import { renderTable } from "../table.ts";
 
-type CreateOptions = { service: readonly string[]; ttl: string; name?: string };
+type CreateOptions = { service?: readonly string[]; ttl: string; name?: string };
 
 /** How many are asked for at once. */
 const pageSize = 1_000;
@@ -22,7 +24,7 @@ export function addApiKeys(program: Command, printer: Printer): void {
     command
       .command("create")
       .description("make an API key and print it, this once: it is kept nowhere")
-      .requiredOption(
+      .option(
         "--service <name>",
         "a service that it is good for, graphql for the endpoint over all, '*' for every one; repeatable",
         collect,
@@ -41,18 +43,29 @@ export function addApiKeys(program: Command, printer: Printer): void {
     command
       .command("revoke")
       .description("refuse an API key from now on, for ever")
-      .argument("<key>", "its name or its id"),
+      .argument("<key>", "its name or its id, or the key itself"),
     printer,
     (context, _options, key = "") => revokeApiKey(context, key),
   );
 }
 
 /** The key alone goes to stdout, so that `KEY=$(catalyst apikey create …)` holds it and nothing else. */
-async function createApiKey(context: CommandContext, { service, ttl, name }: CreateOptions): Promise<void> {
+async function createApiKey(context: CommandContext, options: CreateOptions): Promise<void> {
+  const { name, ttl } = options;
+  const service = required(
+    "--service",
+    options.service,
+    "--service NAME for each service that it is good for",
+  );
   const ttlMs = parseDuration("--ttl", ttl);
+  const named = name === undefined ? {} : { name };
+  const asked = readGiven(
+    authContract.methods.createApiKey.input,
+    { services: service, ttlMs, ...named },
+    { services: "--service", ttlMs: `--ttl ${ttl}`, name: "--name" },
+  );
   const unknown = await unknownServices(context, service);
   using auth = await context.connect("auth", authContract);
-  const asked = { services: [...service], ttlMs, ...(name === undefined ? {} : { name }) };
   const created = await auth.call.createApiKey(asked);
   const { printer } = context;
   printValue(printer, context.format, created, () => [created.key]);
@@ -83,7 +96,9 @@ async function listApiKeys(context: CommandContext): Promise<void> {
 
 async function revokeApiKey(context: CommandContext, key: string): Promise<void> {
   using auth = await context.connect("auth", authContract);
-  const revoked = await auth.call.revokeApiKey({ key });
+  const { input } = authContract.methods.revokeApiKey;
+  const id = looksLikeKey(key) ? await idOfKey(key, auth.call) : key;
+  const revoked = await auth.call.revokeApiKey(readGiven(input, { key: id }, { key: "the key" }));
   printValue(context.printer, context.format, revoked, () => [
     `API key ${revoked.name} (${revoked.id}) is revoked since ${revoked.revokedAt}`,
   ]);

@@ -19,7 +19,7 @@ type DiffOptions = { from?: string; to?: string; with?: string; failOn?: "breaki
 /** `catalyst gateway schema|plan|diff|history`: what is served, why, and what changed. */
 export function addGateway(gateway: Command, printer: Printer): void {
   // What stands behind a command of its own is that command's, not the gateway's.
-  gateway.enablePositionalOptions();
+  gateway.enablePositionalOptions().allowExcessArguments();
   asking(
     gateway
       .command("schema")

@@ -1,13 +1,19 @@
-import { orchestratorContract, serviceDeclaration } from "@catalyst/rpc";
-import { z } from "zod";
+import { orchestratorContract, type ServiceDeclaration, serviceDeclaration } from "@catalyst/rpc";
 import type { CommandContext } from "../context.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
+import { readGiven, required, wholeNumber } from "../given.ts";
 import { printRows, printValue } from "../output.ts";
 import { secondsToMs } from "../seconds.ts";
 import { serviceRow } from "../status-view.ts";
 import { renderTable } from "../table.ts";
 
-export type ServiceAddOptions = { url: string; protocol: string; timeoutMs?: string; wait: string };
+export type ServiceAddOptions = {
+  url?: string;
+  protocol: string;
+  timeoutMs?: string;
+  subscriptions?: string;
+  wait: string;
+};
 
 /** `catalyst service add NAME --url URL [--protocol graphql|http]` */
 export async function addService(
@@ -15,19 +21,10 @@ export async function addService(
   name: string,
   options: ServiceAddOptions,
 ): Promise<void> {
-  const parsed = serviceDeclaration.safeParse({
-    name,
-    protocol: options.protocol,
-    url: options.url,
-    ...(options.timeoutMs === undefined ? {} : { timeoutMs: Number(options.timeoutMs) }),
-  });
-  if (!parsed.success) throw new CommandError(exitCode.usage, z.prettifyError(parsed.error));
+  const service = declarationOf(name, options);
   const waitMs = secondsToMs("--wait", options.wait, 60);
   using orchestrator = await context.connect("orchestrator", orchestratorContract);
-  const added = await orchestrator.call.addService(
-    { service: parsed.data, waitMs },
-    { timeoutMs: waitMs + 10_000 },
-  );
+  const added = await orchestrator.call.addService({ service, waitMs }, { timeoutMs: waitMs + 10_000 });
   const { printer } = context;
   const { envoy, gateway, reason } = added.activation;
   printValue(printer, context.format, { name, ...added }, () => [
@@ -47,10 +44,33 @@ export async function addService(
   }
 }
 
+function declarationOf(name: string, options: ServiceAddOptions): ServiceDeclaration {
+  const { protocol, timeoutMs, subscriptions } = options;
+  const url = required(
+    "--url",
+    options.url,
+    "where the service listens, such as --url http://127.0.0.1:4001/graphql",
+  );
+  if (subscriptions !== undefined && protocol !== "graphql")
+    throw new CommandError(
+      exitCode.usage,
+      "--subscriptions is for services with --protocol graphql: leave it out",
+    );
+  const timeout =
+    timeoutMs === undefined ? {} : { timeoutMs: wholeNumber("--timeout-ms", timeoutMs, 1, 600_000) };
+  return readGiven(
+    serviceDeclaration,
+    { name, protocol, url, ...timeout, ...(subscriptions === undefined ? {} : { subscriptions }) },
+    { name: "the name", url: "--url" },
+  );
+}
+
 /** `catalyst service remove NAME` */
 export async function removeService(context: CommandContext, name: string): Promise<void> {
   using orchestrator = await context.connect("orchestrator", orchestratorContract);
-  const removed = await orchestrator.call.removeService({ name });
+  const { input } = orchestratorContract.methods.removeService;
+  const asked = readGiven(input, { name }, { name: "the name" });
+  const removed = await orchestrator.call.removeService(asked);
   printValue(context.printer, context.format, removed, () => [`${name} removed`]);
 }
 

@@ -1,15 +1,20 @@
+import { readFileSync } from "node:fs";
 import {
   authContract,
   type CheckResult,
   contentContract,
+  type Decision,
   gatewayContract,
   orchestratorContract,
   RpcError,
   supervisorContract,
 } from "@catalyst/rpc";
+import { z } from "zod";
+import { idOfKey, looksLikeKey } from "../api-key.ts";
 import type { CommandContext } from "../context.ts";
 import { printDecision } from "../decision-view.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
+import { unknownWord } from "../given.ts";
 import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { secondsToMs } from "../seconds.ts";
@@ -99,23 +104,58 @@ async function collectChecks(context: CommandContext, options: CheckOptions): Pr
   return { results: selected, unknown: `No check has that code; there are ${codes}.` };
 }
 
+const answerers = {
+  service: ["orchestrator", orchestratorContract],
+  process: ["supervisor", supervisorContract],
+  object: ["content", contentContract],
+  apikey: ["auth", authContract],
+  field: ["gateway", gatewayContract],
+} as const;
+
+export type ExplainOptions = { service?: string };
+
 /** `catalyst explain SUBJECT NAME`: how something came to be as it is. */
-export async function explain(context: CommandContext, subject: string, name: string): Promise<void> {
-  const answerers = {
-    service: ["orchestrator", orchestratorContract],
-    process: ["supervisor", supervisorContract],
-    object: ["content", contentContract],
-    apikey: ["auth", authContract],
-    field: ["gateway", gatewayContract],
-  } as const;
-  const answerer = answerers[subject as keyof typeof answerers];
-  if (answerer === undefined) {
-    throw new CommandError(
-      exitCode.usage,
-      `explain knows ${Object.keys(answerers).join(", ")}, not "${subject}"`,
-    );
-  }
-  const [process, contract] = answerer;
+export async function explain(
+  context: CommandContext,
+  subject: string,
+  name: string,
+  options: ExplainOptions = {},
+): Promise<void> {
+  if (!Object.hasOwn(answerers, subject)) throw unknownWord("subject", subject, Object.keys(answerers));
+  const { service } = options;
+  if (subject === "apikey") return explainApiKey(context, name, service);
+  if (service !== undefined)
+    throw new CommandError(exitCode.usage, "--service is for `explain apikey` alone: leave it out");
+  const [process, contract] = answerers[subject as keyof typeof answerers];
   using connection = await context.connect(process, contract);
   printDecision(context, await connection.call.explain({ subject, name }));
 }
+
+/** Of a key, or of what is given in its place: what it is good for, or why it is good for nothing. */
+async function explainApiKey(context: CommandContext, given: string, service?: string): Promise<void> {
+  const name = given === "-" ? readFileSync(0, "utf8").replace(/\r?\n$/, "") : given;
+  using auth = await context.connect("auth", authContract);
+  const isKey = looksLikeKey(name);
+  const id = isKey ? await idOfKey(name, auth.call) : name;
+  const decision = await auth.call.explain({ subject: "apikey", name: id }).catch((error: unknown) => {
+    if (!(error instanceof RpcError) || error.code !== "api_key_unknown") throw error;
+    const words = isKey
+      ? "this node has made this key, and no longer knows it: it expired more than a month ago"
+      : `${error.message}: \`catalyst apikey list\` shows those there are`;
+    throw new RpcError(error.code, words, { cause: error });
+  });
+  printDecision(context, service === undefined ? decision : withService(decision, service));
+}
+
+/** Adds whether a key is good for one service to what is said of the key. */
+function withService(decision: Decision, service: string): Decision {
+  const { services } = keyInputs.parse(decision.inputs);
+  const covered = services.includes("*") || services.includes(service);
+  return {
+    ...decision,
+    steps: [...decision.steps, { rule: `it covers ${service}`, outcome: covered ? "yes" : "no" }],
+    result: covered || decision.result !== "good" ? decision.result : `good, and does not cover ${service}`,
+  };
+}
+
+const keyInputs = z.object({ services: z.array(z.string()) });

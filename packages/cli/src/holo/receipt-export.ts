@@ -3,6 +3,7 @@ import { located } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
 import { parseMoment } from "../duration.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
+import { required } from "../given.ts";
 import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { collect } from "../roots.ts";
@@ -18,7 +19,7 @@ type FilterOptions = {
   readonly since?: string;
 };
 type ExportOptions = FilterOptions & {
-  readonly out: string;
+  readonly out?: string;
   readonly receipt?: readonly string[];
   readonly force?: boolean;
 };
@@ -40,7 +41,7 @@ export function addReceiptExport(receipts: Command, printer: Printer): void {
       receipts
         .command("export")
         .description("write receipts into a bundle that verifies anywhere, with the network off")
-        .requiredOption("-O, --out <file>", "the bundle; what does not fit goes on in FILE-2 and so on")
+        .option("-O, --out <file>", "the bundle; what does not fit goes on in FILE-2 and so on")
         .option("--receipt <cid>", "these receipts alone, by their CIDs; repeatable", collect)
         .option("--force", "replace files that are there"),
     ),
@@ -85,7 +86,8 @@ async function exportReceipts(
   { printer, format, dataDir }: CommandContext,
   options: ExportOptions,
 ): Promise<void> {
-  const { receipt: cids, out, force = false } = options;
+  const { receipt: cids, force = false } = options;
+  const out = required("--out", options.out, "-O FILE, the bundle to write");
   const wanted = cids === undefined ? null : new Set(cids);
   const all = await found(dataDir, options, ({ cid }) => wanted === null || wanted.has(cid));
   const missing = cids?.find((cid) => !all.receipts.some((logged) => logged.cid === cid));
