@@ -1,5 +1,5 @@
-import type { ExecutionResult, GraphQLError } from "graphql";
-import type { ResultStream } from "../engine/engine.ts";
+import type { GraphQLError } from "graphql";
+import type { OperationResult, ResultStream } from "../engine/engine.ts";
 import type { Generation, Pin } from "../generation.ts";
 
 /** Opens the subscription with a generation, from the stream that it goes on from, until the signal is aborted. */
@@ -7,12 +7,12 @@ export type OpenStream = (
   generation: Generation,
   signal: AbortSignal,
   previous?: ResultStream,
-) => Promise<ResultStream | ExecutionResult>;
+) => Promise<ResultStream | OperationResult>;
 
 export type LiveSubscriptionParts = {
   readonly open: OpenStream;
   /** What the client sees of a result. */
-  readonly present: (result: ExecutionResult) => ExecutionResult;
+  readonly present: (result: OperationResult) => OperationResult;
   /** Called when the subscription has left its old source for the new one. */
   readonly onMoved: () => void;
   readonly onClosed: () => void;
@@ -20,19 +20,19 @@ export type LiveSubscriptionParts = {
   readonly overlapMs: number;
 };
 
-type Arrival = { readonly result: IteratorResult<ExecutionResult> } | { readonly failure: unknown };
+type Arrival = { readonly result: IteratorResult<OperationResult> } | { readonly failure: unknown };
 
 /** What one generation contributes to a subscription: a stream that is asked for one result at a time. */
-class Leg {
+class GenerationStream {
   readonly pin: Pin;
-  readonly stream: ResultStream;
+  readonly results: ResultStream;
   readonly #stop: AbortController;
   #asked = false;
   #arrival: Arrival | null = null;
 
-  constructor(pin: Pin, stream: ResultStream, stop: AbortController) {
+  constructor(pin: Pin, results: ResultStream, stop: AbortController) {
     this.pin = pin;
-    this.stream = stream;
+    this.results = results;
     this.#stop = stop;
   }
 
@@ -44,7 +44,7 @@ class Leg {
       this.#arrival = arrival;
       onArrival();
     };
-    this.stream.next().then(
+    this.results.next().then(
       (result) => arrive({ result }),
       (failure: unknown) => arrive({ failure }),
     );
@@ -62,7 +62,7 @@ class Leg {
 
   /** Ends the stream. Its scope goes on: an engine that took the source over may have it end with that. */
   leave(): void {
-    this.stream.return?.().catch(() => undefined);
+    this.results.return?.().catch(() => undefined);
     this.pin[Symbol.dispose]();
   }
 
@@ -73,18 +73,18 @@ class Leg {
   }
 }
 
-/** Opens a leg, or answers with the errors that keep it from beginning. The pin is released where it fails. */
-async function openLeg(
+/** Opens one, or answers with the errors that keep it from beginning. The pin is released where it fails. */
+async function openStream(
   open: OpenStream,
   pin: Pin,
   stop: AbortController,
   previous?: ResultStream,
-): Promise<Leg | ExecutionResult> {
+): Promise<GenerationStream | OperationResult> {
   try {
-    const stream = await open(pin.generation, stop.signal, previous);
-    if (Symbol.asyncIterator in stream) return new Leg(pin, stream, stop);
+    const results = await open(pin.generation, stop.signal, previous);
+    if (Symbol.asyncIterator in results) return new GenerationStream(pin, results, stop);
     pin[Symbol.dispose]();
-    return stream;
+    return results;
   } catch (error) {
     pin[Symbol.dispose]();
     throw error;
@@ -99,7 +99,7 @@ const done = { done: true, value: undefined } as const;
 /** Results that may come from both sources of a move; with more the old one is left at once. */
 const maxRemembered = 256;
 /** A source that is never silent is left after so many times the silence that is waited for. */
-const patience = 10;
+const maxOverlaps = 10;
 
 /**
  * One client's subscription, which outlives the generation that it began with. It reads one stream at a time. A move
@@ -109,8 +109,8 @@ const patience = 10;
  */
 export class LiveSubscription implements ResultStream {
   readonly #parts: LiveSubscriptionParts;
-  #leg: Leg;
-  #successor: Leg | null = null;
+  #stream: GenerationStream;
+  #successor: GenerationStream | null = null;
   /** Of a move whose stream is being opened. */
   #opening: AbortController | null = null;
   #overlapUntil = 0;
@@ -121,9 +121,9 @@ export class LiveSubscription implements ResultStream {
   #closed = false;
   #wake: (() => void) | null = null;
 
-  private constructor(parts: LiveSubscriptionParts, leg: Leg) {
+  private constructor(parts: LiveSubscriptionParts, stream: GenerationStream) {
     this.#parts = parts;
-    this.#leg = leg;
+    this.#stream = stream;
   }
 
   /**
@@ -134,14 +134,14 @@ export class LiveSubscription implements ResultStream {
     parts: LiveSubscriptionParts,
     pin: Pin,
     stop: AbortController,
-  ): Promise<LiveSubscription | ExecutionResult> {
-    const leg = await openLeg(parts.open, pin, stop);
-    return leg instanceof Leg ? new LiveSubscription(parts, leg) : parts.present(leg);
+  ): Promise<LiveSubscription | OperationResult> {
+    const stream = await openStream(parts.open, pin, stop);
+    return stream instanceof GenerationStream ? new LiveSubscription(parts, stream) : parts.present(stream);
   }
 
   /** The generation that it has, or will have when it has left the old source. */
   get generation(): Generation {
-    return (this.#successor ?? this.#leg).pin.generation;
+    return (this.#successor ?? this.#stream).pin.generation;
   }
 
   /** Whether a move is under way. */
@@ -149,7 +149,7 @@ export class LiveSubscription implements ResultStream {
     return this.#opening !== null || this.#successor !== null;
   }
 
-  async next(): Promise<IteratorResult<ExecutionResult>> {
+  async next(): Promise<IteratorResult<OperationResult>> {
     for (;;) {
       const step = this.#step();
       if (step !== null) return step;
@@ -159,7 +159,7 @@ export class LiveSubscription implements ResultStream {
     }
   }
 
-  async return(): Promise<IteratorResult<ExecutionResult>> {
+  async return(): Promise<IteratorResult<OperationResult>> {
     this.#close();
     return done;
   }
@@ -176,7 +176,7 @@ export class LiveSubscription implements ResultStream {
 
   /** Leaves its source when the generation of that has retired; false when there is nothing to go to. */
   leaveRetired(): boolean {
-    const stays = this.#closed || !this.#leg.pin.generation.retired.aborted;
+    const stays = this.#closed || !this.#stream.pin.generation.retired.aborted;
     if (stays || this.#opening !== null) return true;
     if (this.#successor === null) return false;
     this.#change(this.#successor);
@@ -190,14 +190,14 @@ export class LiveSubscription implements ResultStream {
     this.#opening = stop;
     this.#remembered = [];
     try {
-      const leg = await openLeg(this.#parts.open, pin, stop, this.#leg.stream);
-      if (!(leg instanceof Leg)) return this.#closed ? "ended" : "failed";
+      const stream = await openStream(this.#parts.open, pin, stop, this.#stream.results);
+      if (!(stream instanceof GenerationStream)) return this.#closed ? "ended" : "failed";
       if (this.#closed) {
-        leg.end();
+        stream.end();
         return "ended";
       }
-      this.#successor = leg;
-      this.#overlapUntil = performance.now() + patience * this.#parts.overlapMs;
+      this.#successor = stream;
+      this.#overlapUntil = performance.now() + maxOverlaps * this.#parts.overlapMs;
       return "moved";
     } catch (error) {
       if (this.#closed) return "ended";
@@ -214,7 +214,7 @@ export class LiveSubscription implements ResultStream {
   };
 
   /** What can be given now; null when that has to be waited for. */
-  #step(): IteratorResult<ExecutionResult> | null {
+  #step(): IteratorResult<OperationResult> | null {
     for (;;) {
       if (this.#closed) return done;
       if (this.#ending !== null) {
@@ -222,8 +222,8 @@ export class LiveSubscription implements ResultStream {
         this.#close();
         return { done: false, value };
       }
-      this.#leg.ask(this.#awake);
-      const arrival = this.#leg.take();
+      this.#stream.ask(this.#awake);
+      const arrival = this.#stream.take();
       if (arrival === null) {
         this.#expectSilence();
         return null;
@@ -243,7 +243,7 @@ export class LiveSubscription implements ResultStream {
   }
 
   /** The source is done: of itself, or because a move took it over. */
-  #afterEnd(arrival: Arrival): IteratorResult<ExecutionResult> | null | "go on" {
+  #afterEnd(arrival: Arrival): IteratorResult<OperationResult> | null | "go on" {
     if (this.#successor !== null) {
       this.#remembered = [];
       this.#change(this.#successor);
@@ -256,13 +256,13 @@ export class LiveSubscription implements ResultStream {
     return done;
   }
 
-  #change(successor: Leg): void {
+  #change(successor: GenerationStream): void {
     clearTimeout(this.#silence);
     this.#silence = undefined;
-    const old = this.#leg;
-    this.#leg = successor;
+    const old = this.#stream;
+    this.#stream = successor;
     this.#successor = null;
-    this.#rememberedUntil = performance.now() + patience * this.#parts.overlapMs;
+    this.#rememberedUntil = performance.now() + maxOverlaps * this.#parts.overlapMs;
     old.leave();
     this.#parts.onMoved();
   }
@@ -277,7 +277,7 @@ export class LiveSubscription implements ResultStream {
     }, this.#parts.overlapMs);
   }
 
-  #remember(result: ExecutionResult): void {
+  #remember(result: OperationResult): void {
     if (!this.moving) return;
     this.#remembered.push(JSON.stringify(result));
     const tooLong = this.#remembered.length >= maxRemembered || performance.now() > this.#overlapUntil;
@@ -285,7 +285,7 @@ export class LiveSubscription implements ResultStream {
   }
 
   /** Whether the old source gave this result before, in the time when both were open. */
-  #isRepetition(result: ExecutionResult): boolean {
+  #isRepetition(result: OperationResult): boolean {
     if (this.moving || this.#remembered.length === 0) return false;
     const at =
       performance.now() > this.#rememberedUntil ? -1 : this.#remembered.indexOf(JSON.stringify(result));
@@ -299,7 +299,7 @@ export class LiveSubscription implements ResultStream {
     this.#closed = true;
     clearTimeout(this.#silence);
     this.#opening?.abort();
-    this.#leg.end();
+    this.#stream.end();
     this.#successor?.end();
     this.#awake();
     this.#parts.onClosed();

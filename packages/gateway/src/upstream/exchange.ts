@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
-import type { Patience } from "./patience.ts";
+import type { Deadline } from "./deadline.ts";
 
 /** A request as it is sent: POST, with a JSON body. */
 export type Message = {
@@ -26,21 +26,21 @@ export type Outcome =
   | { readonly kind: "encoded"; readonly encoding: string }
   /** `sent`: something of the request may have been; `begun`: so had the answer. */
   | { readonly kind: "broken"; readonly cause: Error; readonly sent: boolean; readonly begun: boolean }
-  /** Not waited for any longer: the patience says why. */
+  /** Not waited for any longer: the deadline says why. */
   | { readonly kind: "ended" };
 
 /** Sends a request and takes the whole answer into memory, `maxBytes` at the most. Never throws. */
 export function exchange(
   pool: Dispatcher,
   { path, headers, body }: Message,
-  { maxBytes, patience }: { readonly maxBytes: number; readonly patience: Patience },
+  { maxBytes, deadline }: { readonly maxBytes: number; readonly deadline: Deadline },
 ): Promise<Outcome> {
   return new Promise((resolve) => {
     const collector = new AnswerCollector(maxBytes, (outcome) => {
-      patience.listen(null);
+      deadline.listen(null);
       resolve(outcome);
     });
-    patience.listen(() => collector.giveUp({ kind: "ended" }));
+    deadline.listen(() => collector.giveUp({ kind: "ended" }));
     pool.dispatch({ method: "POST", path, headers, body }, collector);
   });
 }

@@ -1,10 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ExecutionResult } from "graphql";
 import type { Dispatcher, Pool } from "undici";
+import { whenAborted } from "./abort-signal.ts";
 import { readAnswer } from "./answer.ts";
+import type { Deadline } from "./deadline.ts";
 import { readEventStream } from "./event-stream.ts";
 import type { Message } from "./exchange.ts";
-import { type Patience, whenAborted } from "./patience.ts";
 import { cancelled, type Failed, failureOf, isFailed, judge, type Subject, timedOut } from "./verdict.ts";
 
 /** Results of a subscription; it throws a `GatewayError` when the service breaks off, and is over once it did. */
@@ -13,10 +14,10 @@ export type Results = AsyncGenerator<ExecutionResult, void, undefined>;
 /** A subscription that has begun, or why it has not. */
 export type Opening = { readonly results: Results } | Failed;
 
-/** What bounds a subscription: its beginning by `patience`, all of it by `signal`, and each event by `maxBytes`. */
+/** What bounds a subscription: its beginning by `deadline`, all of it by `signal`, and each event by `maxBytes`. */
 export type Bounds = {
   readonly maxBytes: number;
-  readonly patience: Patience;
+  readonly deadline: Deadline;
   readonly signal: AbortSignal;
 };
 
@@ -30,24 +31,24 @@ export async function openEventStream(
   { path, headers, body }: Message,
   bounds: Bounds,
 ): Promise<Opening> {
-  const { maxBytes, patience, signal } = bounds;
+  const { maxBytes, deadline, signal } = bounds;
   const stopped = new AbortController();
   const stop = () => stopped.abort();
-  const stay = whenAborted(signal, stop);
-  patience.listen(stop);
+  const unlisten = whenAborted(signal, stop);
+  deadline.listen(stop);
   try {
     const answer = await pool.request({ method: "POST", path, headers, body, signal: stopped.signal });
-    if (isEventStream(answer)) return { results: readResults(subject, answer, bounds, stay) };
+    if (isEventStream(answer)) return { results: readResults(subject, answer, bounds, unlisten) };
     const failed = await refusalOf(subject, answer, maxBytes);
-    stay();
+    unlisten();
     return failed;
   } catch (cause) {
-    stay();
+    unlisten();
     if (signal.aborted) return cancelled(subject);
-    if (patience.ended === "timeout") return timedOut(subject);
+    if (deadline.ended === "timeout") return timedOut(subject);
     return brokenOff(subject, cause, false);
   } finally {
-    patience.listen(null);
+    deadline.listen(null);
   }
 }
 
@@ -91,7 +92,7 @@ async function* readResults(
   subject: Subject,
   answer: Dispatcher.ResponseData,
   { maxBytes, signal }: Bounds,
-  stay: () => void,
+  unlisten: () => void,
 ): Results {
   try {
     for await (const { event, data } of readEventStream(answer.body, maxBytes)) {
@@ -104,7 +105,7 @@ async function* readResults(
       throw (judge(subject, { kind: "too_long" }, maxBytes, null) as Failed).failure;
     throw error instanceof Error && "service" in error ? error : brokenOff(subject, error, true).failure;
   } finally {
-    stay();
+    unlisten();
     answer.body.on("error", () => undefined).destroy();
   }
   throw failureOf("service_unavailable", subject, "ended the subscription without completing it");

@@ -3,11 +3,12 @@ import { Pool } from "undici";
 import type { GatewayError } from "../errors.ts";
 import type { GatewayEvents, SubRequestOutcome } from "../events.ts";
 import type { RequestScope, ServiceTarget } from "../service.ts";
+import { isTimedOut } from "./abort-signal.ts";
+import { AdmissionControl } from "./admission-control.ts";
+import { Deadline } from "./deadline.ts";
 import { exchange, type Message } from "./exchange.ts";
-import { Flight, Flights, type Freight } from "./flight.ts";
 import type { HeaderRules } from "./header-rules.ts";
-import { Lane } from "./lane.ts";
-import { isTimedOut, Patience } from "./patience.ts";
+import { InFlightRequest, InFlightRequests, type OutgoingRequest } from "./in-flight-request.ts";
 import { pauseBeforeRetry } from "./retry.ts";
 import type { ServiceFailures } from "./service-failures.ts";
 import { bodyOf, type SubOperation, type SubVariables } from "./sub-operation.ts";
@@ -67,21 +68,21 @@ type Pools = { readonly answers: Pool; readonly streams: Pool };
 /** A sub-request's own timer is the only one: undici's would cut a long timeoutMs or a quiet subscription. */
 const poolLimits = { headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 60_000 };
 
-/** A request on its way, and everything that is said of it. */
-type Journey = {
+/** A request from its beginning to its end: what is sent, how long it may take, and what is said of it. */
+type RequestContext = {
   readonly subject: Subject;
   readonly request: SubRequest;
   readonly requestId: string;
-  readonly patience: Patience;
-  readonly freight: Freight;
+  readonly deadline: Deadline;
+  readonly outgoing: OutgoingRequest;
 };
 
 class PooledUpstream implements Upstream {
   readonly #events: UpstreamEvents;
   readonly #options: UpstreamOptions;
   readonly #parts: UpstreamParts;
-  readonly #lanes = new Map<string, Lane>();
-  readonly #flights = new Flights();
+  readonly #admissions = new Map<string, AdmissionControl>();
+  readonly #inFlight = new InFlightRequests();
   #origin = "";
   #pools: Pools | null = null;
 
@@ -97,7 +98,7 @@ class PooledUpstream implements Upstream {
     if (origin === this.#origin) return;
     const old = this.#pools;
     this.#origin = origin;
-    this.#flights.close();
+    this.#inFlight.close();
     this.#pools = {
       answers: new Pool(origin, { ...poolLimits, connections: this.#options.connections }),
       streams: new Pool(origin, { ...poolLimits, connections: null }),
@@ -106,34 +107,34 @@ class PooledUpstream implements Upstream {
   }
 
   forget(service: string): void {
-    this.#lanes.delete(service);
+    this.#admissions.delete(service);
     this.#parts.failures?.forget(service);
   }
 
   async execute(target: ServiceTarget, request: SubRequest, scope: RequestScope): Promise<ExecutionResult> {
     const { signal } = scope;
-    const freight = freightOf(target, request, scope);
+    const outgoing = outgoingOf(target, request, scope);
     const shared = this.#mayShare(target, request);
-    const known = shared ? this.#flights.find(freight) : undefined;
+    const known = shared ? this.#inFlight.find(outgoing) : undefined;
     if (known !== undefined) this.#events.subRequestShared(target.name);
-    const flight = known ?? this.#depart(freight, request, scope, shared);
-    const verdict = signal.aborted ? null : await flight.join(signal);
+    const inFlight = known ?? this.#start(outgoing, request, scope, shared);
+    const verdict = signal.aborted ? null : await inFlight.join(signal);
     if (verdict === null) throw givenUp(subjectOf(target, request), signal);
     if (isFailed(verdict)) throw verdict.failure;
     if (scope.answer !== undefined)
       this.#parts.headers?.collect?.(target.name, verdict.reply.headers, scope.answer);
-    return flight.take(verdict);
+    return inFlight.take(verdict);
   }
 
   async subscribe(target: ServiceTarget, request: SubRequest, scope: RequestScope): Promise<Results> {
     const { signal } = scope;
-    const journey = journeyOf(freightOf(target, request, scope), request, scope);
-    const { subject, patience } = journey;
-    const lane = this.#lane(target.name);
-    const opened = await this.#recorded(journey, () =>
-      lane.guard(subject, patience, async () => {
-        const opening = signal.aborted ? cancelled(subject) : await this.#opened(journey, lane, signal);
-        if (signal.aborted) patience.end("cancelled");
+    const context = contextOf(outgoingOf(target, request, scope), request, scope);
+    const { subject, deadline } = context;
+    const admission = this.#admissionTo(target.name);
+    const opened = await this.#recorded(context, () =>
+      admission.throughBreaker(subject, deadline, async () => {
+        const opening = signal.aborted ? cancelled(subject) : await this.#open(context, admission, signal);
+        if (signal.aborted) deadline.end("cancelled");
         return opening;
       }),
     );
@@ -142,22 +143,22 @@ class PooledUpstream implements Upstream {
   }
 
   /** By the transport that is set or known; otherwise by events, and by WebSocket when the service cannot do these. */
-  async #opened(journey: Journey, lane: Lane, signal: AbortSignal): Promise<Opening> {
-    if (this.#pools === null) return noEgress(journey.subject);
-    const { subject, patience } = journey;
-    const bounds = { maxBytes: this.#options.maxBytes, patience, signal };
+  async #open(context: RequestContext, admission: AdmissionControl, signal: AbortSignal): Promise<Opening> {
+    if (this.#pools === null) return noEgress(context.subject);
+    const { subject, deadline } = context;
+    const bounds = { maxBytes: this.#options.maxBytes, deadline, signal };
     const { subscriptions = "auto" } = subject.target;
-    const message = messageOf(journey, "text/event-stream");
+    const message = messageOf(context, "text/event-stream");
     const overWebSocket = () => openWebSocket(this.#origin, subject, message, bounds);
-    if (subscriptions === "websocket" || (subscriptions === "auto" && lane.prefersWebSocket)) {
+    if (subscriptions === "websocket" || (subscriptions === "auto" && admission.prefersWebSocket)) {
       return await overWebSocket();
     }
     const events = await openEventStream(this.#pools.streams, subject, message, bounds);
-    const isRefused = isFailed(events) && events.fault === "content" && patience.ended === null;
+    const isRefused = isFailed(events) && events.fault === "content" && deadline.ended === null;
     if (subscriptions === "sse" || !isRefused || signal.aborted) return events;
     const socket = await overWebSocket();
     if (isFailed(socket)) return events;
-    lane.prefersWebSocket = true;
+    admission.prefersWebSocket = true;
     return socket;
   }
 
@@ -168,71 +169,76 @@ class PooledUpstream implements Upstream {
   }
 
   /** Sends a request off; when it is shared, others may join it from then on. */
-  #depart(freight: Freight, request: SubRequest, scope: RequestScope, shared: boolean): Flight {
-    const journey = journeyOf(freight, request, scope);
-    if (scope.signal.aborted) journey.patience.end("cancelled");
-    const flight = new Flight(freight, journey.patience);
-    if (shared) this.#flights.add(flight);
-    this.#fly(flight, journey).catch((defect) => flight.crash(defect));
-    return flight;
+  #start(
+    outgoing: OutgoingRequest,
+    request: SubRequest,
+    scope: RequestScope,
+    shared: boolean,
+  ): InFlightRequest {
+    const context = contextOf(outgoing, request, scope);
+    if (scope.signal.aborted) context.deadline.end("cancelled");
+    const inFlight = new InFlightRequest(outgoing, context.deadline);
+    if (shared) this.#inFlight.add(inFlight);
+    this.#run(inFlight, context).catch((defect) => inFlight.fail(defect));
+    return inFlight;
   }
 
-  async #fly(flight: Flight, journey: Journey): Promise<void> {
+  async #run(inFlight: InFlightRequest, context: RequestContext): Promise<void> {
     try {
-      flight.land(await this.#recorded(journey, () => this.#tried(journey)));
+      inFlight.settle(await this.#recorded(context, () => this.#sendWithRetries(context)));
     } finally {
-      this.#flights.remove(flight);
+      this.#inFlight.remove(inFlight);
       // What queries under way bring may be older than the mutation: whoever asks from now on must not get it.
-      if (journey.request.operation.kind === "mutation") this.#flights.close();
+      if (context.request.operation.kind === "mutation") this.#inFlight.close();
     }
   }
 
   /** Sends until there is an answer, or nothing is gained by trying again. */
-  async #tried(journey: Journey): Promise<Verdict> {
-    const { subject, request, patience, requestId } = journey;
-    if (request.label !== undefined) return await this.#sent(journey);
-    const lane = this.#lane(subject.target.name);
-    lane.retries.earn();
+  async #sendWithRetries(context: RequestContext): Promise<Verdict> {
+    const { subject, request, deadline, requestId } = context;
+    if (request.label !== undefined) return await this.#send(context);
+    const admission = this.#admissionTo(subject.target.name);
+    admission.retries.earn();
     for (let tries = 0; ; tries++) {
-      const verdict = await lane.guard(subject, patience, () =>
-        lane.inTurn(subject, patience, () => this.#sent(journey)),
+      const verdict = await admission.throughBreaker(subject, deadline, () =>
+        admission.throughBulkhead(subject, deadline, () => this.#send(context)),
       );
-      if (!isFailed(verdict) || tries >= this.#options.retries || patience.ended !== null) return verdict;
+      if (!isFailed(verdict) || tries >= this.#options.retries || deadline.ended !== null) return verdict;
       const pause = pauseBeforeRetry(verdict, request.operation.kind, tries, Math.random());
-      if (pause === null || pause >= patience.remaining || !lane.retries.spend()) return verdict;
+      if (pause === null || pause >= deadline.remaining || !admission.retries.spend()) return verdict;
       this.#events.subRequestRetried({
         requestId,
         service: subject.target.name,
         reason: verdict.failure.message,
       });
-      await patience.pause(pause);
-      if (patience.ended !== null) return verdict;
+      await deadline.pause(pause);
+      if (deadline.ended !== null) return verdict;
     }
   }
 
-  async #sent(journey: Journey): Promise<Verdict> {
-    const { subject, request, patience } = journey;
-    if (patience.ended !== null) return cancelled(subject);
+  async #send(context: RequestContext): Promise<Verdict> {
+    const { subject, request, deadline } = context;
+    if (deadline.ended !== null) return cancelled(subject);
     if (this.#pools === null) return noEgress(subject);
     const maxBytes = request.maxBytes ?? this.#options.maxBytes;
-    const message = messageOf(journey, "application/json");
-    const outcome = await exchange(this.#pools.answers, message, { maxBytes, patience });
-    return judge(subject, outcome, maxBytes, patience.ended);
+    const message = messageOf(context, "application/json");
+    const outcome = await exchange(this.#pools.answers, message, { maxBytes, deadline });
+    return judge(subject, outcome, maxBytes, deadline.ended);
   }
 
   /** Runs a request to its end within the service's time, and says how it ended. */
   async #recorded<Good extends object>(
-    { subject, request, requestId, patience }: Journey,
+    { subject, request, requestId, deadline }: RequestContext,
     run: () => Promise<Good | Failed>,
   ): Promise<Good | Failed> {
     let verdict: Good | Failed;
     try {
       verdict = await run();
     } finally {
-      patience[Symbol.dispose]();
+      deadline[Symbol.dispose]();
     }
     const failed = isFailed(verdict) ? verdict.failure : null;
-    const gone = patience.ended === "cancelled";
+    const gone = deadline.ended === "cancelled";
     const service = subject.target.name;
     const telling = !gone && request.label === undefined && !(isFailed(verdict) && verdict.fault === "none");
     if (telling) this.#parts.failures?.note(service, failed);
@@ -241,21 +247,21 @@ class PooledUpstream implements Upstream {
       service,
       label: request.label ?? "request",
       outcome: gone ? "cancelled" : outcomeOf(failed),
-      durationMs: performance.now() - patience.since,
+      durationMs: performance.now() - deadline.since,
       reason: failed === null ? null : reasonOf(failed),
     });
     return verdict;
   }
 
-  #lane(service: string): Lane {
-    const known = this.#lanes.get(service);
+  #admissionTo(service: string): AdmissionControl {
+    const known = this.#admissions.get(service);
     if (known !== undefined) return known;
-    const lane = new Lane(this.#options, (kind) => {
+    const admission = new AdmissionControl(this.#options, (kind) => {
       this.#parts.failures?.pause(service, kind === "closed" ? null : this.#options.breaker.openMs);
       this.#events.breaker(service, kind);
     });
-    this.#lanes.set(service, lane);
-    return lane;
+    this.#admissions.set(service, admission);
+    return admission;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -267,7 +273,7 @@ function subjectOf(target: ServiceTarget, { label = "request" }: SubRequest): Su
   return { target, label };
 }
 
-function freightOf(target: ServiceTarget, request: SubRequest, scope: RequestScope): Freight {
+function outgoingOf(target: ServiceTarget, request: SubRequest, scope: RequestScope): OutgoingRequest {
   return {
     target,
     headers: scope.headersFor?.get(target.name) ?? scope.headers,
@@ -275,14 +281,18 @@ function freightOf(target: ServiceTarget, request: SubRequest, scope: RequestSco
   };
 }
 
-function journeyOf(freight: Freight, request: SubRequest, { requestId }: RequestScope): Journey {
-  const { target } = freight;
-  const patience = new Patience(target.timeoutMs);
-  return { subject: subjectOf(target, request), request, requestId, patience, freight };
+function contextOf(
+  outgoing: OutgoingRequest,
+  request: SubRequest,
+  { requestId }: RequestScope,
+): RequestContext {
+  const { target } = outgoing;
+  const deadline = new Deadline(target.timeoutMs);
+  return { subject: subjectOf(target, request), request, requestId, deadline, outgoing };
 }
 
-function messageOf({ freight, requestId }: Journey, accept: string): Message {
-  const { target, headers, body } = freight;
+function messageOf({ outgoing, requestId }: RequestContext, accept: string): Message {
+  const { target, headers, body } = outgoing;
   const all = ["host", target.host, "content-type", "application/json", "accept", accept];
   all.push("accept-encoding", "identity", "x-request-id", requestId);
   for (const name in headers) all.push(name, headers[name] ?? "");

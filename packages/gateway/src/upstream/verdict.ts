@@ -2,8 +2,8 @@ import type { ExecutionResult } from "graphql";
 import { GatewayError, type GatewayErrorCode } from "../errors.ts";
 import type { ServiceTarget } from "../service.ts";
 import { isObject, readAnswer } from "./answer.ts";
+import type { Ending } from "./deadline.ts";
 import type { Outcome, Reply } from "./exchange.ts";
-import type { Ending } from "./patience.ts";
 
 /** A request that came to nothing. */
 export type Failed = {

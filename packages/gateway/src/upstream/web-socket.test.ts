@@ -9,7 +9,7 @@ import { scopeOf, silentEvents, targetOf } from "../testing/test-gateway.ts";
 import { stop } from "../testing/test-services.ts";
 import { until } from "../testing/test-until.ts";
 import { envoyReply, failureOf, subscription } from "../testing/test-upstream.ts";
-import { Patience } from "./patience.ts";
+import { Deadline } from "./deadline.ts";
 import { subOperation } from "./sub-operation.ts";
 import type { Results } from "./subscription.ts";
 import { createUpstream, type Upstream } from "./upstream.ts";
@@ -299,14 +299,14 @@ describe("a subscription over WebSocket", () => {
 
   it("ends when the service gives no sign of life, however quiet it may be", () =>
     withSocketService({}, async ({ target, connections, origin }) => {
-      const patience = new Patience(1_000);
+      const deadline = new Deadline(1_000);
       const client = new AbortController();
       const open = (pingMs: number): Promise<{ readonly results: Results }> =>
         openWebSocket(
           origin,
           { target, label: "request" },
           { path: "/", headers: [], body: "{}" },
-          { maxBytes: 1_000, patience, signal: client.signal, pingMs },
+          { maxBytes: 1_000, deadline, signal: client.signal, pingMs },
         ) as Promise<{ readonly results: Results }>;
       const quiet = await open(20);
       const ended = quiet.results.next().then(() => "ended");
@@ -319,7 +319,7 @@ describe("a subscription over WebSocket", () => {
       const { code, message } = await failureOf(dead.results.next());
       assert.equal(code, "service_unavailable");
       assert.match(message, /the connection broke \(ETIMEDOUT\)$/);
-      patience[Symbol.dispose]();
+      deadline[Symbol.dispose]();
       client.abort();
       assert.equal(await ended, "ended");
     }));

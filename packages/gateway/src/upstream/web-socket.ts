@@ -2,17 +2,17 @@ import type { IncomingMessage } from "node:http";
 import type { ExecutionResult } from "graphql";
 import { WebSocket } from "ws";
 import type { GatewayError } from "../errors.ts";
+import { whenAborted } from "./abort-signal.ts";
 import { checkAnswer, isObject, parseJson } from "./answer.ts";
 import type { Message } from "./exchange.ts";
-import { whenAborted } from "./patience.ts";
 import { type Bounds, brokenOff, type Opening, type Results, refusalOf } from "./subscription.ts";
 import { cancelled, type Failed, failureOf, judge, type Subject, timedOut } from "./verdict.ts";
 
 /** The words of a subprotocol for the same things. */
-type Dialect = { readonly subscribe: string; readonly next: string; readonly stop: string };
+type Subprotocol = { readonly subscribe: string; readonly next: string; readonly stop: string };
 
 /** The subprotocols that are offered: GraphQL over WebSocket, and the one before it, which some services still speak. */
-const dialects: Readonly<Record<string, Dialect>> = {
+const subprotocols: Readonly<Record<string, Subprotocol>> = {
   "graphql-transport-ws": { subscribe: "subscribe", next: "next", stop: "complete" },
   "graphql-ws": { subscribe: "start", next: "data", stop: "stop" },
 };
@@ -20,11 +20,11 @@ const dialects: Readonly<Record<string, Dialect>> = {
 /** The only operation of its connection. */
 const id = "1";
 /** Results that wait for their reader before the service is slowed down. */
-const mostWaiting = 16;
+const maxWaiting = 16;
 /** How often a quiet connection is asked for a sign of life; one that does not answer until the next time is dead. */
 const defaultPingMs = 30_000;
-/** How long a service may take to say goodbye. */
-const goodbyeMs = 1_000;
+/** How long a service may take to close the connection. */
+const closeTimeoutMs = 1_000;
 /** Answers to pings, in bytes, that may wait for a service to read them: 3,000, each costing more than its bytes. */
 const maxUnreadBytes = 64 * 1024;
 /** What is read of an answer that refuses the upgrade. */
@@ -37,13 +37,13 @@ export async function openWebSocket(
   message: Message,
   bounds: Bounds & { readonly pingMs?: number },
 ): Promise<Opening> {
-  const talk = new Talk(origin, subject, message, bounds);
-  const failed = await talk.acknowledged;
-  bounds.patience.listen(null);
-  return failed ?? { results: talk.results() };
+  const subscription = new SocketSubscription(origin, subject, message, bounds);
+  const failed = await subscription.acknowledged;
+  bounds.deadline.listen(null);
+  return failed ?? { results: subscription.results() };
 }
 
-class Talk {
+class SocketSubscription {
   /** Null when the service has acknowledged the connection; settles in any case. */
   readonly acknowledged: Promise<Failed | null>;
   readonly #subject: Subject;
@@ -51,7 +51,7 @@ class Talk {
   readonly #body: string;
   readonly #socket: WebSocket;
   readonly #ping: NodeJS.Timeout;
-  readonly #stay: () => void;
+  readonly #unlisten: () => void;
   readonly #waiting: ExecutionResult[] = [];
   #begin: (failed: Failed | null) => void = () => undefined;
   #wake: () => void = () => undefined;
@@ -75,13 +75,13 @@ class Talk {
     this.acknowledged = new Promise((resolve) => {
       this.#begin = resolve;
     });
-    this.#socket = new WebSocket(`${origin.replace("http", "ws")}${path}`, Object.keys(dialects), {
+    this.#socket = new WebSocket(`${origin.replace("http", "ws")}${path}`, Object.keys(subprotocols), {
       headers: upgradeHeaders(headers),
       maxPayload: bounds.maxBytes,
       perMessageDeflate: false,
     });
-    this.#stay = whenAborted(bounds.signal, () => this.#fail(cancelled(subject)));
-    bounds.patience.listen(() => this.#fail(timedOut(subject)));
+    this.#unlisten = whenAborted(bounds.signal, () => this.#fail(cancelled(subject)));
+    bounds.deadline.listen(() => this.#fail(timedOut(subject)));
     this.#ping = setInterval(() => this.#checkAlive(), bounds.pingMs ?? defaultPingMs);
     this.#listen();
   }
@@ -94,7 +94,7 @@ class Talk {
         if (this.#socket.isPaused && this.#waiting.length === 0) this.#socket.resume();
         if (next !== undefined) yield next;
         else if (this.#over !== null) break;
-        else await this.#news();
+        else await this.#arrival();
       }
     } finally {
       this.#leave();
@@ -102,7 +102,7 @@ class Talk {
     if (this.#over !== "done" && !this.#bounds.signal.aborted) throw this.#over;
   }
 
-  async #news(): Promise<void> {
+  async #arrival(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
@@ -111,7 +111,7 @@ class Talk {
   #listen(): void {
     const socket = this.#socket;
     socket.on("open", () => socket.send(`{"type":"connection_init"}`));
-    socket.on("message", (data) => this.#hear(data.toString()));
+    socket.on("message", (data) => this.#receive(data.toString()));
     socket.on("pong", () => {
       this.#alive = true;
     });
@@ -128,25 +128,26 @@ class Talk {
     });
   }
 
-  #hear(text: string): void {
+  #receive(text: string): void {
     this.#alive = true;
     if (this.#over !== null) return;
     const message = parseJson(text);
-    const dialect = dialects[this.#socket.protocol];
-    if (isObject(message) && dialect !== undefined) this.#obey(dialect, message["type"], message["payload"]);
-    else this.#garbage();
+    const subprotocol = subprotocols[this.#socket.protocol];
+    if (isObject(message) && subprotocol !== undefined)
+      this.#handle(subprotocol, message["type"], message["payload"]);
+    else this.#protocolError();
   }
 
-  #obey(dialect: Dialect, type: unknown, payload: unknown): void {
+  #handle(subprotocol: Subprotocol, type: unknown, payload: unknown): void {
     switch (type) {
       case "connection_ack":
-        this.#subscribe(dialect);
+        this.#subscribe(subprotocol);
         break;
       case "ping":
         this.#socket.send(`{"type":"pong"}`);
         this.#checkRead();
         break;
-      case dialect.next:
+      case subprotocol.next:
         this.#take(payload);
         break;
       case "error":
@@ -160,17 +161,17 @@ class Talk {
         this.#end("done");
         break;
       case "connection_error":
-        this.#garbage();
+        this.#protocolError();
     }
   }
 
   /** Once: a service that acknowledges again would have it sent, and held here, as often as it likes. */
-  #subscribe(dialect: Dialect): void {
+  #subscribe(subprotocol: Subprotocol): void {
     if (this.#subscribed !== null) {
-      this.#garbage();
+      this.#protocolError();
       return;
     }
-    const operation = Buffer.from(`{"id":"${id}","type":"${dialect.subscribe}","payload":${this.#body}}`);
+    const operation = Buffer.from(`{"id":"${id}","type":"${subprotocol.subscribe}","payload":${this.#body}}`);
     this.#subscribed = operation.length;
     this.#socket.send(operation, { binary: false });
     this.#begin(null);
@@ -187,15 +188,15 @@ class Talk {
   #take(payload: unknown): void {
     const result = checkAnswer(this.#subject.target.name, payload);
     if (result === null) {
-      this.#garbage();
+      this.#protocolError();
       return;
     }
     this.#waiting.push(result);
-    if (this.#waiting.length >= mostWaiting) this.#socket.pause();
+    if (this.#waiting.length >= maxWaiting) this.#socket.pause();
     this.#wake();
   }
 
-  #garbage(): void {
+  #protocolError(): void {
     const message = `answered the ${this.#subject.label} with something that is not GraphQL`;
     const failure = failureOf("service_bad_response", this.#subject, message);
     this.#fail({ failure, fault: "content", again: "nothing" });
@@ -242,14 +243,14 @@ class Talk {
   #leave(): void {
     const socket = this.#socket;
     clearInterval(this.#ping);
-    this.#stay();
+    this.#unlisten();
     if (socket.readyState === WebSocket.CLOSED || socket.readyState === WebSocket.CLOSING) return;
-    const stop = dialects[socket.protocol]?.stop;
+    const stop = subprotocols[socket.protocol]?.stop;
     if (!this.#complete && stop !== undefined) socket.send(`{"id":"${id}","type":"${stop}"}`);
     this.#over ??= "done";
     socket.resume();
     socket.close(1000);
-    setTimeout(() => socket.terminate(), goodbyeMs).unref();
+    setTimeout(() => socket.terminate(), closeTimeoutMs).unref();
   }
 }
 

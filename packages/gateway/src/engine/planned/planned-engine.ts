@@ -9,7 +9,7 @@ import {
 import { type AnswerCode, GatewayError } from "../../errors.ts";
 import { buildPublicSchema } from "../../schema/composition.ts";
 import type { RequestScope, ServiceTarget } from "../../service.ts";
-import { whenAborted } from "../../upstream/patience.ts";
+import { whenAborted } from "../../upstream/abort-signal.ts";
 import type { SubRequest, Upstream } from "../../upstream/upstream.ts";
 import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "../engine.ts";
 import { FieldOwners } from "../field-owners.ts";

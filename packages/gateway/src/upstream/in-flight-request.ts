@@ -1,34 +1,39 @@
 import type { ExecutionResult } from "graphql";
 import type { ServiceTarget } from "../service.ts";
+import { whenAborted } from "./abort-signal.ts";
 import { readAnswer } from "./answer.ts";
-import { type Patience, whenAborted } from "./patience.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Failed, Verdict } from "./verdict.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Everything that makes a service answer as it does. */
-export type Freight = { readonly target: ServiceTarget; readonly headers: Headers; readonly body: string };
+/** A request as it leaves for a service: everything that makes the service answer as it does. */
+export type OutgoingRequest = {
+  readonly target: ServiceTarget;
+  readonly headers: Headers;
+  readonly body: string;
+};
 
 type Waiting = {
-  readonly land: (verdict: Verdict | null) => void;
-  readonly crash: (defect: unknown) => void;
+  readonly settle: (verdict: Verdict | null) => void;
+  readonly fail: (defect: unknown) => void;
 };
 
 /** A request that is under way, and those who wait for its answer: nobody any more, and it is given up. */
-export class Flight {
-  readonly freight: Freight;
-  readonly #patience: Patience;
+export class InFlightRequest {
+  readonly outgoing: OutgoingRequest;
+  readonly #deadline: Deadline;
   readonly #waiting = new Set<Waiting>();
   #taken = false;
 
-  constructor(freight: Freight, patience: Patience) {
-    this.freight = freight;
-    this.#patience = patience;
+  constructor(outgoing: OutgoingRequest, deadline: Deadline) {
+    this.outgoing = outgoing;
+    this.#deadline = deadline;
   }
 
   /** Whether one can still join. */
   get open(): boolean {
-    return this.#patience.ended === null;
+    return this.#deadline.ended === null;
   }
 
   /** Waits for the answer; null when `signal`, which is not aborted yet, was aborted before it came. */
@@ -36,26 +41,26 @@ export class Flight {
     return new Promise((resolve, reject) => {
       const leave = () => {
         this.#waiting.delete(waiting);
-        if (this.#waiting.size === 0) this.#patience.end("cancelled");
+        if (this.#waiting.size === 0) this.#deadline.end("cancelled");
         resolve(null);
       };
-      const stay = whenAborted(signal, leave);
-      const land = (verdict: Verdict | null) => {
-        stay();
+      const unlisten = whenAborted(signal, leave);
+      const settle = (verdict: Verdict | null) => {
+        unlisten();
         resolve(verdict);
       };
-      const waiting = { land, crash: reject };
+      const waiting = { settle, fail: reject };
       this.#waiting.add(waiting);
     });
   }
 
-  land(verdict: Verdict): void {
-    for (const { land } of this.#waiting) land(verdict);
+  settle(verdict: Verdict): void {
+    for (const { settle } of this.#waiting) settle(verdict);
   }
 
-  /** Ends of a defect of ours. */
-  crash(defect: unknown): void {
-    for (const { crash } of this.#waiting) crash(defect);
+  /** Ends because of a defect of ours. */
+  fail(defect: unknown): void {
+    for (const { fail } of this.#waiting) fail(defect);
   }
 
   /** The result, for each who waits one of their own: engines change what they get. */
@@ -64,7 +69,7 @@ export class Flight {
       this.#taken = true;
       return result;
     }
-    return readAnswer(this.freight.target.name, reply.text) ?? result;
+    return readAnswer(this.outgoing.target.name, reply.text) ?? result;
   }
 }
 
@@ -75,25 +80,25 @@ const traceContext: ReadonlySet<string> = new Set(["traceparent", "tracestate"])
  * Queries under way, so that an equal one need not be sent. Equal are those to the same service with the same body and
  * the same headers, credentials included: answers never go from one caller to another.
  */
-export class Flights {
-  #byBody = new Map<string, Flight[]>();
+export class InFlightRequests {
+  #byBody = new Map<string, InFlightRequest[]>();
 
-  find(freight: Freight): Flight | undefined {
-    const same = this.#byBody.get(freight.body);
-    return same?.find((flight) => flight.open && isEqual(flight.freight, freight));
+  find(outgoing: OutgoingRequest): InFlightRequest | undefined {
+    const same = this.#byBody.get(outgoing.body);
+    return same?.find((inFlight) => inFlight.open && isEqual(inFlight.outgoing, outgoing));
   }
 
-  add(flight: Flight): void {
-    const { body } = flight.freight;
+  add(inFlight: InFlightRequest): void {
+    const { body } = inFlight.outgoing;
     const same = this.#byBody.get(body);
-    if (same === undefined) this.#byBody.set(body, [flight]);
-    else same.push(flight);
+    if (same === undefined) this.#byBody.set(body, [inFlight]);
+    else same.push(inFlight);
   }
 
-  remove(flight: Flight): void {
-    const { body } = flight.freight;
+  remove(inFlight: InFlightRequest): void {
+    const { body } = inFlight.outgoing;
     const same = this.#byBody.get(body);
-    const at = same?.indexOf(flight) ?? -1;
+    const at = same?.indexOf(inFlight) ?? -1;
     if (same === undefined || at < 0) return;
     if (same.length === 1) this.#byBody.delete(body);
     else same.splice(at, 1);
@@ -105,7 +110,7 @@ export class Flights {
   }
 }
 
-function isEqual(one: Freight, other: Freight): boolean {
+function isEqual(one: OutgoingRequest, other: OutgoingRequest): boolean {
   const sameService = one.target.host === other.target.host && one.target.path === other.target.path;
   return sameService && covers(one.headers, other.headers) && covers(other.headers, one.headers);
 }

@@ -1,12 +1,12 @@
 import { type Admission, admit, type Breaker, type BreakerEvent, closedBreaker, step } from "./breaker.ts";
 import { Bulkhead } from "./bulkhead.ts";
-import type { Patience } from "./patience.ts";
+import type { Deadline } from "./deadline.ts";
 import { RetryBudget } from "./retry.ts";
 import type { UpstreamOptions } from "./upstream-options.ts";
 import { cancelled, type Failed, failureOf, isFailed, type Subject, timedOut } from "./verdict.ts";
 
-/** What the gateway keeps of one service between requests: whether, and how many at a time, it is asked. */
-export class Lane {
+/** Whether one service is sent requests, and how many at a time: what is kept of it between them. */
+export class AdmissionControl {
   readonly retries = new RetryBudget();
   /** The service has shown that it takes subscriptions over WebSocket, and not as server-sent events. */
   prefersWebSocket = false;
@@ -23,9 +23,9 @@ export class Lane {
   }
 
   /** Runs a request unless the service fails too often; how it ends is held against the service, or for it. */
-  async guard<Good extends object>(
+  async throughBreaker<Good extends object>(
     subject: Subject,
-    patience: Patience,
+    deadline: Deadline,
     run: () => Promise<Good | Failed>,
   ): Promise<Good | Failed> {
     if (!this.#options.breaker.enabled) return await run();
@@ -35,7 +35,7 @@ export class Lane {
     let what: BreakerEvent["what"] = "dropped";
     try {
       const verdict = await run();
-      if (patience.ended !== "cancelled") what = whatOf(verdict);
+      if (deadline.ended !== "cancelled") what = whatOf(verdict);
       return verdict;
     } finally {
       this.#advance(by, what);
@@ -43,14 +43,14 @@ export class Lane {
   }
 
   /** Runs a request when it is its turn among those to this service; refuses it when too many wait already. */
-  async inTurn<Good extends object>(
+  async throughBulkhead<Good extends object>(
     subject: Subject,
-    patience: Patience,
+    deadline: Deadline,
     run: () => Promise<Good | Failed>,
   ): Promise<Good | Failed> {
     const place = this.#bulkhead.tryEnter();
     if (place === "full") return full(subject);
-    if (place === "busy" && !(await this.#turn(patience))) return queuedInVain(subject, patience);
+    if (place === "busy" && !(await this.#turn(deadline))) return queuedInVain(subject, deadline);
     try {
       return await run();
     } finally {
@@ -58,15 +58,15 @@ export class Lane {
     }
   }
 
-  async #turn(patience: Patience): Promise<boolean> {
+  async #turn(deadline: Deadline): Promise<boolean> {
     const entered = await new Promise<boolean>((resolve) => {
       const give = this.#bulkhead.queue(() => resolve(true));
-      patience.listen(() => {
+      deadline.listen(() => {
         give();
         resolve(false);
       });
     });
-    patience.listen(null);
+    deadline.listen(null);
     return entered;
   }
 
@@ -95,8 +95,8 @@ function full(subject: Subject): Failed {
 }
 
 /** The time was over, or the client gone, before the request was sent at all: others are slow, not this one. */
-function queuedInVain(subject: Subject, patience: Patience): Failed {
-  const ending = patience.ended === "timeout" ? timedOut(subject) : cancelled(subject);
+function queuedInVain(subject: Subject, deadline: Deadline): Failed {
+  const ending = deadline.ended === "timeout" ? timedOut(subject) : cancelled(subject);
   return { ...ending, fault: "way" };
 }
 
