@@ -85,6 +85,23 @@ describe("A node that demands credentials", { skip: envoyMissing }, () => {
     assert.equal((await ask(listeners()[0] ?? 0, { host, headers: credential })).status, 403);
   });
 
+  test("tells who stands inside that it refused, and by which policy", async () => {
+    const detailsOf = async (credential: string | null) => {
+      const headers = credential === null ? {} : bearer(credential);
+      const { details } = errorOf(await at("products", headers, envoy.mesh.listen.egress.port)).extensions;
+      return details;
+    };
+    const policy = (name: string) => `rbac_access_denied_matched_policy[${name}]`;
+    const gone = keys.issue();
+    await believe(rulesOf([tokens, keys], [String(claimsOf(gone)["jti"])]));
+    assert.equal(await detailsOf(gone), policy("revoked"));
+    const refused = [null, "garbage", keys.issue({ exp: 1 }), testIssuer("apikeys").issue()];
+    for (const each of [...refused, keys.issue({ services: ["reviews"] })]) {
+      assert.equal(await detailsOf(each), policy("none"));
+    }
+    await believe(rulesOf([tokens, keys]));
+  });
+
   test("takes graphql for a service of its own, at the node's Hosts as at its own", async () => {
     assert("socketPath" in envoy.mesh.gateway);
     await using _gateway = await startUpstream({ path: envoy.mesh.gateway.socketPath });

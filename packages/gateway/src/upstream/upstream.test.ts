@@ -73,7 +73,7 @@ describe("a request to a service", () => {
     [
       "Envoy's 401",
       (r: ServerResponse) =>
-        r.writeHead(401).end(envoyReply("UNAUTHENTICATED", "jwt_authn_access_denied{Jwt_is_missing}")),
+        r.writeHead(401).end(envoyReply("UNAUTHENTICATED", "rbac_access_denied_matched_policy[none]")),
       "service_forbidden",
       "did not get the request: it came without a credential that is valid here",
     ],

@@ -185,7 +185,7 @@ function isEnvoys(status: number, code: string, details: unknown): boolean {
   return (
     (status === 401 || status === 403) &&
     typeof details === "string" &&
-    /^(?:jwt_authn|rbac)_access_denied/.test(details)
+    details.startsWith("rbac_access_denied_matched_policy[")
   );
 }
 
