@@ -40,12 +40,15 @@ export function gatewayScope(mesh: MeshInput): Resource {
   return scope(host, [route({ kind: "prefix", path: "/", to: null }, toGateway(mesh), gatewayName, mesh)]);
 }
 
-/** Where others look for the keys that credentials are verified with: OpenID Connect Discovery, RFC 8414. */
-const keyPaths = [
-  "/.well-known/jwks.json",
-  "/.well-known/openid-configuration",
-  "/.well-known/oauth-authorization-server",
-];
+/**
+ * Where others look for the keys that credentials are verified with, those of tokens and those of API keys: OpenID
+ * Connect Discovery, RFC 8414.
+ */
+const keyPaths = ["", "/apikeys"].flatMap((below) => [
+  `${below}/.well-known/jwks.json`,
+  `${below}/.well-known/openid-configuration`,
+  `/.well-known/oauth-authorization-server${below}`,
+]);
 const keysTimeoutMs = 5_000;
 
 /** What ingress serves at any Host outside the domain: the GraphQL endpoint, its public keys, and a word of help. */

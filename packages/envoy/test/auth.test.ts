@@ -261,14 +261,21 @@ test("The node's public keys are there for everybody, also where credentials are
   await using envoy = await startEnvoy({ mesh: { auth: { open: [] }, keysSocketPath } });
   const { ingress, egress } = envoy.mesh.listen;
   for (const host of ["localhost", domain]) {
-    for (const name of ["jwks.json", "openid-configuration", "oauth-authorization-server"]) {
-      const path = `/.well-known/${name}`;
+    for (const path of [
+      ...["jwks.json", "openid-configuration", "oauth-authorization-server"].map(
+        (name) => `/.well-known/${name}`,
+      ),
+      ...["jwks.json", "openid-configuration"].map((name) => `/apikeys/.well-known/${name}`),
+      "/.well-known/oauth-authorization-server/apikeys",
+    ]) {
       assert.equal(echoOf(await ask(ingress.port, { host, path })).url, path);
     }
   }
   const asked = keyServer.requests();
   const other = [
     { host: "localhost", path: "/.well-known/other" },
+    { host: "localhost", path: "/apikeys/.well-known/oauth-authorization-server" },
+    { host: "localhost", path: "/apikeys" },
     { host: `products.${domain}`, path: "/.well-known/jwks.json" },
   ];
   for (const what of other) assert.notEqual((await ask(ingress.port, what)).status, 200);

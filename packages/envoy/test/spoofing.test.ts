@@ -165,7 +165,7 @@ const piece = fc.constantFrom(
     "./",
     "*",
   ],
-  ...["graphql", ".well-known", "jwks.json", "openid-configuration", "open", "x"],
+  ...["graphql", "apikeys", ".well-known", "jwks.json", "openid-configuration", "open", "x"],
 );
 const anyPath = fc.array(piece, { minLength: 1, maxLength: 7 }).map((parts) => `/${parts.join("")}`);
 
@@ -208,6 +208,7 @@ test("No path leads around a credential: not by dots, slashes, escapes, paramete
     ...[
       "/.well-known/../graphql",
       "/.well-known/jwks.json/../../graphql",
+      "/apikeys/.well-known/jwks.json/../../../graphql",
       "/.well-known/jwks.json/..;/graphql",
     ],
   ]) {

@@ -7,6 +7,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readTokenIssuer, verifyToken } from "@catalyst/identity";
 import { authContract, connectRpc, requestSocket, socketPath } from "@catalyst/rpc";
 import { paths } from "../paths.ts";
 import { dayMs, domain, newDataDir, verifiedBy } from "./test-auth.ts";
@@ -106,25 +107,56 @@ test("who watches hears of a revocation within a second, and is answered when th
   await once(auth.child, "exit");
 });
 
-test("the public keys of both kinds are given to anybody, with what a standard client looks for", async () => {
+test("the public keys of each issuer are given to anybody below its own iss, where a standard client looks", async () => {
   const auth = await start();
   using connection = await open(auth);
   const calls = connection.call;
-  const metadata = JSON.parse((await ask(auth, "/.well-known/openid-configuration")).body);
-  assert.deepEqual(metadata, {
-    issuer: `https://${domain}`,
-    jwks_uri: `https://${domain}/.well-known/jwks.json`,
-    response_types_supported: ["id_token"],
-    subject_types_supported: ["public"],
-    id_token_signing_alg_values_supported: ["ES256"],
-  });
-  assert.deepEqual(JSON.parse((await ask(auth, "/.well-known/oauth-authorization-server")).body), metadata);
-  const { keys } = JSON.parse((await ask(auth, "/.well-known/jwks.json?fresh")).body);
-  const kids = (await calls.signingKeys(undefined)).map(({ kid }) => kid);
-  assert.deepEqual(keys.map(({ kid }: { kid: string }) => kid).sort(), kids.sort());
-  for (const key of keys) {
-    assert.deepEqual(Object.keys(key).sort(), ["alg", "crv", "kid", "kty", "use", "x", "y"]);
-    assert.deepEqual([key.alg, key.use, key.crv], ["ES256", "sig", "P-256"]);
+  const signing = await calls.signingKeys(undefined);
+  const bodyOf = async (path: string) => JSON.parse((await ask(auth, path)).body);
+  for (const [kind, below] of [
+    ["tokens", ""],
+    ["apikeys", "/apikeys"],
+  ] as const) {
+    const issuer = `https://${domain}${below}`;
+    const metadata = await bodyOf(`${below}/.well-known/openid-configuration`);
+    assert.deepEqual(metadata, {
+      issuer,
+      jwks_uri: `${issuer}/.well-known/jwks.json`,
+      response_types_supported: ["id_token"],
+      subject_types_supported: ["public"],
+      id_token_signing_alg_values_supported: ["ES256"],
+    });
+    assert.deepEqual(await bodyOf(`/.well-known/oauth-authorization-server${below}`), metadata);
+    const { keys } = await bodyOf(`${new URL(metadata.jwks_uri).pathname}?fresh`);
+    const kids = signing.filter((each) => each.kind === kind).map(({ kid }) => kid);
+    assert.deepEqual(keys.map(({ kid }: { kid: string }) => kid).sort(), kids.sort());
+    for (const key of keys) {
+      assert.deepEqual(Object.keys(key).sort(), ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+      assert.deepEqual([key.alg, key.use, key.crv], ["ES256", "sig", "P-256"]);
+    }
+  }
+  await end(auth, "SIGTERM");
+});
+
+test("who follows discovery from the iss of a credential can verify it", async () => {
+  const auth = await start();
+  using connection = await open(auth);
+  const calls = connection.call;
+  const { key } = await calls.createApiKey({ services: ["*"], ttlMs: dayMs });
+  const subject = `spiffe://${domain}/node/n1/gateway`;
+  const { token } = await calls.mint({ subject, services: ["*"], ttlMs: 60_000 });
+  const bodyOf = async (url: string) => (await ask(auth, new URL(url).pathname)).body;
+  for (const [kind, credential] of [
+    ["tokens", token],
+    ["apikeys", key],
+  ] as const) {
+    const { iss } = JSON.parse(Buffer.from(credential.split(".")[1] ?? "", "base64url").toString());
+    const { issuer, jwks_uri } = JSON.parse(await bodyOf(`${iss}/.well-known/openid-configuration`));
+    assert.equal(issuer, iss);
+    const jwks = await bodyOf(jwks_uri);
+    const told = readTokenIssuer({ kind, issuer, audience: domain, maxLifetimeMs: dayMs, jwks });
+    const trust = { issuers: [told], now: Date.now(), isRevoked: () => false };
+    assert.equal(verifyToken(credential, trust).kind, kind);
   }
   await end(auth, "SIGTERM");
 });
@@ -139,6 +171,8 @@ test("nothing else is served where outsiders ask: no RPC, no operations, no othe
     "/readyz",
     "/.well-known/",
     "/.well-known/jwks.json/",
+    "/apikeys",
+    "/apikeys/.well-known/oauth-authorization-server",
   ])
     assert.equal((await ask(auth, path)).status, 404, path);
   assert.equal((await ask(auth, "/.well-known/jwks.json", "POST")).status, 405);

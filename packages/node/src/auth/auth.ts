@@ -11,9 +11,10 @@ const upkeepMs = 30_000;
 export function runAuth(config: NodeConfig, dataDir: string): Promise<void> {
   return runProcess("auth", authContract, config, dataDir, async (frame, resources) => {
     const { authority, bulletin, rings, view, issuers, events } = await openAuth(frame, resources);
-    const jwks = () => [...rings.tokens.jwks(), ...rings.apikeys.jwks()];
-    const { issuer } = issuers.tokens;
-    resources.use(await serveDiscovery({ socketPath: paths.jwksSocket(dataDir), issuer, jwks }));
+    const published = (["tokens", "apikeys"] as const).map((kind) => {
+      return { issuer: issuers[kind].issuer, jwks: () => rings[kind].jwks() };
+    });
+    resources.use(await serveDiscovery({ socketPath: paths.jwksSocket(dataDir), issuers: published }));
     const keepUp = async () => {
       try {
         await authority.keepUp();

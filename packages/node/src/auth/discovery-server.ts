@@ -4,7 +4,11 @@ import type { TokenJwk } from "@catalyst/identity";
 
 export type DiscoveryParts = {
   readonly socketPath: string;
-  /** The issuer of access tokens, `https://<domain>`. */
+  readonly issuers: readonly PublishedIssuer[];
+};
+
+/** An issuer of credentials, by its `iss`, and the public keys that sign for it and for no other. */
+export type PublishedIssuer = {
   readonly issuer: string;
   readonly jwks: () => readonly TokenJwk[];
 };
@@ -16,23 +20,11 @@ export const maxAgeSeconds = 300;
 const limits = { maxHeaderSize: 64 * 1024, requestTimeout: 10_000, headersTimeout: 10_000 };
 
 /**
- * Serves the public keys, and where they are, to whoever asks: `/.well-known/jwks.json`,
- * `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server` (RFC 8414). On a socket of its own,
- * because what others than the owner may reach must be near nothing else.
+ * Serves each issuer's public keys, and where they are, to whoever asks, below its own `iss`: spec/tokens.md §4. On a
+ * socket of its own, because what others than the owner may reach must be near nothing else.
  */
-export async function serveDiscovery({ socketPath, issuer, jwks }: DiscoveryParts): Promise<AsyncDisposable> {
-  const metadata = () => ({
-    issuer,
-    jwks_uri: `${issuer}/.well-known/jwks.json`,
-    response_types_supported: ["id_token"],
-    subject_types_supported: ["public"],
-    id_token_signing_alg_values_supported: ["ES256"],
-  });
-  const documents: ReadonlyMap<string, () => object> = new Map<string, () => object>([
-    ["/.well-known/jwks.json", () => ({ keys: jwks() })],
-    ["/.well-known/openid-configuration", metadata],
-    ["/.well-known/oauth-authorization-server", metadata],
-  ]);
+export async function serveDiscovery({ socketPath, issuers }: DiscoveryParts): Promise<AsyncDisposable> {
+  const documents: ReadonlyMap<string, () => object> = new Map(issuers.flatMap(documentsOf));
   rmSync(socketPath, { force: true });
   const server = createServer(limits, (request, response) => answer(documents, request, response));
   const mask = process.umask(0o177); // open to the owner alone from the first moment: Envoy is the owner's
@@ -49,6 +41,24 @@ export async function serveDiscovery({ socketPath, issuer, jwks }: DiscoveryPart
       await closed;
     },
   };
+}
+
+/** What an issuer publishes, by path. RFC 8414 puts the path of an issuer last, OpenID Connect first. */
+function documentsOf({ issuer, jwks }: PublishedIssuer): [path: string, document: () => object][] {
+  const { pathname } = new URL(issuer);
+  const below = pathname === "/" ? "" : pathname;
+  const metadata = () => ({
+    issuer,
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
+    response_types_supported: ["id_token"],
+    subject_types_supported: ["public"],
+    id_token_signing_alg_values_supported: ["ES256"],
+  });
+  return [
+    [`${below}/.well-known/jwks.json`, () => ({ keys: jwks() })],
+    [`${below}/.well-known/openid-configuration`, metadata],
+    [`/.well-known/oauth-authorization-server${below}`, metadata],
+  ];
 }
 
 function answer(
