@@ -15,7 +15,16 @@ export async function launch(path) {
   const program = join(packageDir, "src", path);
   if (Number(process.versions.node.split(".")[0]) >= 24) {
     module.enableCompileCache(); // here, so that the first file too need not be compiled again
-    await import(program);
+    try {
+      await import(program);
+    } catch (error) {
+      if (error.code !== "ERR_MODULE_NOT_FOUND" || !error.message.startsWith("Cannot find package"))
+        throw error;
+      process.stderr.write(
+        "This checkout is not set up yet: run `npm start` or `npm run setup` in it once, which brings all that it needs.\n",
+      );
+      process.exitCode = 1;
+    }
   } else {
     const node = broughtNode();
     if (node === undefined) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -49,6 +49,19 @@ test("a word that is no command, or a missing one, exits with 2", async () => {
   assert.match(subject.stderr, /no subject "servce" \(did you mean service\?\)/);
   assert.equal((await catalyst(["service", "add"])).code, 2);
   assert.equal((await catalyst(["status", "-o", "xml"])).code, 2);
+});
+
+test("a checkout that is not set up says how it is, and nothing else", async () => {
+  const checkout = join(folder, "checkout");
+  for (const part of ["bin", "src", "package.json"])
+    cpSync(join(import.meta.dirname, "..", part), join(checkout, "packages/cli", part), { recursive: true });
+  const bin = join(checkout, "packages/cli/bin/catalyst.js");
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, "status"], { encoding: "utf8" });
+  assert.deepEqual([status, stdout], [1, ""]);
+  assert.match(
+    stderr,
+    /^This checkout is not set up yet: run `npm start` or `npm run setup` in it once, [^\n]+\n$/,
+  );
 });
 
 test("every fault of a configuration is told at once, with exit code 2 and nothing started", async () => {
