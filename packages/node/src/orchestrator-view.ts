@@ -271,6 +271,7 @@ const none: readonly string[] = [];
 function endpointsOf(held: EnvoyView | null): string {
   if (held === null) return "unknown: Envoy does not answer";
   if (!held.routed) return "none: its Host is not routed";
+  if (held.endpoints.length === 0) return "none: no address is known for its host name";
   return held.endpoints
     .map(({ address, healthy }) => `${address}${healthy ? "" : " (unhealthy)"}`)
     .join(", ");

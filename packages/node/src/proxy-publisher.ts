@@ -146,7 +146,11 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     return (name) => {
       const revision = this.#revisions.get(name);
       const message = held.get(name);
-      if (message !== undefined) return { state: "rejected", reason: `Envoy rejected it: ${message}` };
+      if (message !== undefined)
+        return {
+          state: "rejected",
+          reason: `Envoy does not take what follows from its declaration, and keeps what it had: ${message}`,
+        };
       if (revision === undefined) return { state: "pending", reason: null };
       if (!connected) return { state: "pending", reason: "no Envoy is connected" };
       return { state: revision <= this.#confirmed ? "acknowledged" : "pending", reason: null };
