@@ -3,6 +3,7 @@ import { GatewayError, type GatewayErrorCode } from "../errors.ts";
 import type { ServiceTarget } from "../service.ts";
 import { isObject, readAnswer } from "./answer.ts";
 import type { Ending } from "./deadline.ts";
+import { explainEnvoyDetails } from "./envoy-details.ts";
 import type { Outcome, Reply } from "./exchange.ts";
 
 /** A request that came to nothing. */
@@ -174,7 +175,7 @@ function judgeLocalReply(subject: Subject, { status }: Reply, { errors }: Execut
     typeof code === "string" && Object.hasOwn(localReplies, code) ? localReplies[code] : undefined;
   if (known === undefined || !isEnvoys(status, String(code), details)) return null;
   const { failure, tell, fault, again } = known;
-  const detail = typeof details === "string" ? { detail: details } : {};
+  const detail = typeof details === "string" ? { detail: explainEnvoyDetails(details) } : {};
   return { failure: failureOf(failure, subject, tell(subject.label), detail), fault, again };
 }
 
