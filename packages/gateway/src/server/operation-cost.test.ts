@@ -8,10 +8,12 @@ import {
   parse,
   validate,
 } from "graphql";
+import type { EngineSchema } from "../engine/engine.ts";
 import { gatewayOptions } from "../options.ts";
 import { openGateway } from "../testing/test-gateway.ts";
 import { serveProducts } from "../testing/test-services.ts";
 import { costWith, estimateCost, type Variables } from "./operation-cost.ts";
+import { PreparedDocuments } from "./prepared-documents.ts";
 
 const schema = buildSchema(`
   type Query { me: User users(first: Int, last: Int): [User!]! page(limit: Int = 20): [User] named: [Named] matrix: [[User]]
@@ -30,6 +32,14 @@ const wide = buildSchema(
       { length: 12 },
       (_, i) => `f${i}(x: Int, y: [String!]): [T${(type * 7 + i) % 300}!]!`,
     );
+    return `type T${type} { ${fields.join(" ")} }`;
+  }).join(" ")}`,
+);
+
+/** Few types, each with many fields: a walk from one to the next has most to list. */
+const dense = buildSchema(
+  `type Query { t: T0 } ${Array.from({ length: 30 }, (_, type) => {
+    const fields = Array.from({ length: 60 }, (_, i) => `f${i}(x: Int): T${(type * 7 + i) % 30}`);
     return `type T${type} { ${fields.join(" ")} }`;
   }).join(" ")}`,
 );
@@ -128,6 +138,37 @@ describe("the cost of an operation", () => {
     ]) {
       assert.ok(cost(source, {}, wide) > maxCost, source.slice(0, 60));
     }
+  });
+
+  it("of an introspection is small for what a whole schema has, and not for what asks for more", () => {
+    const { maxCost } = gatewayOptions.parse({});
+    const whole = getIntrospectionQuery({ specifiedByUrl: true, inputValueDeprecation: true, oneOf: true });
+    assert.ok(cost(whole, {}, dense) < maxCost / 5);
+    const again = "__schema { types { fields { type { fields { name description } } } } }";
+    assert.ok(cost(`{ a: ${again} }`, {}, dense) > maxCost);
+    const part = (alias: string) => `${alias}: __schema { types { fields { name args { type { name } } } } }`;
+    const often = cost(`{ ${[..."abcdefgh"].map(part).join(" ")} }`, {}, dense);
+    assert.ok(often > 8 * cost(`{ ${part("a")} }`, {}, dense), "not for each that it asks for");
+  });
+
+  it("beyond maxCost is found out in no time, however much an introspection asks for", () => {
+    const options = gatewayOptions.parse({});
+    const prepare = (source: string) =>
+      new PreparedDocuments(options).prepare(source, {
+        number: 1,
+        compiled: { schema: dense } as EngineSchema,
+      });
+    const timed = (source: string) => {
+      const started = performance.now();
+      const { errors, operations } = prepare(source);
+      return { ms: performance.now() - started, errors, cost: costWith(operations[0]?.cost ?? 0, {}) };
+    };
+    timed("{ __typename }");
+    const two = timed("{ a: __schema { types { fields { type { fields { args { type { name } } } } } } } }");
+    const three = timed("{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }");
+    assert.ok(two.cost > options.maxCost);
+    assert.match(String(three.errors[0]), /introspection depth/);
+    assert.ok(two.ms + three.ms < 200, `${two.ms} and ${three.ms} ms`);
   });
 
   it("beyond maxCost is refused, also where only the variables make it so, and says both", async () => {

@@ -4,6 +4,7 @@ import {
   type GraphQLField,
   type GraphQLOutputType,
   type GraphQLSchema,
+  getIntrospectionQuery,
   getNamedType,
   isAbstractType,
   isCompositeType,
@@ -14,6 +15,7 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
+  parse,
   SchemaMetaFieldDef,
   type SelectionSetNode,
   TypeMetaFieldDef,
@@ -36,6 +38,8 @@ type Estimate = {
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   readonly defaults: ReadonlyMap<string, ValueNode | undefined>;
   readonly assumedListSize: number;
+  /** Introspected fields so far. */
+  introspected: number;
 };
 
 /** What the field above says: of lists, how many items they have, or where an introspection stands. */
@@ -43,10 +47,13 @@ type Above = { readonly page: OperationCost | null; readonly reach: Reach | null
 
 /** Introspected fields that count as one: no service is asked for them, but they hold the thread. */
 const introspectedPerCost = 4;
+/** So many times the fields of an introspection of the whole schema, which tools ask for, are that cheap. */
+const wholeWithMargin = 1.5;
 
 /**
  * Estimates a valid operation: each field counts as often as the lists above it have items. A list has as many as its
- * argument says, or `assumedListSize`; lists of an introspection as many as the schema has of what they list.
+ * argument says, or `assumedListSize`; lists of an introspection as many as the schema has of what they list. What an
+ * introspection asks for beyond the whole of the schema counts like any other field: it is no tool that asks.
  */
 export function estimateCost(
   schema: GraphQLSchema,
@@ -59,9 +66,45 @@ export function estimateCost(
   );
   const root = schema.getRootType(operation.operation);
   if (root === undefined || root === null) return 0;
-  const estimate: Estimate = { schema, fragments, defaults, assumedListSize };
-  return costOfSelections(estimate, root, [operation.selectionSet], { page: null, reach: null });
+  const estimate: Estimate = { schema, fragments, defaults, assumedListSize, introspected: 0 };
+  const cost = costOfSelections(estimate, root, [operation.selectionSet], { page: null, reach: null });
+  return estimate.introspected === 0 ? cost : plus(cost, costOfIntrospection(schema, estimate.introspected));
 }
+
+function costOfIntrospection(schema: GraphQLSchema, fields: number): number {
+  const cheap = Math.min(fields, wholeWithMargin * fieldsOfWhole(schema));
+  return Math.ceil(cheap / introspectedPerCost + fields - cheap);
+}
+
+const wholes = new WeakMap<GraphQLSchema, number>();
+
+/** How many fields an introspection of all that there is has, reckoned once for a schema. */
+function fieldsOfWhole(schema: GraphQLSchema): number {
+  const known = wholes.get(schema);
+  if (known !== undefined) return known;
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  const estimate: Estimate = { schema, fragments, defaults: new Map(), assumedListSize: 0, introspected: 0 };
+  for (const node of wholeIntrospection.definitions) {
+    if (node.kind === Kind.FRAGMENT_DEFINITION) fragments.set(node.name.value, node);
+  }
+  const root = schema.getQueryType();
+  for (const node of wholeIntrospection.definitions) {
+    if (node.kind !== Kind.OPERATION_DEFINITION || root === null || root === undefined) continue;
+    costOfSelections(estimate, root, [node.selectionSet], { page: null, reach: null });
+  }
+  wholes.set(schema, estimate.introspected);
+  return estimate.introspected;
+}
+
+const wholeIntrospection = parse(
+  getIntrospectionQuery({
+    specifiedByUrl: true,
+    directiveIsRepeatable: true,
+    schemaDescription: true,
+    inputValueDeprecation: true,
+    oneOf: true,
+  }),
+);
 
 /** What the selections at one path of the answer cost. */
 function costOfSelections(
@@ -83,8 +126,9 @@ function costOfField(estimate: Estimate, field: AskedField, above: Above): Opera
   if (!isCompositeType(named) || sets.length === 0) return 1;
   const [items, below] = itemsOf(estimate, field, above);
   const cost = plus(1, times(items, costOfSelections(estimate, named, sets, below)));
-  const isRoot = definition === SchemaMetaFieldDef || definition === TypeMetaFieldDef;
-  return isRoot ? Math.ceil(costWith(cost, {}) / introspectedPerCost) : cost;
+  if (definition !== SchemaMetaFieldDef && definition !== TypeMetaFieldDef) return cost;
+  estimate.introspected += costWith(cost, {});
+  return 0;
 }
 
 /** How many items a field with selections has, lists in its lists included, and what it says to those. */
