@@ -74,6 +74,13 @@ export const signingKey = z.object({
 });
 export type SigningKey = z.infer<typeof signingKey>;
 
+/**
+ * Whether an API key is taken now. One that is `overlong` was given for more than `auth.keys.maxApiKeyDays` allows today:
+ * it is refused until more is allowed again.
+ */
+export const apiKeyState = z.enum(["good", "overlong", "expired", "revoked"]);
+export type ApiKeyState = z.infer<typeof apiKeyState>;
+
 /** What is known of an API key, which is everything but the key itself. */
 export const apiKey = z.object({
   /** The key's `jti`. */
@@ -83,6 +90,7 @@ export const apiKey = z.object({
   createdAt: timestamp,
   expiresAt: timestamp,
   revokedAt: timestamp.nullable(),
+  state: apiKeyState,
 });
 export type ApiKey = z.infer<typeof apiKey>;
 
@@ -126,7 +134,7 @@ export const authContract = defineContract({
      */
     createApiKey: defineMethod(
       z.object({ name: apiKeyName.optional(), services: credentialServices, ttlMs }),
-      apiKey.omit({ revokedAt: true }).extend({ key: z.string() }),
+      apiKey.omit({ revokedAt: true, state: true }).extend({ key: z.string() }),
     ),
     /** Those that have not expired, and those that expired within the last month; by id, after the one that is named. */
     apiKeys: defineMethod(

@@ -4,6 +4,7 @@
  */
 export {
   type ApiKey,
+  type ApiKeyState,
   authContract,
   type CredentialKind,
   type Credentials,

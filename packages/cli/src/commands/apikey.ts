@@ -105,16 +105,11 @@ async function revokeApiKey(context: CommandContext, key: string): Promise<void>
 }
 
 function tableOf(keys: readonly ApiKey[], { colours, width }: Printer): readonly string[] {
-  const now = new Date().toISOString();
-  const stateOf = ({ revokedAt, expiresAt }: ApiKey) =>
-    revokedAt !== null
-      ? colours.red("revoked")
-      : expiresAt <= now
-        ? colours.dim("expired")
-        : colours.green("good");
+  const { red, dim, green } = colours;
+  const coloured = { revoked: red, overlong: red, expired: dim, good: green };
   return renderTable(
     ["NAME", "STATE", "EXPIRES", "SERVICES", "ID"],
-    keys.map((key) => [key.name, stateOf(key), secondsOf(key.expiresAt), key.services.join(","), key.id]),
+    keys.map((key) => [key.name, coloured[key.state](key.state), secondsOf(key.expiresAt), key.services.join(","), key.id]),
     width(),
   );
 }

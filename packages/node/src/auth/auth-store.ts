@@ -173,7 +173,9 @@ export class ApiKeyTable {
        (SELECT 1 FROM signing_key WHERE kind = 'apikeys' AND signed_until >= api_key.expires_at)`,
     );
     this.#unexpired = count("expires_at > ?");
-    this.#live = count("expires_at > ? AND revoked_at IS NULL");
+    this.#live = count(
+      "expires_at > ? AND revoked_at IS NULL AND expires_at / 1000 - created_at / 1000 <= ? / 1000",
+    );
     this.#expiring = select("WHERE expires_at > ? AND expires_at <= ? AND revoked_at IS NULL LIMIT 10");
   }
 
@@ -229,8 +231,9 @@ export class ApiKeyTable {
     return this.#unexpired.get(now) ?? 0;
   }
 
-  countLive(now: number): number {
-    return this.#live.get(now) ?? 0;
+  /** Those that are good: none that expired, was revoked, or was given for longer than is allowed. */
+  countLive(now: number, maxLifetimeMs: number): number {
+    return this.#live.get(now, maxLifetimeMs) ?? 0;
   }
 
   /** Up to ten that are good now and not any more by then. */

@@ -1,14 +1,15 @@
 import { formatAuditHead } from "@catalyst/evidence";
-import type { TokenKind } from "@catalyst/identity";
+import type { TokenIssuer, TokenKind } from "@catalyst/identity";
 import { type CheckResult, type Decision, RpcError } from "@catalyst/rpc";
 import type { Ledger } from "../ledger.ts";
 import { checked, notExplainable } from "../process.ts";
+import { lifetimeMs, stateOf, timeOf } from "./api-key.ts";
 import type { ApiKeyTable, VersionCounter } from "./auth-store.ts";
 import type { Authority } from "./authority.ts";
 import type { KeyRing } from "./key-ring.ts";
 
 export type AuthViewParts = {
-  readonly issuer: string;
+  readonly issuers: Readonly<Record<TokenKind, Omit<TokenIssuer, "keys">>>;
   readonly authority: Authority;
   readonly rings: Readonly<Record<TokenKind, KeyRing>>;
   readonly apiKeys: ApiKeyTable;
@@ -35,12 +36,15 @@ export class AuthView {
   }
 
   details() {
-    const { issuer, authority, apiKeys, version, ledger, now } = this.#parts;
+    const { issuers, authority, apiKeys, version, ledger, now } = this.#parts;
     return {
-      issuer,
+      issuer: issuers.tokens.issuer,
       version: version.current,
       keys: authority.signingKeys(),
-      apiKeys: { live: apiKeys.countLive(now()), revoked: apiKeys.denied().length },
+      apiKeys: {
+        live: apiKeys.countLive(now(), issuers.apikeys.maxLifetimeMs),
+        revoked: apiKeys.denied().length,
+      },
       auditHead: formatAuditHead(ledger.head),
     };
   }
@@ -81,23 +85,28 @@ export class AuthView {
   /** Throws `not_explainable` for another subject than an API key, `api_key_unknown` for none. */
   explain(subject: string, name: string): Decision {
     if (subject !== "apikey") throw notExplainable("auth", subject, ["apikey"]);
-    const { apiKeys, now } = this.#parts;
+    const { apiKeys, issuers, now } = this.#parts;
+    const { maxLifetimeMs } = issuers.apikeys;
     const found = apiKeys.find(name);
     if (found === undefined) throw new RpcError("api_key_unknown", `there is no API key ${name}`);
     const { id, services, createdAt, expiresAt, revokedAt } = found;
     const isExpired = expiresAt <= now();
-    const time = (ms: number) => new Date(ms).toISOString();
+    const isOverlong = lifetimeMs(found) > maxLifetimeMs;
     return {
       question: `is the API key ${found.name} good?`,
-      asOf: time(now()),
-      inputs: { id, name: found.name, services, createdAt: time(createdAt), expiresAt: time(expiresAt) },
+      asOf: timeOf(now()),
+      inputs: { id, name: found.name, services, createdAt: timeOf(createdAt), expiresAt: timeOf(expiresAt) },
       steps: [
-        { rule: "it was made", outcome: time(createdAt) },
+        { rule: "it was made", outcome: timeOf(createdAt) },
         { rule: "it is good for", outcome: services.includes("*") ? "all services" : services.join(", ") },
-        { rule: "its time is over", outcome: `${isExpired ? "since" : "no: it ends"} ${time(expiresAt)}` },
-        { rule: "it was revoked", outcome: revokedAt === null ? "no" : time(revokedAt) },
+        { rule: "its time is over", outcome: `${isExpired ? "since" : "no: it ends"} ${timeOf(expiresAt)}` },
+        {
+          rule: "it was given for longer than auth.keys.maxApiKeyDays",
+          outcome: isOverlong ? `yes: that is ${maxLifetimeMs / 86_400_000} now` : "no",
+        },
+        { rule: "it was revoked", outcome: revokedAt === null ? "no" : timeOf(revokedAt) },
       ],
-      result: revokedAt !== null ? "revoked" : isExpired ? "expired" : "good",
+      result: stateOf(found, maxLifetimeMs, now()),
     };
   }
 }

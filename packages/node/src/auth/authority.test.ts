@@ -66,6 +66,40 @@ test("a revoked key is refused by all who were told since, by its name or its id
   await assert.rejects(auth.authority.revokeApiKey({ key: "three" }), refusedAs("api_key_unknown"));
 });
 
+test("what is told of a key is what a verifier makes of it: also when less is allowed later, and more again", async () => {
+  const dataDir = newDataDir();
+  const reopened = (maxApiKeyDays: number) => openTestAuth({ dataDir, auth: { keys: { maxApiKeyDays } } });
+  const keys = new Map<string, string>();
+  {
+    await using auth = await reopened(30);
+    for (const [name, days] of Object.entries({ brief: 7, just: 10, long: 30, gone: 30 })) {
+      auth.clock.now += 1; // not at a whole second
+      keys.set(name, (await make(auth, name, days * dayMs)).key);
+    }
+    await auth.authority.revokeApiKey({ key: "gone" });
+  }
+  const statesAt = async (maxApiKeyDays: number, later = 0) => {
+    await using auth = await reopened(maxApiKeyDays);
+    auth.clock.now += later;
+    const states: Record<string, string> = {};
+    for (const { name, state } of list(auth)) {
+      const verified = verifiedBy(auth.bulletin.current(), keys.get(name) ?? "", auth.clock.now);
+      const told = verified.kind === "refused" ? verified.code : "good";
+      assert.equal(state === "overlong" ? "token_lifetime" : told, told, name);
+      assert.equal(state === "good", told === "good", name);
+      assert.equal(auth.view.explain("apikey", name).result, state);
+      states[name] = state;
+    }
+    const good = Object.values(states).filter((state) => state === "good");
+    assert.equal(auth.view.details().apiKeys.live, good.length);
+    return states;
+  };
+  const gone = "revoked";
+  assert.deepEqual(await statesAt(30), { brief: "good", just: "good", long: "good", gone });
+  assert.deepEqual(await statesAt(10), { brief: "good", just: "good", long: "overlong", gone });
+  assert.deepEqual(await statesAt(30, 8 * dayMs), { brief: "expired", just: "good", long: "good", gone });
+});
+
 test("a name is taken as long as its key is good, and then names the key that came after", async () => {
   await using auth = await openTestAuth();
   const first = await make(auth, "ci");

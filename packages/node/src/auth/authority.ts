@@ -9,6 +9,7 @@ import {
   type SigningKey,
 } from "@catalyst/rpc";
 import type { Ledger } from "../ledger.ts";
+import { shown, timeOf } from "./api-key.ts";
 import type { ApiKeyRecord, ApiKeyTable, NewApiKey, VersionCounter } from "./auth-store.ts";
 import { lingerMs } from "./bulletin.ts";
 import type { AuthEvents } from "./events.ts";
@@ -72,7 +73,7 @@ export class Authority {
       const { key, record } = this.#makeApiKey({ ...asked, name });
       await this.#auditApiKey(record);
       events.apiKeyCreated(name, record.id);
-      return { ...shown({ ...record, revokedAt: null }), key };
+      return { ...this.#shown({ ...record, revokedAt: null }), key };
     } catch (error) {
       if (error instanceof RpcError && refusals.has(error.code)) {
         const reason = clip(error.message);
@@ -83,7 +84,7 @@ export class Authority {
   }
 
   listApiKeys({ after = "", limit }: Request<"apiKeys">): ApiKey[] {
-    return this.#parts.apiKeys.page(after, limit).map(shown);
+    return this.#parts.apiKeys.page(after, limit).map((key) => this.#shown(key));
   }
 
   /**
@@ -94,14 +95,14 @@ export class Authority {
     const { apiKeys, ledger, events } = this.#parts;
     const found = apiKeys.find(key);
     if (found === undefined) throw new RpcError("api_key_unknown", `there is no API key ${key}`);
-    if (found.revokedAt !== null && !found.isUnaudited) return shown(found);
+    if (found.revokedAt !== null && !found.isUnaudited) return this.#shown(found);
     const { id, name } = found;
     const revokedAt = found.revokedAt ?? this.#parts.now();
     if (found.revokedAt === null) this.#change(() => apiKeys.revoke(id, revokedAt));
     await ledger.act({ action: "apikey.revoke", target: name, outcome: "done", reason: id });
     inTerms(() => apiKeys.audited(id));
     events.apiKeyRevoked(name, id);
-    return shown({ ...found, revokedAt });
+    return this.#shown({ ...found, revokedAt });
   }
 
   signingKeys(): SigningKey[] {
@@ -186,6 +187,11 @@ export class Authority {
     }
   }
 
+  #shown(key: Omit<ApiKeyRecord, "isUnaudited">): ApiKey {
+    const { issuers, now } = this.#parts;
+    return shown(key, issuers.apikeys.maxLifetimeMs, now());
+  }
+
   #request(kind: TokenKind, ttlMs: number) {
     const { issuer, audience } = this.#parts.issuers[kind];
     return { issuer, audience, ttlMs, now: this.#parts.now() };
@@ -228,24 +234,6 @@ export class Authority {
 /** Wishes that are refused, in contrast to those that failed. */
 const refusals: ReadonlySet<string> = new Set(["ttl_too_long", "api_keys_full", "api_key_name_taken"]);
 
-function shown({
-  id,
-  name,
-  createdAt,
-  expiresAt,
-  revokedAt,
-  services,
-}: Omit<ApiKeyRecord, "isUnaudited">): ApiKey {
-  return {
-    id,
-    name,
-    services: [...services],
-    createdAt: timeOf(createdAt),
-    expiresAt: timeOf(expiresAt),
-    revokedAt: revokedAt === null ? null : timeOf(revokedAt),
-  };
-}
-
 /** Runs something, and says what the keys or the disk refuse in the terms of the interface. */
 function inTerms<T>(run: () => T): T {
   try {
@@ -273,8 +261,4 @@ function refusalOf(error: unknown): unknown {
 
 function clip(text: string): string {
   return text.length <= maxAuditedLength ? text : `${text.slice(0, maxAuditedLength - 1)}…`;
-}
-
-function timeOf(ms: number): string {
-  return new Date(ms).toISOString();
 }

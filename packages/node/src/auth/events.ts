@@ -1,7 +1,6 @@
 import type { RotationStep, TokenKind } from "@catalyst/identity";
 import type { Logger, Metrics } from "@catalyst/telemetry";
-import type { ApiKeyTable } from "./auth-store.ts";
-import type { KeyRing } from "./key-ring.ts";
+import type { AuthViewParts } from "./auth-view.ts";
 
 /** Everything that the auth process logs and counts, one function per event. A credential is in none of them. */
 export type AuthEvents = {
@@ -53,11 +52,10 @@ export function createAuthEvents(logger: Logger, metrics: Metrics): AuthEvents {
 /** What is counted only when somebody asks. */
 export function exposeAuth(
   metrics: Metrics,
-  { rings, apiKeys }: { readonly rings: Readonly<Record<TokenKind, KeyRing>>; readonly apiKeys: ApiKeyTable },
-  now: () => number,
+  { rings, apiKeys, issuers, now }: Pick<AuthViewParts, "rings" | "apiKeys" | "issuers" | "now">,
 ): void {
   metrics.readGauge("auth_api_keys", "API keys that are good, and those revoked early.", ["state"], () => [
-    [{ state: "live" }, apiKeys.countLive(now())],
+    [{ state: "live" }, apiKeys.countLive(now(), issuers.apikeys.maxLifetimeMs)],
     [{ state: "revoked" }, apiKeys.denied().length],
   ]);
   metrics.readGauge("auth_signing_key_age_seconds", "For how long the key has signed.", ["kind"], () =>

@@ -60,8 +60,8 @@ export async function openAuth(
   announce = () => bulletin.announce();
   const shared = { issuers, rings, apiKeys, version, ledger, now };
   const authority = new Authority({ ...shared, database, events, onChange });
-  const view = new AuthView({ ...shared, issuer: issuers.tokens.issuer, authority });
-  exposeAuth(metrics, shared, now);
+  const view = new AuthView({ ...shared, authority });
+  exposeAuth(metrics, shared);
   return { ...shared, database, authority, bulletin, view, events };
 }
 
