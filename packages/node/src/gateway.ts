@@ -13,6 +13,7 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
   return runProcess("gateway", gatewayContract, config, dataDir, async (frame, resources) => {
     const { logger, metrics } = frame;
     const credential = config.auth.required ? ownCredential(frame) : null;
+    const firstCredential = credential?.settled(firstCredentialMs);
     const credentials = async (service: string) => (await credential?.of(service)) ?? null;
     const gateway = resources.use(
       createGateway(
@@ -51,7 +52,7 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
       drain: () => gateway.drain(),
       implementation: {
         apply: async (update) => {
-          await credential?.settled(firstCredentialMs);
+          await firstCredential;
           const report = await answered(() => gateway.apply(update));
           await listen();
           return report;
@@ -115,7 +116,7 @@ function survivingLostPromises({ logger }: ProcessFrame): Disposable {
   return { [Symbol.dispose]: () => void process.off("unhandledRejection", lost) };
 }
 
-/** The auth process starts with the gateway: the first schemas wait for it this long. */
+/** The auth process starts with the gateway: the first schemas wait for it until this long after the start. */
 const firstCredentialMs = 2_000;
 
 function ownCredential({ config, dataDir, logger, stopping }: ProcessFrame): GatewayCredential {
