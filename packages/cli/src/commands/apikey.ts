@@ -109,7 +109,13 @@ function tableOf(keys: readonly ApiKey[], { colours, width }: Printer): readonly
   const coloured = { revoked: red, overlong: red, expired: dim, good: green };
   return renderTable(
     ["NAME", "STATE", "EXPIRES", "SERVICES", "ID"],
-    keys.map((key) => [key.name, coloured[key.state](key.state), secondsOf(key.expiresAt), key.services.join(","), key.id]),
+    keys.map((key) => [
+      key.name,
+      coloured[key.state](key.state),
+      secondsOf(key.expiresAt),
+      key.services.join(","),
+      key.id,
+    ]),
     width(),
   );
 }
