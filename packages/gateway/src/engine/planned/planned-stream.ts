@@ -20,13 +20,18 @@ export type StreamParts = {
 
 type Events = AsyncGenerator<ExecutionResult, void, undefined>;
 
+type Next = Promise<IteratorResult<ExecutionResult, void>>;
+
 /** The events of one service; a reader that takes over goes on where the one before stopped. */
 class EventSource {
   /** Equal for sources that give the same events. */
   readonly identity: string;
   readonly #events: Events;
   readonly #stopped: AbortController;
-  #next: Promise<IteratorResult<ExecutionResult, void>> | null = null;
+  #next: Next | null = null;
+  #arrived = false;
+  /** Has the one reader that waits for the next event go on. */
+  #tell: (next: Next) => void = () => undefined;
 
   constructor(identity: string, events: Events, stopped: AbortController) {
     this.identity = identity;
@@ -34,20 +39,34 @@ class EventSource {
     this.#stopped = stopped;
   }
 
-  /** The next event; it stays the next one until it is taken. */
-  peek(): Promise<IteratorResult<ExecutionResult, void>> {
-    this.#next ??= this.#events.next();
-    return this.#next;
+  /**
+   * The next event; it stays the next one until it is taken. Each reader waits by a promise of its own, in place of the
+   * one before: that of a quiet service would remember all of them.
+   */
+  peek(): Next {
+    if (this.#next === null) {
+      const next = this.#events.next();
+      const arrive = () => {
+        this.#arrived = true;
+        this.#tell(next);
+      };
+      this.#next = next;
+      next.then(arrive, arrive);
+    }
+    if (this.#arrived) return this.#next;
+    return new Promise((resolve) => {
+      this.#tell = resolve;
+    });
   }
 
   take(): void {
     this.#next = null;
+    this.#arrived = false;
   }
 
   async close(): Promise<void> {
     // Ends a pending event as well, for which a generator's return() would wait.
     this.#stopped.abort();
-    this.#next?.catch(() => undefined);
     await this.#events.return(undefined);
   }
 }
@@ -63,8 +82,8 @@ export class PlannedStream implements ResultStream {
   readonly #source: EventSource;
   /** The result of the event that was taken last, until it is delivered. */
   #working: Promise<ExecutionResult> | null;
-  /** Resolves when the stream is to end before its source does. */
-  readonly #left = Promise.withResolvers<"left">();
+  /** Ends the waiting of the one who reads, when the stream is to end before its source does. */
+  #leave: () => void = () => undefined;
   #state: "open" | "left" | "ended" = "open";
 
   private constructor(parts: StreamParts, { source, working }: Handover) {
@@ -109,22 +128,22 @@ export class PlannedStream implements ResultStream {
   leaveTo(identity: string): Handover | null {
     if (this.#state !== "open" || this.#source.identity !== identity) return null;
     this.#state = "left";
-    this.#left.resolve("left");
+    this.#leave();
     return { source: this.#source, working: this.#working };
   }
 
   async next(): Promise<IteratorResult<ExecutionResult>> {
     try {
-      while (this.#working === null) {
-        if (this.#state !== "open") return done;
-        const event = await Promise.race([this.#source.peek(), this.#left.promise]);
+      while (this.#state === "open" && this.#working === null) {
+        const event = await this.#unlessLeft(this.#source.peek());
         // What came in the same moment is the other's.
         if (event === "left" || this.#state !== "open") return done;
         this.#source.take();
         if (event.done === true) this.#state = "ended";
         else this.#working = this.#result(event.value);
       }
-      const value = await Promise.race([this.#working, this.#left.promise]);
+      if (this.#state !== "open" || this.#working === null) return done;
+      const value = await this.#unlessLeft(this.#working);
       if (value === "left" || this.#state !== "open") return done;
       this.#working = null;
       return { done: false, value };
@@ -139,7 +158,7 @@ export class PlannedStream implements ResultStream {
   async return(): Promise<IteratorResult<ExecutionResult>> {
     if (this.#state === "open") {
       this.#state = "ended";
-      this.#left.resolve("left");
+      this.#leave();
       await this.#source.close();
     }
     return done;
@@ -147,6 +166,14 @@ export class PlannedStream implements ResultStream {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** A race with one promise for the whole stream would have that remember every event. */
+  #unlessLeft<T>(result: Promise<T>): Promise<T | "left"> {
+    return new Promise((resolve, reject) => {
+      this.#leave = () => resolve("left");
+      result.then(resolve, reject);
+    });
   }
 
   async #result(event: ExecutionResult): Promise<ExecutionResult> {
