@@ -118,7 +118,10 @@ export class PersistedDocuments implements Disposable {
       if (files.signature === known) return;
       const { maxBytes } = this.#options;
       if (files.bytes > maxBytes) {
-        throw new GatewayError("documents_invalid", `${path} takes more than ${maxBytes} bytes`);
+        throw new GatewayError(
+          "documents_invalid",
+          `${path} takes more than ${maxBytes} bytes: raise "persistedDocuments.maxBytes"`,
+        );
       }
       this.#documents = await readDocuments(files);
     } catch (error) {
