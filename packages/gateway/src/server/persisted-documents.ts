@@ -20,8 +20,9 @@ export type PersistedDocumentOptions = {
   readonly automaticMaxBytes: number;
 };
 
-/** Time between two looks at the files. */
+/** Time between two looks at the files; with thousands of them it is so many times what a look takes. */
 const lookEveryMs = 1_000;
+const pausePerLook = 20;
 
 /**
  * Finds the document that a request asks for: by the id of a persisted one, by the hash of one that a client
@@ -102,9 +103,14 @@ export class PersistedDocuments implements Disposable {
   async #watch(path: string): Promise<void> {
     await this.ready;
     const { signal } = this.#closed;
+    let tookMs = 0;
     while (!signal.aborted) {
-      await sleep(lookEveryMs, undefined, { ref: false, signal }).catch(() => undefined);
-      if (!signal.aborted) await this.#look(path);
+      const pauseMs = Math.max(lookEveryMs, pausePerLook * tookMs);
+      await sleep(pauseMs, undefined, { ref: false, signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      const started = performance.now();
+      await this.#look(path);
+      tookMs = performance.now() - started;
     }
   }
 
