@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import pc from "picocolors";
-import { clip } from "./table.ts";
+import { clip, wrap } from "./table.ts";
 
 /** Where a command's words go: data to stdout, talk to stderr. The only module that writes to either. */
 export type Printer = {
@@ -12,6 +12,8 @@ export type Printer = {
   bytes(bytes: Uint8Array): Promise<void>;
   /** Progress and hints. */
   talk(text: string): void;
+  /** Why a command ends early; also where it is to be quiet. */
+  fail(text: string): void;
   /** Columns of the terminal that data goes to; undefined when it goes elsewhere. */
   width(): number | undefined;
   /** Repaints a block of lines in place, as many as the screen has room for; only for a terminal. */
@@ -45,6 +47,14 @@ export function createPrinter(options: { quiet?: boolean; plain?: boolean } = {}
   const screen = () => {
     return { width: (process.stderr.columns || 80) - 1, height: (process.stderr.rows || 24) - 1 };
   };
+  // Broken between words for a terminal; elsewhere a line stays one.
+  const folded = (text: string) => {
+    const width = process.stderr.isTTY === true ? process.stderr.columns : undefined;
+    return text
+      .split("\n")
+      .flatMap((line) => wrap(line, width))
+      .join("\n");
+  };
   return {
     colours,
     interactive,
@@ -53,9 +63,10 @@ export function createPrinter(options: { quiet?: boolean; plain?: boolean } = {}
       if (!process.stdout.write(bytes)) await once(process.stdout, "drain");
     },
     talk: (text) => {
-      if (options.quiet !== true) process.stderr.write(`${text}\n`);
+      if (options.quiet !== true) process.stderr.write(`${folded(text)}\n`);
       painted = 0;
     },
+    fail: (text) => void process.stderr.write(`${folded(`${colours.red("error")} ${text}`)}\n`),
     width: () => (process.stdout.isTTY === true ? process.stdout.columns : undefined),
     repaint: (lines) => {
       const { width, height } = screen();

@@ -15,7 +15,7 @@ export async function runProgram(
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage;
     const failure = explainFailure(error);
     if (failure === null) throw error;
-    process.stderr.write(`${printer.colours.red("error")} ${failure.message}\n`);
+    printer.fail(failure.message);
     return failure.code;
   }
 }

@@ -27,6 +27,7 @@ function terminal(height?: number) {
     data: () => assert.fail("a status on a screen is no data"),
     bytes: () => assert.fail("nor are bytes"),
     talk: (text) => void said.push(text),
+    fail: () => assert.fail("nothing fails"),
     width: () => undefined,
     repaint: (lines) => {
       painted = lines;

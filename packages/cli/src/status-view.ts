@@ -5,6 +5,8 @@ import { renderTable, wrap } from "./table.ts";
 
 type Colours = Printer["colours"];
 
+const serviceHead = ["SERVICE", "STATE", "PROTOCOL", "ORIGIN", "URL"];
+
 /** How a status is shown. */
 export type StatusView = {
   readonly colours: Colours;
@@ -79,7 +81,7 @@ function serviceLines({ services, counts }: MeshStatus["details"], view: StatusV
   const sound = ({ state }: ServiceStatus) => (state === "serving" ? 1 : 0);
   const shown = fits ? services : services.toSorted((a, b) => sound(a) - sound(b)).slice(0, serviceRows - 1);
   const rows = shown.map((service) => serviceRow(service, colours));
-  const table = renderTable(["SERVICE", "STATE", "PROTOCOL", "ORIGIN", "URL"], rows, width);
+  const table = renderTable(serviceHead, rows, width);
   const rest = countStates(counts, shown);
   return rest === ""
     ? table
@@ -97,7 +99,22 @@ export function countStates(
   return left.flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : [])).join(", ");
 }
 
-function reasonLines(reasons: readonly string[], view: StatusView): string[] {
+/** All services in a table, and below it what is wrong with those of which something is. */
+export function renderServices(
+  services: readonly ServiceStatus[],
+  { colours, width }: Pick<StatusView, "colours" | "width">,
+): string[] {
+  const rows = services.map((service) => serviceRow(service, colours));
+  const table = renderTable(serviceHead, rows, width);
+  const reasons = services.flatMap(({ service, reasons }) =>
+    reasons.map((reason) => `${service.name}: ${reason}`),
+  );
+  return reasons.length === 0 ? table : [...table, "", ...reasonLines(reasons, { colours, width })];
+}
+
+type ReasonView = Pick<StatusView, "colours" | "width" | "mostReasons">;
+
+function reasonLines(reasons: readonly string[], view: ReasonView): string[] {
   const { mostReasons = reasons.length, colours, width } = view;
   const shown = reasons.slice(0, mostReasons).flatMap((reason) => reason.split("\n"));
   const rest = reasons.length - mostReasons;
@@ -149,7 +166,7 @@ function processRow(child: ChildStatus, colours: Colours, now: number): string[]
   return [name, paint(state, colours), id, String(restarts), ago(since, now), lastExit ?? "-"];
 }
 
-export function serviceRow(status: ServiceStatus, colours: Colours): string[] {
+function serviceRow(status: ServiceStatus, colours: Colours): string[] {
   const { service, origin } = status;
   return [service.name, paint(status.state, colours), service.protocol, origin, service.url];
 }

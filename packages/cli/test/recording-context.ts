@@ -29,6 +29,7 @@ export function recordingContext(
     data: (text: string) => void printed.push(...text.split("\n")),
     bytes: async () => undefined,
     talk: () => undefined,
+    fail: () => undefined,
     width: () => options.width,
     repaint: () => undefined,
     screen: () => ({ width: 79, height: 23 }),

@@ -80,7 +80,7 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
             "every GraphQL service is part of the schema",
             problems().length === 0
               ? null
-              : { detail: problems().join("; "), hint: "mend the services named, or remove them" },
+              : { detail: problems().join("\n"), hint: "mend the services named, or remove them" },
           ),
         ],
         explain: ({ subject, name }) => {

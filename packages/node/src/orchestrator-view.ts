@@ -170,7 +170,7 @@ export class OrchestratorView {
         broken.length === 0
           ? null
           : {
-              detail: named.join("; "),
+              detail: named.join("\n"),
               hint: "mend the services named, or take them out: `catalyst service list` says where each comes from",
             },
       ),

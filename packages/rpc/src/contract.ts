@@ -86,11 +86,16 @@ export function openEnvelope(method: Method, received: unknown): unknown {
   throw new RpcError("invalid_response", `the answer does not fit the interface: ${faultsOf(value.error)}`);
 }
 
+/** How many faults of one value are told. */
+const mostFaults = 3;
+
 /** What is wrong with a value, in one line: where, and what. */
 export function faultsOf({ issues }: z.ZodError): string {
-  return issues
-    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")} ${message}`))
-    .join("; ");
+  const told = issues
+    .slice(0, mostFaults)
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")} ${message}`));
+  const rest = issues.length - told.length;
+  return [...told, ...(rest > 0 ? [`and ${rest} more`] : [])].join("; ");
 }
 
 function failure(code: RpcErrorCode, message: string): Envelope {

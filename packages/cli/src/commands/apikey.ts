@@ -70,7 +70,7 @@ async function createApiKey(context: CommandContext, options: CreateOptions): Pr
   const { printer } = context;
   printValue(printer, context.format, created, () => [created.key]);
   const services = service.includes("*") ? "every service" : service.join(", ");
-  const until = `until ${created.expiresAt} (${formatDuration(ttlMs)})`;
+  const until = `until ${secondsOf(created.expiresAt)} (${formatDuration(ttlMs)})`;
   printer.talk(`API key ${created.name} is good for ${services}, ${until}.`);
   printer.talk("It is not shown again. Requests bring it as `x-api-key`, or as `authorization: Bearer`.");
   if (unknown.length === 0) return;
@@ -100,7 +100,7 @@ async function revokeApiKey(context: CommandContext, key: string): Promise<void>
   const id = looksLikeKey(key) ? await idOfKey(key, auth.call) : key;
   const revoked = await auth.call.revokeApiKey(readGiven(input, { key: id }, { key: "the key" }));
   printValue(context.printer, context.format, revoked, () => [
-    `API key ${revoked.name} (${revoked.id}) is revoked since ${revoked.revokedAt}`,
+    `API key ${revoked.name} (${revoked.id}) is revoked since ${secondsOf(revoked.revokedAt ?? "")}`,
   ]);
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { recordingContext } from "../../test/recording-context.ts";
-import { addService } from "./service.ts";
+import { sampleService } from "../../test/sample-status.ts";
+import { addService, listServices } from "./service.ts";
 
 const activation = { envoy: "acknowledged", gateway: "serving", reason: null };
 
@@ -50,4 +51,21 @@ test("a declaration that cannot be is refused with the option, what was given an
   }
   const { url: _, ...unreached } = given;
   await assert.rejects(addService(orchestrator().context, "stock", unreached), /--url is missing: write/);
+});
+
+test("what is wrong with a service stands below the table, between words and as wide as the terminal", async () => {
+  const reason = "could not be reached for the schema request (nothing accepts connections there)";
+  const services = [
+    sampleService("products"),
+    { ...sampleService("reviews"), state: "failed", reasons: [reason] },
+  ];
+  const { context, printed } = recordingContext({ orchestrator: { listServices: services } }, { width: 60 });
+  await listServices(context);
+  assert.match(printed[0] ?? "", /^SERVICE +STATE +PROTOCOL +ORIGIN +URL$/);
+  assert.equal(printed.length, 6);
+  assert.deepEqual(printed.slice(3), [
+    "",
+    "! reviews: could not be reached for the schema request",
+    "  (nothing accepts connections there)",
+  ]);
 });

@@ -4,8 +4,7 @@ import { CommandError, exitCode } from "../exit-code.ts";
 import { readGiven, required, wholeNumber } from "../given.ts";
 import { printRows, printValue } from "../output.ts";
 import { secondsToMs } from "../seconds.ts";
-import { serviceRow } from "../status-view.ts";
-import { renderTable } from "../table.ts";
+import { renderServices } from "../status-view.ts";
 
 export type ServiceAddOptions = {
   url?: string;
@@ -78,15 +77,8 @@ export async function removeService(context: CommandContext, name: string): Prom
 export async function listServices(context: CommandContext): Promise<void> {
   using orchestrator = await context.connect("orchestrator", orchestratorContract);
   const services = await orchestrator.call.listServices(undefined);
-  const { colours } = context.printer;
+  const { colours, width } = context.printer;
   printRows(context.printer, context.format, services, () =>
-    services.length === 0
-      ? ["No services."]
-      : [
-          ...renderTable(
-            ["SERVICE", "STATE", "PROTOCOL", "ORIGIN", "URL", "REASON"],
-            services.map((status) => [...serviceRow(status, colours), status.reasons.join("; ")]),
-          ),
-        ],
+    services.length === 0 ? ["No services."] : renderServices(services, { colours, width: width() }),
   );
 }

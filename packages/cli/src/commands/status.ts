@@ -60,9 +60,10 @@ const marks = {
 /** One line for each check, and below those that did not pass why, and what to do. */
 function renderChecks(results: readonly CheckResult[], { colours, width }: Printer): string[] {
   const indent = " ".repeat(11);
+  const codeWidth = Math.max(22, ...results.map(({ code }) => code.length));
   return results.flatMap(({ outcome, code, title, detail, hint }) => {
     const { word, colour } = marks[outcome];
-    const line = `${colours[colour](word)} ${code.padEnd(22)} ${title}`;
+    const line = `${colours[colour](word)} ${code.padEnd(codeWidth)} ${title}`;
     if (outcome === "ok") return wrap(line, width(), indent);
     const below = [detail, `hint: ${hint ?? "see the logs"}`].flatMap((text) => text.split("\n"));
     return [line, ...below.map((text) => indent + text)].flatMap((each) => wrap(each, width(), indent));
