@@ -20,6 +20,7 @@ import { until } from "../testing/test-until.ts";
 import { createUpstream, type Upstream } from "../upstream/upstream.ts";
 import { upstreamOptions } from "../upstream/upstream-options.ts";
 import type { EngineSchema, GatewayEngine, ResultStream } from "./engine.ts";
+import { writeResult } from "./json-text.ts";
 
 /** The shop that every engine is tried on, over real HTTP. */
 type Shop = AsyncDisposable & {
@@ -74,7 +75,10 @@ async function openShop(
     egress,
     upstream,
     compiled,
-    query: (query, scope = scopeOf()) => compiled.execute({ document: parse(query), scope }),
+    async query(query, scope = scopeOf()) {
+      const result = await compiled.execute({ document: parse(query), scope });
+      return JSON.parse(writeResult(result).toString()) as ExecutionResult;
+    },
     async subscribe(query, scope = scopeOf()) {
       const stream = await compiled.subscribe({ document: parse(query), scope });
       assert.ok(Symbol.asyncIterator in stream, JSON.stringify(stream));

@@ -1,6 +1,7 @@
 import type { PlanView } from "@catalyst/rpc";
 import type { DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema } from "graphql";
 import type { RequestScope, SchemaInput } from "../service.ts";
+import type { JsonText } from "./json-text.ts";
 
 /** Services whose schemas fit together, and their schemas as one. */
 export type EngineInput = {
@@ -19,8 +20,11 @@ export type Operation = {
   readonly scope: RequestScope;
 };
 
+/** What an operation came to; its `data` may be JSON already. */
+export type OperationResult = ExecutionResult<Record<string, unknown> | JsonText>;
+
 /** Results of a subscription. When its service breaks off, the last one holds the error. */
-export type ResultStream = AsyncIterableIterator<ExecutionResult>;
+export type ResultStream = AsyncIterableIterator<OperationResult>;
 
 /** One composed schema that can be executed. It never changes; a change of any service makes a new one. */
 export type EngineSchema = {
@@ -30,7 +34,7 @@ export type EngineSchema = {
    * Runs a query or mutation. What a service fails to give is null in `data`, with an error that carries
    * `extensions.code` and `extensions.service`. Sub-requests of different scopes are never joined into one.
    */
-  execute(operation: Operation): Promise<ExecutionResult>;
+  execute(operation: Operation): Promise<OperationResult>;
   /**
    * Starts a subscription, or answers with the errors that kept it from starting.
    *
@@ -40,7 +44,7 @@ export type EngineSchema = {
    * leaves `previous` alone, which its owner reads a moment longer and then returns. When this does not start,
    * `previous` runs on as before.
    */
-  subscribe(operation: Operation, previous?: ResultStream): Promise<ResultStream | ExecutionResult>;
+  subscribe(operation: Operation, previous?: ResultStream): Promise<ResultStream | OperationResult>;
   /**
    * How an operation would be done; `variables`, when given, decide its conditions. Answers with errors for variables
    * that do not fit. An engine that plans while it runs has nothing to say.

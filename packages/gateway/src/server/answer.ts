@@ -7,12 +7,11 @@ export function sendJson(
   response: ServerResponse,
   status: number,
   mediaType: string,
-  body: unknown,
+  json: string | Buffer,
   headers: readonly string[],
 ): void {
   if (response.destroyed || response.headersSent) return;
-  const text = JSON.stringify(body);
-  const length = Buffer.byteLength(text);
+  const length = Buffer.byteLength(json);
   response.writeHead(status, [
     "content-type",
     `${mediaType}; charset=utf-8`,
@@ -20,8 +19,9 @@ export function sendJson(
     String(length),
     ...headers,
   ]);
-  // What is all ASCII needs no encoding.
-  response.end(text, length === text.length ? "latin1" : "utf8");
+  // Text that is all ASCII needs no encoding.
+  if (typeof json === "string") response.end(json, length === json.length ? "latin1" : "utf8");
+  else response.end(json);
 }
 
 /** Writes why a request is refused. */
@@ -31,7 +31,8 @@ export function sendRefusal(
   mediaType: string,
   requestId: string,
 ): void {
-  sendJson(response, status, mediaType, { errors: [error] }, ["x-request-id", requestId, ...headers]);
+  const json = JSON.stringify({ errors: [error] });
+  sendJson(response, status, mediaType, json, ["x-request-id", requestId, ...headers]);
 }
 
 /** The headers of a client's answer: the request's id, and what services set by rule. */

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { requestIdOf } from "@catalyst/telemetry";
-import type { ExecutionResult } from "graphql";
+import type { OperationResult } from "../engine/engine.ts";
+import { writeResult } from "../engine/json-text.ts";
 import type { RequestOutcome } from "../events.ts";
 import type { Generation } from "../generation.ts";
 import type { AnswerHeaders, ForwardedHeaders } from "../service.ts";
@@ -192,7 +193,7 @@ class HttpEdge implements Edge {
       return await sendEventStream(response, answer, { ...subscriptions, headers, onSlow });
     }
     const status = statusOf(answer, accepted.single);
-    sendJson(response, status, accepted.single, answer, headers);
+    sendJson(response, status, accepted.single, writeResult(answer), headers);
     this.#log(exchange, { outcome, status, operation, generation });
   }
 
@@ -214,7 +215,7 @@ class HttpEdge implements Edge {
     const answer: AnswerHeaders = new Map();
     const callers = batch.map(() => ({ ...this.#callerOf(exchange), answer }));
     leavesWith(response, callers);
-    const run = async (caller: Caller, at: number): Promise<ExecutionResult> => {
+    const run = async (caller: Caller, at: number): Promise<OperationResult> => {
       const admission = this.#admitBatched(batch[at], generation);
       const result = await this.#operations.run(admission, generation, caller);
       if (isStream(result)) throw new TypeError("a batch holds no subscription");
@@ -223,7 +224,8 @@ class HttpEdge implements Edge {
       return result;
     };
     const results = await Promise.all(callers.map(run));
-    sendJson(response, 200, accepted.single, results, answerHeaders(requestId, answer));
+    const json = `[${results.map((result) => writeResult(result).toString()).join(",")}]`;
+    sendJson(response, 200, accepted.single, json, answerHeaders(requestId, answer));
   }
 
   #admitBatched(value: unknown, generation: Generation): Admission {
@@ -311,7 +313,7 @@ function badRequest(message: string): Refusal {
 }
 
 /** GraphQL over HTTP, "Response": in `application/json` the status says nothing of the operation. */
-function statusOf({ data, errors }: ExecutionResult, mediaType: string): number {
+function statusOf({ data, errors }: OperationResult, mediaType: string): number {
   if (data !== undefined) return 200;
   const code = errors?.[0]?.extensions?.["code"];
   if (code === "INTERNAL_SERVER_ERROR") return 500;

@@ -1,4 +1,5 @@
-import { type ExecutionResult, GraphQLError, type GraphQLFormattedError } from "graphql";
+import { GraphQLError, type GraphQLFormattedError } from "graphql";
+import type { OperationResult } from "../engine/engine.ts";
 import { type AnswerCode, GatewayError, isOwn, toGraphQLError } from "../errors.ts";
 
 export type MaskOptions = {
@@ -15,10 +16,10 @@ export type MaskOptions = {
  * the options allow.
  */
 export function maskResult(
-  result: ExecutionResult,
+  result: OperationResult,
   options: MaskOptions,
   onInternal: (error: unknown) => void,
-): ExecutionResult {
+): OperationResult {
   const { errors } = result;
   if (errors === undefined) return result;
   return { ...result, errors: errors.map((error) => maskError(error, options, onInternal)) };

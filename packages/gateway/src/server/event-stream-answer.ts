@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
-import type { ExecutionResult } from "graphql";
-import type { ResultStream } from "../engine/engine.ts";
+import type { OperationResult, ResultStream } from "../engine/engine.ts";
+import { writeResult } from "../engine/json-text.ts";
 
 export type EventStreamOptions = {
   /** How often a quiet stream gives a sign of life, in ms. */
@@ -19,7 +19,7 @@ export type EventStreamOptions = {
  */
 export async function sendEventStream(
   response: ServerResponse,
-  answer: ResultStream | ExecutionResult,
+  answer: ResultStream | OperationResult,
   options: EventStreamOptions,
 ): Promise<void> {
   const stream = Symbol.asyncIterator in answer ? answer : null;
@@ -43,11 +43,11 @@ export async function sendEventStream(
     clearInterval(alive);
     void stream?.return?.();
   });
-  for await (const result of stream ?? [answer]) write(nextEvent(result as ExecutionResult));
+  for await (const result of stream ?? [answer]) write(nextEvent(result as OperationResult));
   clearInterval(alive);
   response.end("event: complete\ndata: \n\n");
 }
 
-function nextEvent(result: ExecutionResult): string {
-  return `event: next\ndata: ${JSON.stringify(result)}\n\n`;
+function nextEvent(result: OperationResult): string {
+  return `event: next\ndata: ${writeResult(result)}\n\n`;
 }

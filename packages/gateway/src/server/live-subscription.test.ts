@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildSchema, type ExecutionResult } from "graphql";
-import type { ResultStream } from "../engine/engine.ts";
+import type { OperationResult, ResultStream } from "../engine/engine.ts";
 import { type Generation, Generations } from "../generation.ts";
 import { silentEvents } from "../testing/test-gateway.ts";
 import { until } from "../testing/test-until.ts";
@@ -90,7 +90,7 @@ function openRoom(takesOver = false) {
     { number }: Generation,
     signal: AbortSignal,
     previous?: ResultStream,
-  ): Promise<ResultStream | ExecutionResult> => {
+  ): Promise<ResultStream | OperationResult> => {
     opened += 1;
     const { fail } = faults[number - 1] ?? {};
     if (fail === "hang") await new Promise((_, reject) => signal.addEventListener("abort", reject));
@@ -107,7 +107,7 @@ function openRoom(takesOver = false) {
     const request = {
       requestId: "r",
       open,
-      present: (result: ExecutionResult) => result,
+      present: (result: OperationResult) => result,
       faults: ({ number }: Generation) =>
         faults[number - 1]?.gone === true
           ? [refusalError("BAD_REQUEST", 'Cannot query field "value" on type "Subscription".')]
@@ -138,7 +138,7 @@ function reader(stream: ResultStream): { readonly values: number[]; readonly end
   const read = async () => {
     let code: unknown = null;
     for await (const { data, errors } of stream) {
-      if (errors === undefined) values.push(data?.["value"] as number);
+      if (errors === undefined) values.push((data as Record<string, number>)["value"] as number);
       else code = errors[0]?.extensions?.["code"];
     }
     return code;

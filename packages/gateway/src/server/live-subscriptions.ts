@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import type { ExecutionResult, GraphQLError } from "graphql";
-import type { ResultStream } from "../engine/engine.ts";
+import type { GraphQLError } from "graphql";
+import type { OperationResult, ResultStream } from "../engine/engine.ts";
 import type { GatewayEvents } from "../events.ts";
 import type { Generation, Generations } from "../generation.ts";
 import { LiveSubscription, type OpenStream } from "./live-subscription.ts";
@@ -10,7 +10,7 @@ import { refusalError } from "./refusal.ts";
 export type SubscriptionRequest = {
   readonly requestId: string;
   readonly open: OpenStream;
-  readonly present: (result: ExecutionResult) => ExecutionResult;
+  readonly present: (result: OperationResult) => OperationResult;
   /** Why the generation's schema cannot serve it; empty when it can. */
   readonly faults: (generation: Generation) => readonly GraphQLError[];
 };
@@ -64,7 +64,7 @@ export class LiveSubscriptions {
     request: SubscriptionRequest,
     generation: Generation,
     stop: AbortController,
-  ): Promise<ResultStream | ExecutionResult> {
+  ): Promise<ResultStream | OperationResult> {
     const { generations, overlapMs, draining } = this.#parts;
     const pin = generations.pin(generation);
     if (pin === null || draining.aborted) {

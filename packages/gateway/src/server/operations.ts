@@ -1,5 +1,5 @@
-import { type DocumentNode, type ExecutionResult, GraphQLError, Kind } from "graphql";
-import type { Operation, ResultStream } from "../engine/engine.ts";
+import { type DocumentNode, GraphQLError, Kind } from "graphql";
+import type { Operation, OperationResult, ResultStream } from "../engine/engine.ts";
 import type { GatewayEvents, RequestOutcome } from "../events.ts";
 import type { Generation, Generations } from "../generation.ts";
 import type { GatewayOptions } from "../options.ts";
@@ -108,7 +108,7 @@ export class Operations implements Disposable {
     admission: Admission,
     generation: Generation,
     caller: Caller,
-  ): Promise<ResultStream | ExecutionResult> {
+  ): Promise<ResultStream | OperationResult> {
     const { operation } = admission;
     if (operation === null) return { errors: admission.errors };
     using _pin = this.#parts.generations.pin(generation);
@@ -123,7 +123,7 @@ export class Operations implements Disposable {
   }
 
   /** A mutation runs to its end also when the client is gone: half of one is worse than an answer nobody reads. */
-  async #execute(admitted: Admitted, generation: Generation, caller: Caller): Promise<ExecutionResult> {
+  async #execute(admitted: Admitted, generation: Generation, caller: Caller): Promise<OperationResult> {
     const { requestTimeoutMs } = this.#parts.options;
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(timedOut(requestTimeoutMs)), requestTimeoutMs);
@@ -144,7 +144,7 @@ export class Operations implements Disposable {
     admitted: Admitted,
     generation: Generation,
     caller: Caller,
-  ): Promise<ResultStream | ExecutionResult> {
+  ): Promise<ResultStream | OperationResult> {
     const stop = new AbortController();
     whenGone(caller, stop);
     const request: SubscriptionRequest = {
@@ -163,7 +163,7 @@ export class Operations implements Disposable {
     }
   }
 
-  #masked(result: ExecutionResult, caller: Caller): ExecutionResult {
+  #masked(result: OperationResult, caller: Caller): OperationResult {
     if (result.errors === undefined) return result;
     return maskResult(result, this.#parts.options.errors, (error) =>
       this.#parts.events.internalError(caller.requestId, error),
@@ -180,7 +180,7 @@ export class Operations implements Disposable {
 }
 
 /** How an operation that was answered so is counted. */
-export function outcomeOf(admission: Admission, answer: ResultStream | ExecutionResult): RequestOutcome {
+export function outcomeOf(admission: Admission, answer: ResultStream | OperationResult): RequestOutcome {
   if (admission.operation === null) return "refused";
   if (isStream(answer)) return "ok";
   const { data, errors } = answer;
@@ -188,7 +188,7 @@ export function outcomeOf(admission: Admission, answer: ResultStream | Execution
   return data === null || data === undefined ? "failed" : "partial";
 }
 
-export function isStream(answer: ResultStream | ExecutionResult): answer is ResultStream {
+export function isStream(answer: ResultStream | OperationResult): answer is ResultStream {
   return Symbol.asyncIterator in answer;
 }
 

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { ExecutionResult, GraphQLError } from "graphql";
+import type { GraphQLError } from "graphql";
 import type { WebSocket } from "ws";
-import type { ResultStream } from "../engine/engine.ts";
+import type { OperationResult, ResultStream } from "../engine/engine.ts";
+import { writeResult } from "../engine/json-text.ts";
 import type { GatewayEvents } from "../events.ts";
 import type { Generations } from "../generation.ts";
 import type { ForwardedHeaders } from "../service.ts";
@@ -151,8 +152,9 @@ export class SocketSession {
     if (!running.gone) this.#send({ type: "complete", id });
   }
 
-  #next(id: string, running: Running, payload: ExecutionResult): void {
-    if (!running.gone) this.#send({ type: "next", id, payload });
+  #next(id: string, running: Running, payload: OperationResult): void {
+    if (!running.gone)
+      this.#write(`{"type":"next","id":${JSON.stringify(id)},"payload":${writeResult(payload)}}`);
   }
 
   #fail(id: string, running: Running, payload: readonly GraphQLError[]): void {
@@ -181,9 +183,13 @@ export class SocketSession {
   }
 
   #send(message: object): void {
+    this.#write(JSON.stringify(message));
+  }
+
+  #write(message: string): void {
     const { maxBufferedBytes, events } = this.#parts;
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#socket.send(JSON.stringify(message));
+    this.#socket.send(message);
     if (this.#socket.bufferedAmount <= maxBufferedBytes) return;
     events.slowReader(randomUUID(), this.#socket.bufferedAmount);
     this.#socket.terminate();
@@ -192,7 +198,7 @@ export class SocketSession {
   #log(
     { requestId }: Running,
     admission: Admission,
-    answer: ResultStream | ExecutionResult,
+    answer: ResultStream | OperationResult,
     started: number,
     generation: number,
   ): void {

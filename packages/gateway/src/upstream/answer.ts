@@ -12,8 +12,12 @@ type JsonObject = Readonly<Record<string, unknown>>;
  * each with a message, or both. Null for anything else. Of too many errors, as many are kept as are passed on, and
  * one more counts the rest. Written by hand: a schema library takes as long for it as everything else together.
  */
-export function readAnswer(service: string, text: string): ExecutionResult | null {
-  return checkAnswer(service, parseJson(text));
+export function readAnswer(
+  service: string,
+  body: Buffer,
+  parse: (body: Buffer) => unknown = parseJson,
+): ExecutionResult | null {
+  return checkAnswer(service, parse(body));
 }
 
 /** The same for what was parsed already. */
@@ -48,9 +52,9 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /** Undefined for what is no JSON. */
-export function parseJson(text: string): unknown {
+export function parseJson(json: Buffer | string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(json.toString());
   } catch {
     return undefined;
   }

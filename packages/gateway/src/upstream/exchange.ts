@@ -15,7 +15,7 @@ export type Reply = {
   readonly kind: "reply";
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  readonly text: string;
+  readonly body: Buffer;
 };
 
 /** What became of a request. */
@@ -96,7 +96,7 @@ class AnswerCollector implements Dispatcher.DispatchHandler {
     const [first] = this.#chunks;
     const whole = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
     const [status, headers] = [this.#status, this.#headers];
-    this.#end({ kind: "reply", status, headers, text: whole.toString() });
+    this.#end({ kind: "reply", status, headers, body: whole });
   }
 
   onResponseError(_: Dispatcher.DispatchController, cause: Error): void {

@@ -1,9 +1,7 @@
-import type { ExecutionResult } from "graphql";
 import type { ServiceTarget } from "../service.ts";
 import { whenAborted } from "./abort-signal.ts";
-import { readAnswer } from "./answer.ts";
 import type { Deadline } from "./deadline.ts";
-import type { Failed, Verdict } from "./verdict.ts";
+import type { Verdict } from "./verdict.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -24,7 +22,6 @@ export class InFlightRequest {
   readonly outgoing: OutgoingRequest;
   readonly #deadline: Deadline;
   readonly #waiting = new Set<Waiting>();
-  #taken = false;
 
   constructor(outgoing: OutgoingRequest, deadline: Deadline) {
     this.outgoing = outgoing;
@@ -61,15 +58,6 @@ export class InFlightRequest {
   /** Ends because of a defect of ours. */
   fail(defect: unknown): void {
     for (const { fail } of this.#waiting) fail(defect);
-  }
-
-  /** The result, for each who waits one of their own: engines change what they get. */
-  take({ result, reply }: Exclude<Verdict, Failed>): ExecutionResult {
-    if (!this.#taken) {
-      this.#taken = true;
-      return result;
-    }
-    return readAnswer(this.outgoing.target.name, reply.text) ?? result;
   }
 }
 

@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { ExecutionResult } from "graphql";
 import type { Dispatcher, Pool } from "undici";
 import { whenAborted } from "./abort-signal.ts";
-import { readAnswer } from "./answer.ts";
+import { checkAnswer, parseJson } from "./answer.ts";
 import type { Deadline } from "./deadline.ts";
 import { readEventStream } from "./event-stream.ts";
-import type { Message } from "./exchange.ts";
+import type { Message, Reply } from "./exchange.ts";
 import { cancelled, type Failed, failureOf, isFailed, judge, type Subject, timedOut } from "./verdict.ts";
 
 /** Results of a subscription; it throws a `GatewayError` when the service breaks off, and is over once it did. */
@@ -80,8 +80,8 @@ export async function refusalOf(
     if (size > maxBytes) return judge(subject, { kind: "too_long" }, maxBytes, null) as Failed;
     chunks.push(chunk);
   }
-  const text = Buffer.concat(chunks).toString();
-  const verdict = judge(subject, { kind: "reply", status: statusCode, headers, text }, maxBytes, null);
+  const reply: Reply = { kind: "reply", status: statusCode, headers, body: Buffer.concat(chunks) };
+  const verdict = judge(subject, reply, maxBytes, null);
   if (isFailed(verdict)) return verdict;
   const why = JSON.stringify(verdict.result.errors?.[0]?.message ?? "no event stream");
   const failure = failureOf("service_bad_response", subject, `answered the subscription with ${why}`);
@@ -112,7 +112,7 @@ async function* readResults(
 }
 
 function readResult(subject: Subject, text: string): ExecutionResult {
-  const result = readAnswer(subject.target.name, text);
+  const result = checkAnswer(subject.target.name, parseJson(text));
   if (result !== null) return result;
   const message = `answered the ${subject.label} with something that is not GraphQL`;
   throw failureOf("service_bad_response", subject, message);

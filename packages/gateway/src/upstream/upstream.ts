@@ -5,6 +5,7 @@ import type { GatewayEvents, SubRequestOutcome } from "../events.ts";
 import type { RequestScope, ServiceTarget } from "../service.ts";
 import { isTimedOut } from "./abort-signal.ts";
 import { AdmissionControl } from "./admission-control.ts";
+import { readAnswer } from "./answer.ts";
 import { Deadline } from "./deadline.ts";
 import { exchange, type Message } from "./exchange.ts";
 import type { HeaderRules } from "./header-rules.ts";
@@ -25,6 +26,8 @@ export type SubRequest = {
   readonly label?: "request" | "schema request";
   /** Bytes of the answer; the limit of the options when left out. */
   readonly maxBytes?: number;
+  /** Reads the JSON of the answer, undefined for what is none; by default {@link parseJson}. */
+  readonly parse?: ((body: Buffer) => unknown) | undefined;
 };
 
 export type UpstreamParts = {
@@ -123,7 +126,9 @@ class PooledUpstream implements Upstream {
     if (isFailed(verdict)) throw verdict.failure;
     if (scope.answer !== undefined)
       this.#parts.headers?.collect?.(target.name, verdict.reply.headers, scope.answer);
-    return inFlight.take(verdict);
+    if (known === undefined) return verdict.result;
+    // Each has a result of its own: engines change what they get.
+    return readAnswer(target.name, verdict.reply.body, request.parse) ?? verdict.result;
   }
 
   async subscribe(target: ServiceTarget, request: SubRequest, scope: RequestScope): Promise<Results> {
@@ -269,8 +274,8 @@ class PooledUpstream implements Upstream {
   }
 }
 
-function subjectOf(target: ServiceTarget, { label = "request" }: SubRequest): Subject {
-  return { target, label };
+function subjectOf(target: ServiceTarget, { label = "request", parse }: SubRequest): Subject {
+  return { target, label, parse };
 }
 
 function outgoingOf(target: ServiceTarget, request: SubRequest, scope: RequestScope): OutgoingRequest {

@@ -28,7 +28,12 @@ export function isFailed(verdict: object): verdict is Failed {
 }
 
 /** A request as messages speak of it: to which service, and what it is called. */
-export type Subject = { readonly target: ServiceTarget; readonly label: string };
+export type Subject = {
+  readonly target: ServiceTarget;
+  readonly label: string;
+  /** Reads the JSON of its answer. */
+  readonly parse?: ((body: Buffer) => unknown) | undefined;
+};
 
 export function failureOf(
   code: GatewayErrorCode,
@@ -73,7 +78,7 @@ export function cancelled(subject: Subject): Failed {
 
 function judgeReply(subject: Subject, reply: Reply): Verdict {
   const { status } = reply;
-  const result = readAnswer(subject.target.name, reply.text);
+  const result = readAnswer(subject.target.name, reply.body, subject.parse);
   if (result !== null) return judgeLocalReply(subject, reply, result) ?? { result, reply };
   const told = `answered ${status} to the ${subject.label}`;
   if (status < 500) {

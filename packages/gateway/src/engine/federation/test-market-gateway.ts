@@ -7,7 +7,7 @@ import { scopeOf, silentEvents, targetOf } from "../../testing/test-gateway.ts";
 import { serveEgress, type TestService } from "../../testing/test-services.ts";
 import { createUpstream, type Upstream } from "../../upstream/upstream.ts";
 import { upstreamOptions } from "../../upstream/upstream-options.ts";
-import type { EngineSchema, GatewayEngine } from "../engine.ts";
+import type { EngineSchema, GatewayEngine, OperationResult } from "../engine.ts";
 import { differenceOf } from "./test-comparison.ts";
 import { createMarket } from "./test-market.ts";
 import { serveMarket } from "./test-market-services.ts";
@@ -150,6 +150,6 @@ async function account(
 }
 
 /** The value as a client would read it. */
-function asJson(value: ExecutionResult): ExecutionResult {
+function asJson(value: OperationResult): ExecutionResult {
   return JSON.parse(JSON.stringify(value), (key, inner) => (key === "locations" ? undefined : inner));
 }

@@ -1,5 +1,6 @@
 import { type AnswerCode, ownExtensions } from "../../errors.ts";
 import type { FieldOwners } from "../field-owners.ts";
+import { JsonText, toJsonText } from "../json-text.ts";
 import { type DataObject, isObject } from "./data.ts";
 import { FieldFailure, type Loss } from "./field-failure.ts";
 import type { ObjectSelection, Output, SelectedField } from "./selection.ts";
@@ -34,16 +35,18 @@ export class Completion {
   /** Errors that took a field of an object along, and were not told in that object so far. */
   #felt: readonly Felt[] = [];
   #more = 0;
+  #hasPassages = false;
 
   constructor(owners: FieldOwners, introspection: Readonly<Record<string, unknown>>) {
     this.#owners = owners;
     this.#introspection = introspection;
   }
 
-  /** The answer's `data`. */
-  complete(selection: ObjectSelection, data: DataObject): DataObject | null {
+  /** The answer's `data`; as JSON when parts of it are that already. */
+  complete(selection: ObjectSelection, data: DataObject): DataObject | JsonText | null {
     const completed = this.#object(selection, data);
-    return completed === missing ? null : completed;
+    if (completed === missing) return null;
+    return this.#hasPassages ? toJsonText(completed) : completed;
   }
 
   add(error: SubError, path: readonly (string | number)[]): void {
@@ -115,6 +118,10 @@ export class Completion {
     if (value instanceof FieldFailure) {
       for (const loss of value.losses) this.#lose(loss, output);
       return output.nonNull ? missing : null;
+    }
+    if (value instanceof JsonText) {
+      this.#hasPassages = true;
+      return value;
     }
     const completed = this.#present(output, value, field, typeName);
     return completed === missing && !output.nonNull ? null : completed;

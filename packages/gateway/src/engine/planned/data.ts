@@ -1,3 +1,4 @@
+import { JsonText } from "../json-text.ts";
 import { FieldFailure } from "./field-failure.ts";
 
 /** An object of a service's answer, or an array seen as one. Read from JSON, and changed while answers are joined. */
@@ -5,7 +6,11 @@ export type DataObject = Record<string | number, unknown>;
 
 export function isObject(value: unknown): value is DataObject {
   return (
-    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof FieldFailure)
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof FieldFailure) &&
+    !(value instanceof JsonText)
   );
 }
 

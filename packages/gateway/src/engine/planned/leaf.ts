@@ -1,4 +1,5 @@
 import { type GraphQLLeafType, isEnumType } from "graphql";
+import { type Scan, scanBoolean, scanDecimal, scanInt, scanString, scanWord, wordOf } from "./json-scan.ts";
 
 /** Reads a scalar or enum value of a service; undefined when the type does not allow it. */
 export type LeafReader = (value: unknown) => unknown;
@@ -35,3 +36,41 @@ export function leafReader(type: GraphQLLeafType): LeafReader {
       return (value) => value;
   }
 }
+
+/** Finds what is read as it stands: what would have to be coerced, or is hard to tell, it does not find. */
+export function leafScan(type: GraphQLLeafType): Scan {
+  if (isEnumType(type)) return enumScan(type.getValues().map(({ name }) => name));
+  switch (type.name) {
+    case "String":
+    case "ID":
+      return scanString;
+    case "Boolean":
+      return scanBoolean;
+    case "Float":
+      return scanDecimal;
+    case "Int":
+      return scanInt;
+    default:
+      return scanScalar;
+  }
+}
+
+function enumScan(names: readonly string[]): Scan {
+  const words = names.map((name) => wordOf(JSON.stringify(name)));
+  return (json, at) => {
+    for (const word of words) {
+      const end = scanWord(json, at, word);
+      if (end >= 0) return end;
+    }
+    return -1;
+  };
+}
+
+/** A scalar of the schema's own, where it is neither a list nor an object. */
+const scanScalar: Scan = (json, at) => {
+  for (const scan of [scanString, scanDecimal, scanBoolean]) {
+    const end = scan(json, at);
+    if (end >= 0) return end;
+  }
+  return -1;
+};

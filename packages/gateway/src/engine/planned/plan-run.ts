@@ -1,6 +1,7 @@
 import type { ExecutionResult } from "graphql";
 import { GatewayError, toGraphQLError } from "../../errors.ts";
-import type { SubOperation } from "../../upstream/sub-operation.ts";
+import type { SubRequest } from "../../upstream/upstream.ts";
+import type { AnswerParse } from "./answer-parser.ts";
 import { copyOf, type DataObject, failFields, isObject, mergeInto } from "./data.ts";
 import { FieldFailure } from "./field-failure.ts";
 import type { EntityBatch, EntityFetch, PathSegment, PlanStep, RootFetch } from "./plan.ts";
@@ -9,8 +10,8 @@ import { readSubAnswer, type SubAnswer } from "./sub-answer.ts";
 import type { KeysByType } from "./sub-shape.ts";
 import type { TypeMembership } from "./type-membership.ts";
 
-/** Sends an operation to a service, with its variables as JSON. Rejects with a {@link GatewayError}. */
-export type Send = (service: string, operation: SubOperation, variables?: string) => Promise<ExecutionResult>;
+/** Asks a service. Rejects with a {@link GatewayError}. */
+export type Send = (service: string, request: SubRequest) => Promise<ExecutionResult>;
 
 /** One run of a plan: what it has, and what it may ask. */
 export type PlanRun = {
@@ -21,6 +22,8 @@ export type PlanRun = {
   /** Variables as the client gave them. */
   readonly variables: Readonly<Record<string, unknown>>;
   readonly types: TypeMembership;
+  /** How answers are parsed; as a whole when left out. */
+  readonly parsers: ReadonlyMap<PlanStep, AnswerParse>;
   readonly send: Send;
 };
 
@@ -136,15 +139,15 @@ function takeEntities(
   }
 }
 
-type Fetching = Pick<RootFetch, "service" | "operation" | "shape">;
-
 async function ask(
-  { service, operation, shape }: Fetching,
+  fetch: RootFetch | EntityFetch,
   variables: string | undefined,
-  { send }: PlanRun,
+  { parsers, send }: PlanRun,
 ): Promise<SubAnswer> {
+  const { service, operation, shape } = fetch;
   try {
-    return readSubAnswer(service, shape, await send(service, operation, variables));
+    const result = await send(service, { operation, variables, parse: parsers.get(fetch) });
+    return readSubAnswer(service, shape, result);
   } catch (error) {
     const { message, extensions } = toGraphQLError(failureOf(service, error));
     return {

@@ -1,20 +1,23 @@
 import type { PlanView } from "@catalyst/rpc";
-import {
-  type DocumentNode,
-  type ExecutionResult,
-  GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
-} from "graphql";
+import { type DocumentNode, GraphQLError, type GraphQLSchema, getOperationAST } from "graphql";
 import { type AnswerCode, GatewayError } from "../../errors.ts";
 import { buildPublicSchema } from "../../schema/composition.ts";
 import type { RequestScope, ServiceTarget } from "../../service.ts";
 import { whenAborted } from "../../upstream/abort-signal.ts";
-import type { SubRequest, Upstream } from "../../upstream/upstream.ts";
-import type { EngineInput, EngineSchema, GatewayEngine, Operation, ResultStream } from "../engine.ts";
+import type { Upstream } from "../../upstream/upstream.ts";
+import type {
+  EngineInput,
+  EngineSchema,
+  GatewayEngine,
+  Operation,
+  OperationResult,
+  ResultStream,
+} from "../engine.ts";
 import { FieldOwners } from "../field-owners.ts";
 import { createStitchingEngine } from "../stitching-engine.ts";
+import type { AnswerParse } from "./answer-parser.ts";
 import { Completion, clientPath } from "./completion.ts";
+import type { PlanStep } from "./plan.ts";
 import { type PlanRun, runStep, type Send } from "./plan-run.ts";
 import { viewOf } from "./plan-view.ts";
 import { OperationTooLarge } from "./planned-document.ts";
@@ -84,7 +87,7 @@ export class PlannedSchema implements EngineSchema {
     this.#neverPlain = requiredWithArguments(input.supergraphSdl);
   }
 
-  async execute(operation: Operation): Promise<ExecutionResult> {
+  async execute(operation: Operation): Promise<OperationResult> {
     const prepared = this.#prepare(operation);
     const bound = prepared.bind(operation.variables);
     if (isErrors(bound)) return { errors: bound };
@@ -93,7 +96,8 @@ export class PlannedSchema implements EngineSchema {
       const known = variant.fetches(this.#planner);
       const fetches = known instanceof Promise ? await whileWanted(known, operation.scope.signal) : known;
       if (fetches === null) return notPlannedInTime();
-      const run = this.#run(operation.scope, bound);
+      const parsers = fetches.kind === "steps" ? fetches.parsers : undefined;
+      const run = this.#run(operation.scope, bound, parsers);
       if (fetches.kind === "steps" && fetches.step !== null) await runStep(fetches.step, run);
       return this.#complete(variant, bound, run);
     } catch (error) {
@@ -103,7 +107,7 @@ export class PlannedSchema implements EngineSchema {
     }
   }
 
-  async subscribe(operation: Operation, previous?: ResultStream): Promise<ResultStream | ExecutionResult> {
+  async subscribe(operation: Operation, previous?: ResultStream): Promise<ResultStream | OperationResult> {
     const prepared = this.#prepare(operation);
     const bound = prepared.bind(operation.variables);
     if (isErrors(bound)) return { errors: bound };
@@ -184,15 +188,16 @@ export class PlannedSchema implements EngineSchema {
     return prepared;
   }
 
-  #run(scope: RequestScope, { given }: BoundVariables): PlanRun {
-    const send: Send = (service, operation, variables) => {
-      const request: SubRequest = variables === undefined ? { operation } : { operation, variables };
-      return this.#upstream.execute(this.#target(service), request, scope);
-    };
-    return { data: {}, unplaced: [], variables: given, types: this.#types, send };
+  #run(
+    scope: RequestScope,
+    { given }: BoundVariables,
+    parsers: ReadonlyMap<PlanStep, AnswerParse> = new Map(),
+  ): PlanRun {
+    const send: Send = (service, request) => this.#upstream.execute(this.#target(service), request, scope);
+    return { data: {}, unplaced: [], variables: given, types: this.#types, parsers, send };
   }
 
-  #complete(variant: OperationVariant, bound: BoundVariables, { data, unplaced }: PlanRun): ExecutionResult {
+  #complete(variant: OperationVariant, bound: BoundVariables, { data, unplaced }: PlanRun): OperationResult {
     const completion = new Completion(this.#owners, variant.introspect(bound));
     const { selection } = variant;
     const root: Output = { kind: "object", nonNull: false, selection };
@@ -229,13 +234,13 @@ async function whileWanted<T>(promise: Promise<T>, signal: AbortSignal): Promise
   }
 }
 
-function notPlannedInTime(): ExecutionResult {
+function notPlannedInTime(): OperationResult {
   const message = "The operation was not planned before its time was up: too many new ones wait. Try again.";
   const code: AnswerCode = "PLANNING_TIMEOUT";
   return { errors: [new GraphQLError(message, { extensions: { code } })] };
 }
 
-function tooLarge(): ExecutionResult {
+function tooLarge(): OperationResult {
   const message =
     "The operation is too large with its fragments written out for each type: split it into several.";
   const code: AnswerCode = "OPERATION_TOO_LARGE";

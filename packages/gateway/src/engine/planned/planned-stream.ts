@@ -2,7 +2,7 @@ import type { ExecutionResult } from "graphql";
 import { GatewayError, toGraphQLError } from "../../errors.ts";
 import type { RequestScope, ServiceTarget } from "../../service.ts";
 import type { SubRequest, Upstream } from "../../upstream/upstream.ts";
-import type { ResultStream } from "../engine.ts";
+import type { OperationResult, ResultStream } from "../engine.ts";
 import type { PlanStep, RootFetch } from "./plan.ts";
 import { type PlanRun, runStep, takeRoot, variablesOf } from "./plan-run.ts";
 import { readSubAnswer } from "./sub-answer.ts";
@@ -15,7 +15,7 @@ export type StreamParts = {
   readonly upstream: Upstream;
   readonly scope: RequestScope;
   readonly newRun: () => PlanRun;
-  readonly complete: (run: PlanRun) => ExecutionResult;
+  readonly complete: (run: PlanRun) => OperationResult;
 };
 
 type Events = AsyncGenerator<ExecutionResult, void, undefined>;
@@ -72,16 +72,16 @@ class EventSource {
 }
 
 /** What one stream leaves to the next. */
-type Handover = { readonly source: EventSource; readonly working: Promise<ExecutionResult> | null };
+type Handover = { readonly source: EventSource; readonly working: Promise<OperationResult> | null };
 
-const done: IteratorResult<ExecutionResult> = { done: true, value: undefined };
+const done: IteratorResult<OperationResult> = { done: true, value: undefined };
 
 /** Results of a subscription: each event of the service it comes from, with what others know of it. */
 export class PlannedStream implements ResultStream {
   readonly #parts: StreamParts;
   readonly #source: EventSource;
   /** The result of the event that was taken last, until it is delivered. */
-  #working: Promise<ExecutionResult> | null;
+  #working: Promise<OperationResult> | null;
   /** Ends the waiting of the one who reads, when the stream is to end before its source does. */
   #leave: () => void = () => undefined;
   #state: "open" | "left" | "ended" = "open";
@@ -96,7 +96,7 @@ export class PlannedStream implements ResultStream {
   static async open(
     parts: StreamParts,
     previous: PlannedStream | null,
-  ): Promise<PlannedStream | ExecutionResult> {
+  ): Promise<PlannedStream | OperationResult> {
     const { target, source, scope } = parts;
     const variables = variablesOf(source.variables, parts.newRun());
     const identity = JSON.stringify([
@@ -132,7 +132,7 @@ export class PlannedStream implements ResultStream {
     return { source: this.#source, working: this.#working };
   }
 
-  async next(): Promise<IteratorResult<ExecutionResult>> {
+  async next(): Promise<IteratorResult<OperationResult>> {
     try {
       while (this.#state === "open" && this.#working === null) {
         const event = await this.#unlessLeft(this.#source.peek());
@@ -155,7 +155,7 @@ export class PlannedStream implements ResultStream {
     }
   }
 
-  async return(): Promise<IteratorResult<ExecutionResult>> {
+  async return(): Promise<IteratorResult<OperationResult>> {
     if (this.#state === "open") {
       this.#state = "ended";
       this.#leave();
@@ -176,7 +176,7 @@ export class PlannedStream implements ResultStream {
     });
   }
 
-  async #result(event: ExecutionResult): Promise<ExecutionResult> {
+  async #result(event: ExecutionResult): Promise<OperationResult> {
     const { source, joins } = this.#parts;
     const run = this.#parts.newRun();
     takeRoot(source, readSubAnswer(source.service, source.shape, event), run);

@@ -13,6 +13,8 @@ import {
   type SelectionNode,
   visit,
 } from "graphql";
+import type { AnswerParse } from "./answer-parser.ts";
+import { findPassages } from "./passages.ts";
 import { compilePlan, compileSubscription, type PlanStep, type SubscriptionPlan } from "./plan.ts";
 import { type Conditions, isIncluded, PlannedDocument } from "./planned-document.ts";
 import { PlanFailure, type SchemaPlanner } from "./planner.ts";
@@ -21,7 +23,12 @@ import type { VariantCache } from "./variant-cache.ts";
 
 /** What an operation fetches: steps for a query or mutation, a source and its joins for a subscription. */
 export type Fetches =
-  | { readonly kind: "steps"; readonly step: PlanStep | null }
+  | {
+      readonly kind: "steps";
+      readonly step: PlanStep | null;
+      /** How the answers of its fetches are parsed. */
+      readonly parsers: ReadonlyMap<PlanStep, AnswerParse>;
+    }
   | { readonly kind: "subscription"; readonly plan: SubscriptionPlan };
 
 /** The variables of one request: as the client gave them, and which of its conditions hold. */
@@ -188,20 +195,24 @@ export class OperationVariant {
   async #plan(planner: SchemaPlanner): Promise<Fetches> {
     const { planned, conditions } = this.#parts;
     const text = planned.print(this.#operation, conditions);
-    if (text === null) return { kind: "steps", step: null };
+    if (text === null) return this.#steps(null);
     this.weight = weightOf(text);
     this.#kept.weigh(this);
     const type = this.#operation.operation;
     try {
       const node = await planner.plan(text, this.#operation.name?.value);
-      if (node === null) return { kind: "steps", step: null };
+      if (node === null) return this.#steps(null);
       if (type === "subscription") return { kind: "subscription", plan: compileSubscription(node) };
-      if (type === "query" || !hasJoins(node)) return { kind: "steps", step: compilePlan(node) };
+      if (type === "query" || !hasJoins(node)) return this.#steps(compilePlan(node));
     } catch (error) {
       // What is too much for the planner at once it plans field by field.
       if (!(error instanceof PlanFailure) || type === "subscription") throw error;
     }
-    return { kind: "steps", step: await this.#planFields(planner) };
+    return this.#steps(await this.#planFields(planner));
+  }
+
+  #steps(step: PlanStep | null): Fetches {
+    return { kind: "steps", step, parsers: step === null ? new Map() : findPassages(step, this.selection) };
   }
 
   /** Each field of a mutation is done, with all that is joined to it, before the next one begins. */

@@ -9,6 +9,8 @@ import type { TypeMembership } from "./type-membership.ts";
 type FlatKey = {
   readonly type: string;
   readonly fields: readonly { readonly name: string; readonly written: string }[];
+  /** By type name, how a representation begins. */
+  readonly heads: Map<string, string>;
 };
 
 /** Writes what a service needs to know of an entity. */
@@ -52,17 +54,22 @@ function flatKeyOf(requires: readonly RequiresSelection[]): FlatKey | null {
     const { name, alias = name } = selection;
     if (name !== "__typename") fields.push({ name, written: `,${JSON.stringify(alias)}:` });
   }
-  return { type: fragment.typeCondition, fields };
+  return { type: fragment.typeCondition, fields, heads: new Map() };
 }
 
 function writeFlat(
-  { type, fields }: FlatKey,
+  { type, fields, heads }: FlatKey,
   entity: DataObject,
   typeName: string,
   types: TypeMembership,
 ): string | FieldFailure | null {
   if (!types.is(typeName, type)) return null;
-  let json = `{"__typename":${JSON.stringify(typeName)}`;
+  let head = heads.get(typeName);
+  if (head === undefined) {
+    head = `{"__typename":${JSON.stringify(typeName)}`;
+    heads.set(typeName, head);
+  }
+  let json = head;
   let known = false;
   for (const { name, written } of fields) {
     const value = entity[name];

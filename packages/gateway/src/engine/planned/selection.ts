@@ -12,7 +12,8 @@ import {
   Kind,
   type SelectionSetNode,
 } from "graphql";
-import { type LeafReader, leafReader } from "./leaf.ts";
+import type { Scan } from "./json-scan.ts";
+import { type LeafReader, leafReader, leafScan } from "./leaf.ts";
 import { type Conditions, isIncluded, type PlannedDocument } from "./planned-document.ts";
 
 /** What a client's operation makes of an object of one type: its fields in the order of the answer. */
@@ -33,7 +34,7 @@ export type SelectedField = {
 
 /** How a value becomes part of the answer. */
 export type Output = { readonly nonNull: boolean } & (
-  | { readonly kind: "leaf"; readonly read: LeafReader }
+  | { readonly kind: "leaf"; readonly read: LeafReader; readonly scan: Scan }
   | { readonly kind: "list"; readonly element: Output }
   /** Always an object of this type. */
   | { readonly kind: "object"; readonly selection: ObjectSelection }
@@ -201,7 +202,7 @@ function outputOf(
 ): Output {
   if (isNonNullType(type)) return outputOf(parts, type.ofType, sets, true);
   if (isListType(type)) return { kind: "list", nonNull, element: outputOf(parts, type.ofType, sets) };
-  if (!isCompositeType(type)) return { kind: "leaf", nonNull, read: leafReader(type) };
+  if (!isCompositeType(type)) return { kind: "leaf", nonNull, read: leafReader(type), scan: leafScan(type) };
   if (isObjectType(type)) return { kind: "object", nonNull, selection: selectFrom(parts, type, sets) };
   return { kind: "abstract", nonNull, byType: new SelectionsByType(parts, type, sets) };
 }
