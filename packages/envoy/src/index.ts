@@ -11,6 +11,7 @@ export {
   type Address,
   defaultTlsSecret,
   type MeshAuth,
+  type MeshCors,
   type MeshInput,
   serviceHost,
 } from "./mesh.ts";

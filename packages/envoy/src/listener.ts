@@ -11,6 +11,7 @@ import {
 } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { accessLog } from "./access-log.ts";
 import { authFilters } from "./auth.ts";
+import { corsFilter } from "./cors.ts";
 import { localReplies } from "./local-reply.ts";
 import type { Address, MeshInput } from "./mesh.ts";
 import { duration, fromAds, type Init, packed, socketAddress } from "./message.ts";
@@ -108,6 +109,7 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
     },
     httpFilters: [
       lowerCaseHost(mesh.domain, outside),
+      ...(edge && mesh.cors !== undefined ? [corsFilter] : []),
       ...(mesh.auth === undefined ? [] : authFilters),
       router,
     ],

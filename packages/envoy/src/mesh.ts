@@ -34,6 +34,20 @@ export type MeshInput = {
   readonly keysSocketPath?: string | undefined;
   /** Absent: no request needs a credential. */
   readonly auth?: MeshAuth | undefined;
+  /** Absent: pages of other origins may call nothing. */
+  readonly cors?: MeshCors | undefined;
+};
+
+/** Which pages may call the node's services and its GraphQL endpoint from a browser. */
+export type MeshCors = {
+  /** Origins as the Fetch standard writes them, such as `https://app.example`; `*` is every one. */
+  readonly origins: readonly string[];
+  /** Headers that their requests may have besides the usual ones. */
+  readonly headers?: readonly string[] | undefined;
+  /** Whether browsers send cookies along. Default false. */
+  readonly credentials?: boolean | undefined;
+  /** How long browsers need not ask again, in ms. Default 600,000. */
+  readonly maxAgeMs?: number | undefined;
 };
 
 /** That requests need a credential that covers their service, on every listener. */

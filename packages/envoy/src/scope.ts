@@ -10,6 +10,7 @@ import { ScopedRouteConfigurationSchema } from "@catalyst/xds/api/config/route/v
 import { LuaPerRouteSchema } from "@catalyst/xds/api/extensions/filters/http/lua/v3/lua_pb";
 import { credentialHeader, keylessHeader, openRoute } from "./auth.ts";
 import { keysCluster } from "./cluster.ts";
+import { corsPolicy } from "./cors.ts";
 import { gatewayName, type MeshAuth, type MeshInput, serviceHost } from "./mesh.ts";
 import { duration, type Init, packed } from "./message.ts";
 import { lowerCaseFilter, mixedCaseScope, nodeScope, scopeHeader } from "./scope-key.ts";
@@ -144,7 +145,10 @@ function route(rule: PathRule, to: Action, service: string, mesh: MeshInput): Ro
     name: service,
     match: { pathSpecifier: match },
     action: { case: "route", value: isOpen ? action : bounded(action, auth) },
-    ...(isOpen ? openTo(mesh) : {}),
+    typedPerFilterConfig: {
+      ...(isOpen ? openTo(mesh).typedPerFilterConfig : {}),
+      ...(mesh.cors === undefined ? {} : corsPolicy(mesh.cors)),
+    },
   };
 }
 

@@ -19,9 +19,14 @@ export function meshOf(config: NodeConfig, dataDir: string): MeshInput {
     },
     gateway: { socketPath: paths.graphqlSocket(dataDir) },
     keysSocketPath: paths.jwksSocket(dataDir),
+    cors: corsOf(config.mesh.cors),
     auth: required ? { open, maxStreamMs } : undefined,
     accessLog: config.mesh.envoy.accessLog,
     upstreamTrust: authoritiesFile === undefined ? undefined : readAuthorities(authoritiesFile),
     requestTimeoutMs: config.mesh.graphql.requestTimeoutMs + 5_000,
   };
+}
+
+function corsOf({ origins, ...rest }: NodeConfig["mesh"]["cors"]): MeshInput["cors"] {
+  return origins.length === 0 ? undefined : { origins, ...rest };
 }

@@ -70,12 +70,55 @@ const envoyOptions = z.strictObject({
   }),
 });
 
+/** An origin as a browser sends it: no path, no default port. */
+const originPattern = /^(?:\*|https?:\/\/[a-z0-9.-]+(?::\d{1,5})?|https?:\/\/\[[0-9a-f:]+\](?::\d{1,5})?)$/;
+const headerNamePattern = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
+
+const corsOptions = z
+  .strictObject({
+    origins: option(
+      z
+        .array(
+          z
+            .string()
+            .regex(
+              originPattern,
+              "must be an origin such as https://app.example, in lower case and without a path, or *",
+            ),
+        )
+        .default([]),
+      {
+        description:
+          "Origins whose pages may call the node's services and its GraphQL endpoint from a browser (CORS): `https://app.example`, or `*` for every one. None by default.",
+      },
+    ),
+    headers: option(
+      z.array(z.string().regex(headerNamePattern, "must be the name of a header in lower case")).default([]),
+      {
+        description:
+          "Headers that those pages may send besides `authorization`, `x-api-key`, `content-type`, `x-request-id` and those of traces.",
+      },
+    ),
+    credentials: option(z.boolean().default(false), {
+      description: "Whether browsers send cookies along. Not for every origin.",
+    }),
+    maxAgeMs: option(z.int().min(0).max(86_400_000).default(600_000), {
+      description: "How long a browser need not ask again, in ms.",
+      range: "1 min to 1 day",
+    }),
+  })
+  .refine(({ origins, credentials }) => !(credentials && origins.includes("*")), {
+    path: ["credentials"],
+    message: "cannot be with the origin *: any page could act for whoever looks at it",
+  });
+
 const meshOptions = z
   .strictObject({
     listen: listenOptions,
     tls: tlsOptions,
     envoy: envoyOptions,
     graphql: gatewayOptions,
+    cors: corsOptions,
     services: keyedList(serviceDeclaration, {
       key: "name",
       flag: "service",
