@@ -1,4 +1,5 @@
 import { createCipheriv, randomBytes, scrypt } from "node:crypto";
+import { integer, octets, sequence } from "./der.ts";
 
 /**
  * The cost of trying one passphrase: scrypt with N = 2^14, r = 8, p = 5, which takes about 0.2 s and 16 MiB. Node's own
@@ -60,34 +61,9 @@ function pem(label: string, der: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
 }
 
-// The few forms of DER that are needed: X.690 §8.
-
 /** Object identifiers with their heads: RFC 8018 appendix C, RFC 7914 §7.1, NIST's AES. */
 const oid = {
   pbes2: Buffer.from("06092a864886f70d01050d", "hex"),
   scrypt: Buffer.from("06092b06010401da47040b", "hex"),
   aes256Cbc: Buffer.from("060960864801650304012a", "hex"),
 } as const;
-
-function sequence(...parts: readonly Uint8Array[]): Buffer {
-  return element(0x30, Buffer.concat(parts));
-}
-
-function octets(bytes: Uint8Array): Uint8Array {
-  return element(0x04, bytes);
-}
-
-/** A non-negative integer: with a zero in front where the first bit would make it negative. */
-function integer(value: number): Uint8Array {
-  const hex = value.toString(16);
-  const bytes = Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex");
-  return element(0x02, (bytes[0] ?? 0) < 0x80 ? bytes : Buffer.concat([Uint8Array.of(0), bytes]));
-}
-
-/** Tag, length and content; nothing here is longer than 65,535 bytes. */
-function element(tag: number, content: Uint8Array): Buffer {
-  const { length } = content;
-  const head =
-    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Uint8Array.of(tag, ...head), content]);
-}

@@ -16,6 +16,13 @@
  * | `passphrase_missing` | the key is encrypted: give its passphrase |
  * | `passphrase_wrong` | the passphrase does not open the key |
  * | `token_invalid` | a token cannot say what it was asked to: the message names the claim |
+ * | `request_malformed` | the certificate request is no PKCS #10 of a P-256 key that signed it: the message says what is wrong; make it anew |
+ * | `certificate_unusable` | the message says what is wrong with the certificate: take it again from where it came |
+ * | `join_token_malformed` | copy the token whole, or make a new one with `catalyst token create` at the root |
+ * | `join_token_expired` | make a new token with `catalyst token create` at the root; if it should still be good, set the clocks |
+ * | `message_malformed` | the other side sent what spec/enrolment.md does not know: update the older one |
+ * | `root_mismatch` | whoever answers at the address is not the root of the token: correct the address, and believe nobody in between |
+ * | `identity_damaged` | a file of the node's identity cannot be read: the message names it; remove the folder and join again |
  */
 export type IdentityErrorCode =
   | "key_malformed"
@@ -30,7 +37,14 @@ export type IdentityErrorCode =
   | "permissions_open"
   | "passphrase_missing"
   | "passphrase_wrong"
-  | "token_invalid";
+  | "token_invalid"
+  | "request_malformed"
+  | "certificate_unusable"
+  | "join_token_malformed"
+  | "join_token_expired"
+  | "message_malformed"
+  | "root_mismatch"
+  | "identity_damaged";
 
 /** What an error is about, as far as it is known. Never a secret. */
 export type IdentityEvidence = {

@@ -1,3 +1,78 @@
+export {
+  type Admission,
+  type AdmissionCode,
+  type AdmissionQuestion,
+  type AdmittedProtocol,
+  admit,
+} from "./admission/admit.ts";
+export {
+  authoritiesOf,
+  type Denial,
+  type DomainRoot,
+  domainRoot,
+  type PeerTrust,
+  type PinnedCertificate,
+  pinnedCertificate,
+  readCertificates,
+} from "./admission/peer-trust.ts";
+export {
+  type CertificateAuthority,
+  certificateLifetimes,
+  createIssuingCertificate,
+  createRootCertificate,
+  issueLeaf,
+  selfSignLeaf,
+} from "./certificate/authority.ts";
+export {
+  chainOf,
+  type PeerCertificate,
+  readPeerCertificate,
+  thumbprintOf,
+} from "./certificate/peer-certificate.ts";
+export { fromPem, type PemLabel, toPem } from "./certificate/pem.ts";
+export { createRevocationList, type RevokedCertificate } from "./certificate/revocation-list.ts";
+export { createSigningRequest, readSigningRequest } from "./certificate/signing-request.ts";
+export {
+  type CertifiedProcess,
+  certifiedProcesses,
+  decodeEnrolmentAnswer,
+  decodeEnrolmentRequest,
+  decodeRenewalRequest,
+  type EnrolmentAnswer,
+  type EnrolmentRequest,
+  encodeEnrolmentAnswer,
+  encodeEnrolmentRequest,
+  encodeRenewalRequest,
+} from "./enrolment/enrolment.ts";
+export { formatJoinToken, type JoinToken, joinTokenId, parseJoinToken } from "./enrolment/join-token.ts";
+export { decodeMessage, encodeMessage } from "./enrolment/message.ts";
+export {
+  channelBinding,
+  enrolmentProof,
+  isProof,
+  requestsDigest,
+  type SigningRequests,
+} from "./enrolment/proof.ts";
+export {
+  type Renewal,
+  type RenewalEvent,
+  type RenewalNeed,
+  renewalNeed,
+  renewalStep,
+  startRenewal,
+} from "./enrolment/renewal.ts";
+export {
+  readTrustBundle,
+  type TrustBundle,
+  type TrustBundleContent,
+  writeTrustBundle,
+} from "./enrolment/trust-bundle.ts";
+export {
+  peerTrustOf,
+  readTrustDocument,
+  type TrustDocument,
+  trustDocument,
+} from "./enrolment/trust-document.ts";
 export { readTokenJwks, type TokenJwk, tokenJwkOf } from "./jwks.ts";
 export { type KeptKey, type KeySecret, type KeyStore, openKeyStore } from "./key-store.ts";
 export { statementKid, tokenKid } from "./kid.ts";
@@ -22,6 +97,7 @@ export {
   type SigningKeyState,
   waitsUntil,
 } from "./rotation.ts";
+export { formatSpiffeId, isLabel, nodeNameOf, parseSpiffeId, type SpiffeId } from "./spiffe-id.ts";
 export {
   clockSkewSeconds,
   coversService,

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { toBase64Url } from "./base64url.ts";
 import { type Kid, kidFromBytes, type PublicKey, thumbprintInput } from "./public-key.ts";
 
-/** The kid of a key in its use: {@link statementKid} for Ed25519, {@link tokenKid} for P-256. */
+/** The kid of a key in its use: {@link statementKid} for Ed25519, {@link tokenKid} for the others. */
 export function kidOf(key: PublicKey): Kid {
   return key.algorithm === "Ed25519" ? statementKid(key) : tokenKid(key);
 }
@@ -18,6 +18,6 @@ export function tokenKid(key: PublicKey): Kid {
   const members =
     key.algorithm === "Ed25519"
       ? { crv: "Ed25519", kty: "OKP", x }
-      : { crv: "P-256", kty: "EC", x, y: toBase64Url(key.y) };
+      : { crv: key.algorithm, kty: "EC", x, y: toBase64Url(key.y) };
   return kidFromBytes(hash("sha256", JSON.stringify(members), "buffer"));
 }

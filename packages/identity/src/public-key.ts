@@ -18,13 +18,21 @@ export type TokenKey = {
   readonly y: Uint8Array;
 };
 
-export type PublicKey = StatementKey | TokenKey;
+/** The key of a root authority, which signs the certificates of issuing authorities alone. */
+export type RootKey = {
+  readonly algorithm: "P-384";
+  /** The coordinates, 48 bytes each, big-endian. */
+  readonly x: Uint8Array;
+  readonly y: Uint8Array;
+};
+
+export type PublicKey = StatementKey | TokenKey | RootKey;
 
 /** Names a key by a digest of it, base64url: 43 characters. */
 export type Kid = string & { readonly __brand: "Kid" };
 
 /** Labels and values of COSE_Key, RFC 9053 §7. */
-const cose = { keyType: 1, curve: -1, x: -2, y: -3, okp: 1, ec2: 2, p256: 1, ed25519: 6 } as const;
+const cose = { keyType: 1, curve: -1, x: -2, y: -3, okp: 1, ec2: 2, p256: 1, p384: 2, ed25519: 6 } as const;
 
 /** The key as a COSE_Key of its required members, which is also the input of its thumbprint, RFC 9679 §4. */
 export function toCoseKey(key: PublicKey): ReadonlyMap<CborKey, CborValue> {
@@ -37,7 +45,7 @@ export function toCoseKey(key: PublicKey): ReadonlyMap<CborKey, CborValue> {
         ]
       : [
           [cose.keyType, cose.ec2],
-          [cose.curve, cose.p256],
+          [cose.curve, key.algorithm === "P-256" ? cose.p256 : cose.p384],
           [cose.x, key.x],
           [cose.y, key.y],
         ];

@@ -1,0 +1,39 @@
+import { createHmac, hash, timingSafeEqual } from "node:crypto";
+import { encodeMessage } from "./message.ts";
+
+/** Requests for certificates, PKCS #10 in DER, by process. */
+export type SigningRequests = Readonly<Record<string, Uint8Array>>;
+
+/** RFC 9266: what both ends of one TLS connection know, and nobody else. */
+export const channelBinding = { label: "EXPORTER-Channel-Binding", bytes: 32 } as const;
+
+/**
+ * That whoever sends these requests over this connection has the token's secret, without sending it: HMAC-SHA-256 keyed
+ * with the secret, spec/enrolment.md §4.2. It is good on that one connection, and for these requests alone.
+ *
+ * @param binding the exporter of {@link channelBinding}, 32 bytes
+ */
+export function enrolmentProof(
+  secret: Uint8Array,
+  binding: Uint8Array,
+  requests: SigningRequests,
+): Uint8Array {
+  const digests = Object.entries(requests).map(([process, der]) => [process, digestOf(der)] as const);
+  const proven = { context: "catalyst-enrolment-1", binding, requests: Object.fromEntries(digests) };
+  return Uint8Array.from(createHmac("sha256", secret).update(encodeMessage(proven)).digest());
+}
+
+/** Takes as long whatever the difference is. */
+export function isProof(given: Uint8Array, expected: Uint8Array): boolean {
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+/** Names a set of requests: the same requests are the same joiner. 32 bytes. */
+export function requestsDigest(requests: SigningRequests): Uint8Array {
+  const digests = Object.entries(requests).map(([process, der]) => [process, digestOf(der)] as const);
+  return Uint8Array.from(hash("sha256", encodeMessage(Object.fromEntries(digests)), "buffer"));
+}
+
+function digestOf(der: Uint8Array): Uint8Array {
+  return Uint8Array.from(hash("sha256", der, "buffer"));
+}
