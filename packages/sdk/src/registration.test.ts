@@ -184,7 +184,7 @@ test("a declaration that does not fit is refused before anything is started, by 
   const wrong = { ...service, name: "Products", url: "ftp://example.org" };
   assert.throws(
     () => register({ service: wrong }),
-    rejectsWith("declaration_invalid", /name must be.*url is not/),
+    rejectsWith("declaration_invalid", /name is not a DNS label.*url is not/),
   );
   assert.throws(() => register({ service, ttlMs: 10 }), rejectsWith("declaration_invalid", /ttlMs is 10/));
 });
