@@ -1,6 +1,7 @@
 // npm run torture -- NAME [--count N] [--seed S]: seeded cases of one kind, one after the other, until one fails. The
 // seed of each is the first one's plus its number, so that `--seed S --count 1` replays the case that failed.
 import { parseArgs } from "node:util";
+import { torturePeering } from "@catalyst/peering/testing";
 import { crashStore, killStore } from "@catalyst/store/testing";
 
 /** One case; it rejects when what must hold did not. Some kinds are slower than others. */
@@ -11,6 +12,7 @@ const kinds: Readonly<Record<string, Case>> = {
     await crashStore(seed);
     await killStore(seed);
   },
+  peering: torturePeering,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,0 +1,161 @@
+import { AdjRibOut } from "./adj-rib-out.ts";
+import type { AttributeSet } from "./attribute-set.ts";
+import { Batch } from "./batch.ts";
+import { selectBest } from "./best-path.ts";
+import { encodeEndOfRib } from "./end-of-rib.ts";
+import type { LocRib } from "./loc-rib.ts";
+import type { UsablePath } from "./path.ts";
+import { encodeRefresh } from "./refresh.ts";
+
+/** What export makes of the path that would be told; null when the peer is not told of it. */
+export type ExportPath = (path: UsablePath) => AttributeSet | null;
+
+/** So many services are looked at for one batch; what is left waits until the peer has taken it. */
+const batchServices = 4_096;
+
+/**
+ * The sending half of a session. It keeps which services changed, not messages: a peer that reads slowly costs no more
+ * than its marks, and finds only the last state of what changed several times.
+ */
+export class Outbound {
+  readonly rib = new AdjRibOut();
+  readonly #locRib: LocRib;
+  readonly #exportPath: ExportPath;
+  readonly #healthIntervalMs: number;
+  readonly #changed = new Set<string>();
+  readonly #changedHealth = new Set<string>();
+  /** What is still to be gone through of the Loc-RIB; null when it was. */
+  #dump: Iterator<string> | null;
+  /** Whether routes are told that the peer knows already. */
+  #force = false;
+  /** What the END_OF_RIB after the dump says; null for none. */
+  #endOfRib: number | null = 0;
+  #refreshAsked: number | null = null;
+  #refreshes = 0;
+  #requests: Uint8Array[] = [];
+  #healthAt = 0;
+  #busy = false;
+
+  constructor(locRib: LocRib, exportPath: ExportPath, healthIntervalMs: number) {
+    this.#locRib = locRib;
+    this.#exportPath = exportPath;
+    this.#healthIntervalMs = healthIntervalMs;
+    this.#dump = locRib.services();
+  }
+
+  /** Marks a service whose routes changed. */
+  touch(service: string): void {
+    this.#changed.add(service);
+  }
+
+  /** Marks a service of which a route works again, or no longer. */
+  touchHealth(service: string): void {
+    this.#changedHealth.add(service);
+  }
+
+  /** Goes through everything again, because the policy is another one. */
+  review(): void {
+    this.#dump = this.#locRib.services();
+  }
+
+  /** The peer asks for everything once more; of several such wishes in a round, the last one counts. */
+  refresh(number: number): void {
+    if (this.#dump !== null) this.#refreshAsked = number;
+    else this.#beginRefresh(number);
+  }
+
+  /** Asks the peer for everything once more; the number of the request. */
+  askRefresh(): number {
+    this.#refreshes += 1;
+    this.#requests.push(encodeRefresh({ number: this.#refreshes }));
+    return this.#refreshes;
+  }
+
+  /** The peer took what {@link take} gave. */
+  taken(): void {
+    this.#busy = false;
+  }
+
+  /** When {@link take} has something to give; null when it waits for the peer, or for a change. */
+  nextAt(now: number): number | null {
+    if (this.#busy) return null;
+    if (this.#changed.size > 0 || this.#dump !== null || this.#requests.length > 0) return now;
+    return this.#changedHealth.size > 0 ? Math.max(now, this.#healthAt) : null;
+  }
+
+  /** The next messages, in their order; none while the peer has not taken the last ones. */
+  take(now: number): readonly Uint8Array[] {
+    if (this.#busy) return [];
+    const batch = new Batch();
+    const finished = this.#takeServices(batch);
+    if (now >= this.#healthAt && this.#changedHealth.size > 0) {
+      this.#takeHealth(batch);
+      this.#healthAt = now + this.#healthIntervalMs;
+    }
+    const messages = [...this.#requests, ...batch.messages()];
+    this.#requests = [];
+    if (finished && this.#endOfRib !== null) {
+      messages.push(encodeEndOfRib({ refresh: this.#endOfRib }));
+      this.#endOfRib = null;
+    }
+    if (finished) this.#finishDump();
+    this.#busy = messages.length > 0;
+    return messages;
+  }
+
+  /** Plans changed services, then those of the dump; true when the dump ended by it. */
+  #takeServices(batch: Batch): boolean {
+    let room = batchServices;
+    for (const service of this.#changed) {
+      if (room-- === 0) return false;
+      this.#changed.delete(service);
+      this.#plan(service, false, batch);
+    }
+    if (this.#dump === null) return false;
+    for (; room > 0; room--) {
+      const { value, done } = this.#dump.next();
+      if (done === true) {
+        this.#dump = null;
+        return true;
+      }
+      this.#plan(value, this.#force, batch);
+    }
+    return false;
+  }
+
+  #plan(service: string, force: boolean, batch: Batch): void {
+    const wanted: AttributeSet[] = [];
+    const unhealthy: string[] = [];
+    for (const path of selectBest(this.#locRib.paths(service))) {
+      const attributes = this.#exportPath(path);
+      if (attributes === null) continue;
+      wanted.push(attributes);
+      if (!path.healthy) unhealthy.push(attributes.origin);
+    }
+    this.rib.replace(service, wanted, force, batch);
+    for (const origin of unhealthy) this.rib.tellHealth(service, origin, false, batch);
+  }
+
+  #takeHealth(batch: Batch): void {
+    for (const service of this.#changedHealth) {
+      const told = new Set(this.rib.get(service).map(({ origin }) => origin));
+      for (const { received, healthy } of selectBest(this.#locRib.paths(service))) {
+        if (told.has(received.origin)) this.rib.tellHealth(service, received.origin, healthy, batch);
+      }
+    }
+    this.#changedHealth.clear();
+  }
+
+  #beginRefresh(number: number): void {
+    this.#dump = this.#locRib.services();
+    this.#force = true;
+    this.#endOfRib = number;
+  }
+
+  #finishDump(): void {
+    this.#force = false;
+    if (this.#refreshAsked === null) return;
+    this.#beginRefresh(this.#refreshAsked);
+    this.#refreshAsked = null;
+  }
+}

@@ -1,0 +1,60 @@
+import type { NextHop, Protocol } from "./attributes.ts";
+import type { CloseCode } from "./errors.ts";
+import type { PolicyRule } from "./policy.ts";
+
+/** Two clocks: what waits goes by the monotonic one, in ms; what expires by the wall's, in seconds since 1970. */
+export type Moment = { readonly instant: number; readonly wall: number };
+
+/** A service of this node's own. Members that are left out have the defaults of {@link RouteAttributes}. */
+export type OwnRoute = {
+  /** `<name>.<domain>` of this node's organisation. */
+  readonly service: string;
+  readonly protocol: Protocol;
+  /** By default this node's Envoy. */
+  readonly nextHop?: NextHop;
+  readonly localPref?: number;
+  readonly metric?: number;
+  readonly noExport?: boolean;
+  readonly expiry?: number;
+  readonly labels?: ReadonlyMap<string, string>;
+  readonly schemaDigest?: Uint8Array;
+};
+
+/** What happens to a speaker. A peer is named by its node, of which the session below has made sure. */
+export type SpeakerEvent =
+  | { readonly kind: "up"; readonly peer: string; readonly domain: string }
+  | { readonly kind: "message"; readonly peer: string; readonly bytes: Uint8Array }
+  /** The peer took the messages of the last `send`. */
+  | { readonly kind: "taken"; readonly peer: string }
+  /** The session ended; with `retain` its routes stay until the peer is back, or the restart time is over. */
+  | { readonly kind: "down"; readonly peer: string; readonly retain: boolean }
+  /** The peer is none any more. */
+  | { readonly kind: "remove"; readonly peer: string }
+  | { readonly kind: "originate"; readonly route: OwnRoute }
+  | { readonly kind: "withdraw"; readonly service: string }
+  | { readonly kind: "health"; readonly service: string; readonly healthy: boolean }
+  | {
+      readonly kind: "policy";
+      readonly import: readonly PolicyRule[];
+      readonly export: readonly PolicyRule[];
+    }
+  /** Asks a peer for all its routes, to audit what is here. */
+  | { readonly kind: "refresh"; readonly peer: string }
+  /** Time has passed. */
+  | { readonly kind: "tick" };
+
+/** What a speaker asks for in answer to an event. */
+export type Effects = {
+  /** Messages in their order; the next ones come after a `taken`. */
+  readonly send: readonly { readonly peer: string; readonly messages: readonly Uint8Array[] }[];
+  /** Sessions to end, with why. Their routes are gone already. */
+  readonly close: readonly {
+    readonly peer: string;
+    readonly code: CloseCode;
+    readonly text: string;
+  }[];
+  /** Services of which the data plane sees something else from now on. */
+  readonly changed: readonly string[];
+  /** The instant of the next `tick`, in ms; null when there is nothing to wait for. */
+  readonly wakeAt: number | null;
+};

@@ -1,0 +1,2 @@
+// What torture stands on; nothing that runs for a user imports this.
+export { torturePeering } from "./test-torture.ts";
