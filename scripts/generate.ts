@@ -4,6 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { generateContentVectors } from "./generate/content-vectors.ts";
 import { generateEvidenceVectors } from "./generate/evidence-vectors.ts";
 import { generateReference } from "./generate/reference.ts";
+import { generateSessionVectors } from "./generate/session-vectors.ts";
 import { generateWireVectors } from "./generate/wire-vectors.ts";
 import { generateXdsApi } from "./generate/xds-api.ts";
 
@@ -22,6 +23,7 @@ const generators: readonly Generator[] = [
   { folders: [], run: generateWireVectors },
   { folders: [], run: generateContentVectors },
   { folders: [], run: generateEvidenceVectors },
+  { folders: ["spec/vectors/session"], run: generateSessionVectors },
 ];
 
 const root = join(import.meta.dirname, "..");

@@ -5,3 +5,11 @@ export { freePorts, type GraphqlError, NodeUnderTest, type NodeUnderTestOptions 
 export { clock, shop } from "./shop.ts";
 export { type Subscriber, subscribeBySse, subscribeByWebSocket } from "./subscriber.ts";
 export { httpService, plainService, subgraph, type TestService } from "./test-service.ts";
+export {
+  type LinkConditions,
+  seededRandom,
+  VirtualHost,
+  VirtualNetwork,
+  VirtualStream,
+} from "./virtual-network.ts";
+export { VirtualTime } from "./virtual-time.ts";

@@ -31,8 +31,8 @@ export function encodeFrameHead(length: number, maxFrameBytes = defaultMaxFrameB
 export type FrameDecoderOptions = {
   /** Gets each payload: a view into the piece that was pushed, or memory of its own when it came in several. */
   readonly onFrame: (payload: Uint8Array) => void;
-  /** The longest payload that is accepted. Default 1,048,576. */
-  readonly maxFrameBytes?: number;
+  /** The longest payload that is accepted; a function is asked for each frame anew. Default 1,048,576. */
+  readonly maxFrameBytes?: number | (() => number);
 };
 
 /** Reads frames from a stream that arrives in pieces of any size. */
@@ -60,7 +60,7 @@ export function createFrameDecoder(options: FrameDecoderOptions): FrameDecoder {
 
 class Decoder {
   readonly onFrame: (payload: Uint8Array) => void;
-  readonly maxFrameBytes: number;
+  readonly maxFrameBytes: () => number;
   /** The head, or the payload, that came with earlier pieces, and how many bytes of it. */
   begun = new Uint8Array(0);
   filled = 0;
@@ -70,7 +70,7 @@ class Decoder {
 
   constructor({ onFrame, maxFrameBytes = defaultMaxFrameBytes }: FrameDecoderOptions) {
     this.onFrame = onFrame;
-    this.maxFrameBytes = maxFrameBytes;
+    this.maxFrameBytes = typeof maxFrameBytes === "number" ? () => maxFrameBytes : maxFrameBytes;
   }
 
   push(bytes: Uint8Array): void {
@@ -99,7 +99,7 @@ class Decoder {
       return;
     }
     const length = readLength(whole);
-    checkLength(length, this.maxFrameBytes);
+    checkLength(length, this.maxFrameBytes());
     this.length = length;
   }
 

@@ -1,0 +1,45 @@
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
+import { SessionError } from "./errors.ts";
+import type { Acceptor, Dialled, Listening } from "./transport.ts";
+
+/** Reads `host:port` or `[host]:port`. Throws {@link SessionError} `misused` for another text. */
+export function socketAddress(address: string): { readonly host: string; readonly port: number } {
+  const [, six, host, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(address) ?? [];
+  const name = six ?? host;
+  if (name === undefined || Number(port) > 65_535) {
+    throw new SessionError("misused", `${address} is not HOST:PORT`);
+  }
+  return { host: name, port: Number(port) };
+}
+
+/** Accepts connections of TCP; `take` makes a transport of each that there is room for. */
+export async function listenOn(
+  address: string,
+  acceptor: Acceptor,
+  take: (socket: Socket, taker: Dialled) => void,
+): Promise<Listening> {
+  const server = createServer((socket) => {
+    // A connection that fails before anybody looks after it is nobody's matter.
+    socket.on("error", () => undefined);
+    const taker = acceptor.accept({ address: socket.remoteAddress ?? "" });
+    if (taker === null) socket.destroy();
+    else take(socket, taker);
+  });
+  try {
+    server.listen(socketAddress(address));
+    await once(server, "listening");
+  } catch (cause) {
+    if (cause instanceof SessionError) throw cause;
+    throw new SessionError("listen_failed", `cannot listen on ${address}: ${String(cause)}`, { cause });
+  }
+  return {
+    address: shownAddress(address, server.address()),
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+function shownAddress(asked: string, found: ReturnType<ReturnType<typeof createServer>["address"]>): string {
+  if (found === null || typeof found === "string") return asked;
+  return found.family === "IPv6" ? `[${found.address}]:${found.port}` : `${found.address}:${found.port}`;
+}
