@@ -23,6 +23,7 @@
  * | `message_malformed` | the other side sent what spec/enrolment.md does not know: update the older one |
  * | `root_mismatch` | whoever answers at the address is not the root of the token: correct the address, and believe nobody in between |
  * | `identity_damaged` | a file of the node's identity cannot be read: the message names it; remove the folder and join again |
+ * | `identity_taken` | the folder holds the identity of another node: give `--node-data-dir` another one |
  */
 export type IdentityErrorCode =
   | "key_malformed"
@@ -44,7 +45,8 @@ export type IdentityErrorCode =
   | "join_token_expired"
   | "message_malformed"
   | "root_mismatch"
-  | "identity_damaged";
+  | "identity_damaged"
+  | "identity_taken";
 
 /** What an error is about, as far as it is known. Never a secret. */
 export type IdentityEvidence = {

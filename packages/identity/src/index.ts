@@ -44,11 +44,18 @@ export {
   encodeEnrolmentRequest,
   encodeRenewalRequest,
 } from "./enrolment/enrolment.ts";
-export { formatJoinToken, type JoinToken, joinTokenId, parseJoinToken } from "./enrolment/join-token.ts";
+export {
+  authorityAddress,
+  formatJoinToken,
+  type JoinToken,
+  joinTokenId,
+  parseJoinToken,
+  splitAuthorityAddress,
+} from "./enrolment/join-token.ts";
 export { decodeMessage, encodeMessage } from "./enrolment/message.ts";
 export {
-  channelBinding,
   enrolmentProof,
+  exporterOf,
   isProof,
   requestsDigest,
   type SigningRequests,
@@ -73,6 +80,14 @@ export {
   type TrustDocument,
   trustDocument,
 } from "./enrolment/trust-document.ts";
+export {
+  IdentityFolder,
+  type Membership,
+  type PendingEnrolment,
+  type ProcessIdentity,
+  type ProcessKeys,
+  readProcessIdentity,
+} from "./identity-folder.ts";
 export { readTokenJwks, type TokenJwk, tokenJwkOf } from "./jwks.ts";
 export { type KeptKey, type KeySecret, type KeyStore, openKeyStore } from "./key-store.ts";
 export { statementKid, tokenKid } from "./kid.ts";

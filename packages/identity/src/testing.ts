@@ -5,4 +5,8 @@ export {
   type Knock,
   type OpenDoor,
 } from "./admission/admission-contract.ts";
-export { createTestOrganisation, type TestOrganisation } from "./certificate/test-organisation.ts";
+export {
+  createTestOrganisation,
+  type TestIdentity,
+  type TestOrganisation,
+} from "./certificate/test-organisation.ts";

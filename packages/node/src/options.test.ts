@@ -26,6 +26,12 @@ const trustRoot = fc
 
 const own = {
   "auth.trust.roots[]": trustRoot,
+  "auth.authority.listen": address(60_000),
+  "auth.authority.addresses[]": fc.constantFrom(
+    "root.acme.example:10002",
+    "192.0.2.1:443",
+    "[2001:db8::1]:10002",
+  ),
   "mesh.listen.ingress": address(20_000),
   "mesh.listen.ingressTls": address(30_000),
   "mesh.listen.egress": address(40_000),

@@ -1,6 +1,6 @@
 import { defineConfig, isAddress, keyedList, option, z } from "@catalyst/config";
 import { gatewayOptions } from "@catalyst/gateway/options";
-import { keyOptions, trustOptions } from "@catalyst/identity";
+import { authorityAddress, keyOptions, trustOptions } from "@catalyst/identity";
 import { domainPattern, labelPattern, serviceDeclaration } from "@catalyst/rpc";
 import { contentOptions } from "@catalyst/store/options";
 import { telemetryOptions } from "@catalyst/telemetry";
@@ -147,6 +147,17 @@ export function listenersOf(mesh: { readonly listen: z.output<typeof listenOptio
   return ingressTls === undefined ? [ingress, egress] : [ingress, egress, ingressTls];
 }
 
+const authorityOptions = z.strictObject({
+  listen: option(address.optional(), {
+    description:
+      "Where other nodes of the organisation reach this one's root authority, to join it, to renew their certificates and to have tokens signed: TLS. Off unless given.",
+  }),
+  addresses: option(z.array(authorityAddress).max(8).default([]), {
+    description:
+      "Where they find it, where that is another address than `listen`: `host:port`. Written into join tokens.",
+  }),
+});
+
 const authOptions = z.strictObject({
   required: option(z.boolean().default(false), {
     description:
@@ -162,6 +173,7 @@ const authOptions = z.strictObject({
   }),
   trust: trustOptions,
   keys: keyOptions,
+  authority: authorityOptions,
   passphraseFile: option(z.string().min(1).optional(), {
     description: "File whose first line opens the node's keys, where they are encrypted.",
   }),
@@ -176,9 +188,10 @@ const sections = z.strictObject({
 });
 
 /** Every address that a node listens on, by the path of its option. */
-function listening({ mesh, telemetry }: z.output<typeof sections>): { path: string[]; text: string }[] {
+function listening({ mesh, auth, telemetry }: z.output<typeof sections>): { path: string[]; text: string }[] {
   const all = [
     ...Object.entries(mesh.listen).map(([name, text]) => ({ path: ["mesh", "listen", name], text })),
+    { path: ["auth", "authority", "listen"], text: auth.authority.listen },
     { path: ["telemetry", "listen"], text: telemetry.listen === "off" ? undefined : telemetry.listen },
   ];
   return all.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }]));

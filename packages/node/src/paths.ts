@@ -25,6 +25,10 @@ export const paths = {
   keys: (dataDir: string) => join(dataDir, "keys"),
   /** Those that sign tokens and API keys; the auth process alone has them. */
   signingKeys: (dataDir: string) => join(dataDir, "keys", "auth"),
+  /** Those of the organisation's authorities; the root's may be kept elsewhere. The auth process alone has them. */
+  authorityKeys: (dataDir: string) => join(dataDir, "keys", "authority"),
+  /** The node's certificates and their keys, and what is believed in its organisation. */
+  identity: (dataDir: string) => join(dataDir, "identity"),
   /** The audit log that a process writes. */
   audit: (dataDir: string, process: string) => join(dataDir, "audit", process),
   /** The store, unless `content.folder` names another folder. */

@@ -94,6 +94,57 @@ export const apiKey = z.object({
 });
 export type ApiKey = z.infer<typeof apiKey>;
 
+/** A node's or process's label, as it stands in names. */
+const nodeLabel = z.string().regex(labelPattern, `is not a name such as n2: write ${labelWords}`);
+
+/** A certificate of a process of a node: spec/enrolment.md §1. */
+export const processCertificate = z.object({
+  process: z.string(),
+  spiffeId: z.string(),
+  /** Hexadecimal digits in lower case. */
+  serial: z.string(),
+  notBefore: timestamp,
+  notAfter: timestamp,
+  /** From when on it is renewed; null for one that the configuration names, which is not. */
+  renewsAt: timestamp.nullable(),
+});
+export type ProcessCertificate = z.infer<typeof processCertificate>;
+
+/** A node that is admitted no more, or with a `serial` one certificate of it. */
+export const nodeDenial = z.object({
+  node: z.string(),
+  serial: z.string().nullable(),
+  since: timestamp,
+  /** When it is forgotten; null for as long as the node does not join again. */
+  until: timestamp.nullable(),
+});
+export type NodeDenial = z.infer<typeof nodeDenial>;
+
+/** Who a node is, and what it is certified by. */
+export const nodeIdentity = z.object({
+  /** `root` has the authorities of its organisation, `member` has joined one, `files` is what the configuration says. */
+  role: z.enum(["root", "member", "files"]),
+  domain: z.string(),
+  node: z.string(),
+  /** SHA-256 of the certificate of each root that is believed for the domain, base64url. */
+  roots: z.array(z.string()),
+  /** Where the root authority is reached, `host:port`. */
+  authority: z.array(z.string()),
+  certificates: z.array(processCertificate),
+  /** At the root: the certificates of other nodes that are good. */
+  issued: z.array(
+    z.object({ node: z.string(), process: z.string(), serial: z.string(), notAfter: timestamp }),
+  ),
+  denied: z.array(nodeDenial.omit({ since: true })),
+  /** Of what is believed: grows with every change. */
+  version: z.int().min(0),
+  /** What is wrong, and what to do; null when nothing is. */
+  problem: z.string().nullable(),
+});
+export type NodeIdentity = z.infer<typeof nodeIdentity>;
+
+const trustNotice = z.object({ version: z.int().min(0), document: z.string().nullable() });
+
 const count = z.int().min(0);
 
 const authDetails = z.object({
@@ -149,5 +200,38 @@ export const authContract = defineContract({
       z.object({ key: z.string().min(1, "is empty").max(128, "is longer than any name or id of a key") }),
       apiKey,
     ),
+    /** Who this node is: its certificates, and who else is admitted. */
+    identity: defineMethod(z.undefined(), nodeIdentity),
+    /** Renews the certificates of this node now. Throws `authority_unreachable` or `enrolment_refused`. */
+    renewIdentity: defineMethod(z.undefined(), nodeIdentity),
+    /**
+     * Makes a join token, and shows it this once. Only at the root. Throws `authority_not_served`, `authority_elsewhere`,
+     * `node_name_taken`, `ttl_too_long` or `busy`.
+     */
+    createJoinToken: defineMethod(
+      z.object({ node: nodeLabel, ttlMs: ttlMs.default(600_000) }),
+      z.object({
+        token: z.string(),
+        id: z.string(),
+        node: z.string(),
+        addresses: z.array(z.string()),
+        expiresAt: timestamp,
+      }),
+    ),
+    /** Admits a node no more, or with a `serial` one certificate of it. Only at the root. Throws `node_unknown` or `authority_elsewhere`. */
+    revokeNode: defineMethod(
+      z.object({
+        node: nodeLabel,
+        serial: z
+          .string()
+          .regex(/^[0-9a-f]{1,40}$/, "is not a serial number: hexadecimal digits in lower case")
+          .optional(),
+      }),
+      nodeDenial,
+    ),
+    /** What is believed in the organisation, as JSON text: spec/enrolment.md §5. Null before it is known. */
+    trust: defineMethod(z.undefined(), trustNotice),
+    /** The same as soon as its version is another than `after`, at the latest after 25 s. */
+    watchTrust: defineMethod(z.object({ after: z.int().min(0) }), trustNotice),
   },
 });

@@ -36,6 +36,12 @@
  * | `ttl_too_long` | the credential would live longer than the node allows, the message says how long: ask for less, or raise the limit |
  * | `keys_failed` | the keys that sign credentials could not be read, made or kept: the message has the reason |
  * | `key_too_new` | the next key was published a moment ago and not everybody has it yet: the message says from when on it may sign, ask again then |
+ * | `authority_not_served` | no other node can reach this one's root authority: give `auth.authority.listen` |
+ * | `authority_elsewhere` | this node has joined an organisation: ask its root authority, the message says where that is |
+ * | `authority_unreachable` | the root authority does not answer, the message says why: start it, or correct the network; the node goes on until its certificates expire |
+ * | `enrolment_refused` | the root authority refused, the message says why and what to do |
+ * | `node_name_taken` | there is a node of this name: choose another name, or revoke that one first |
+ * | `node_unknown` | no good certificate of it was issued: `catalyst identity show` lists those there are |
  * | `generation_unknown` | no schema of this number is kept, the message says which are: `catalyst gateway history` |
  * | `coordinate_unknown` | the schema in force has no such type or field: `catalyst gateway schema` shows it |
  * | `composition_failed` | the schemas take too long or too much memory to compose or to compare, the message says which: make them smaller |
@@ -75,6 +81,12 @@ export type RpcErrorCode =
   | "ttl_too_long"
   | "keys_failed"
   | "key_too_new"
+  | "authority_not_served"
+  | "authority_elsewhere"
+  | "authority_unreachable"
+  | "enrolment_refused"
+  | "node_name_taken"
+  | "node_unknown"
   | "generation_unknown"
   | "coordinate_unknown"
   | "composition_failed"

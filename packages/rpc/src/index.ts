@@ -10,6 +10,9 @@ export {
   type Credentials,
   credentials,
   mostCredentialServices,
+  type NodeDenial,
+  type NodeIdentity,
+  type ProcessCertificate,
   type SigningKey,
 } from "./auth.ts";
 export { type Connection, type ConnectOptions, connectRpc } from "./connection.ts";

@@ -25,7 +25,12 @@ const enrolmentRequest = z.object({
   proof: z.instanceof(Uint8Array).refine(({ length }) => length === 32),
 });
 /** What a joiner sends: spec/enrolment.md §4.2. */
-export type EnrolmentRequest = z.output<typeof enrolmentRequest>;
+export type EnrolmentRequest = {
+  readonly token: string;
+  readonly requests: SigningRequests;
+  /** 32 bytes: `enrolmentProof`. */
+  readonly proof: Uint8Array;
+};
 
 const renewalRequest = z.object({ requests });
 
@@ -39,12 +44,13 @@ export type EnrolmentAnswer = {
 };
 
 export function encodeEnrolmentRequest(request: EnrolmentRequest): Uint8Array {
-  return encodeMessage({ ...request, requests: given(request.requests) });
+  return encodeMessage({ ...request });
 }
 
 /** Throws {@link IdentityError} `message_malformed`; members that it does not know are passed over. */
 export function decodeEnrolmentRequest(bytes: Uint8Array): EnrolmentRequest {
-  return read(enrolmentRequest, bytes);
+  const { requests, ...rest } = read(enrolmentRequest, bytes);
+  return { ...rest, requests: given(requests) };
 }
 
 export function encodeRenewalRequest(requested: SigningRequests): Uint8Array {

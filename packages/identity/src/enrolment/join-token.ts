@@ -74,6 +74,12 @@ export function parseJoinToken(text: string): JoinToken {
   return read.success ? read.data : malformed("it was made by a release that this one does not know");
 }
 
+/** Host and port of an address of an authority, as they are connected to: IPv6 without its brackets. */
+export function splitAuthorityAddress(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(":");
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
+}
+
 /** What a token is called where its secret may not be: 16 hexadecimal digits. */
 export function joinTokenId(secret: Uint8Array): string {
   return hash("sha256", Buffer.concat([Buffer.from("catalyst-join-token"), secret])).slice(0, 16);

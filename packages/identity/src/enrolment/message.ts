@@ -2,7 +2,7 @@ import { type CborInput, type CborValue, decodeCbor, encodeCbor, WireError } fro
 import { IdentityError, type IdentityErrorCode } from "../errors.ts";
 
 /** What a message of enrolment may take: five requests or chains, and what is believed in an organisation. */
-export const messageLimits = { maxBytes: 1_048_576, maxDepth: 6, maxItems: 4_096 } as const;
+export const messageLimits = { maxBytes: 16_777_216, maxDepth: 6, maxItems: 4_096 } as const;
 
 /** A value as the form of a message is checked on it: maps with text keys as plain objects. */
 type Plain =
@@ -16,7 +16,7 @@ type Plain =
 
 /** A message in deterministic CBOR, spec/wire.md §1: maps with text keys. */
 export function encodeMessage(message: CborInput): Uint8Array {
-  return encodeCbor(message);
+  return encodeCbor(message, messageLimits);
 }
 
 /** Reads a message. Throws {@link IdentityError} with the code for bytes that are none. */

@@ -1,17 +1,20 @@
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
+import type { TLSSocket } from "node:tls";
 import { encodeMessage } from "./message.ts";
 
 /** Requests for certificates, PKCS #10 in DER, by process. */
 export type SigningRequests = Readonly<Record<string, Uint8Array>>;
 
-/** RFC 9266: what both ends of one TLS connection know, and nobody else. */
-export const channelBinding = { label: "EXPORTER-Channel-Binding", bytes: 32 } as const;
+/** RFC 9266 `tls-exporter`: 32 bytes that both ends of one TLS 1.3 connection know, and nobody else. */
+export function exporterOf(socket: TLSSocket): Uint8Array {
+  return Uint8Array.from(socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0)));
+}
 
 /**
  * That whoever sends these requests over this connection has the token's secret, without sending it: HMAC-SHA-256 keyed
  * with the secret, spec/enrolment.md §4.2. It is good on that one connection, and for these requests alone.
  *
- * @param binding the exporter of {@link channelBinding}, 32 bytes
+ * @param binding what {@link exporterOf} gives on that connection, 32 bytes
  */
 export function enrolmentProof(
   secret: Uint8Array,

@@ -30,6 +30,39 @@ export const authMigrations: readonly string[] = [
    CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
    INSERT INTO counter VALUES ('version', 1);`,
   "ALTER TABLE api_key ADD COLUMN unaudited INTEGER NOT NULL DEFAULT 0;",
+  `CREATE TABLE authority (
+     file TEXT PRIMARY KEY,
+     role TEXT NOT NULL,
+     certificate BLOB NOT NULL,
+     since INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE join_token (
+     id TEXT PRIMARY KEY,
+     node TEXT NOT NULL,
+     secret BLOB NOT NULL,
+     created_at INTEGER NOT NULL,
+     expires_at INTEGER NOT NULL,
+     used_by BLOB,
+     answer BLOB,
+     unaudited INTEGER NOT NULL DEFAULT 0
+   ) STRICT;
+   CREATE TABLE certificate (
+     serial TEXT PRIMARY KEY,
+     node TEXT NOT NULL,
+     process TEXT NOT NULL,
+     issued_at INTEGER NOT NULL,
+     expires_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX certificate_node ON certificate (node, expires_at);
+   CREATE INDEX certificate_end ON certificate (expires_at);
+   CREATE TABLE denial (
+     node TEXT NOT NULL,
+     serial TEXT NOT NULL,
+     since INTEGER NOT NULL,
+     until INTEGER,
+     unaudited INTEGER NOT NULL DEFAULT 1,
+     PRIMARY KEY (node, serial)
+   ) STRICT;`,
 ];
 
 /** A key of which the public part is kept for as long as it verifies, and the private one for as long as it may sign. */

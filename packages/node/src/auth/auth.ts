@@ -1,47 +1,26 @@
+import { IdentityError, IdentityFolder } from "@catalyst/identity";
 import { authContract } from "@catalyst/rpc";
 import type { NodeConfig } from "../options.ts";
 import { paths } from "../paths.ts";
 import { runProcess } from "../process.ts";
-import { serveDiscovery } from "./discovery-server.ts";
-import { openAuth } from "./open-auth.ts";
+import { composeMember } from "./member-auth.ts";
+import { composeRoot } from "./root-auth.ts";
 
-const upkeepMs = 30_000;
-
-/** The auth process: keeps the keys that sign credentials, gives credentials and takes them back. */
+/**
+ * The auth process: keeps the authorities and the keys that sign credentials, gives credentials and takes them back; on
+ * a node that has joined an organisation, keeps the node's certificates and asks the root authority for the rest.
+ */
 export function runAuth(config: NodeConfig, dataDir: string): Promise<void> {
-  return runProcess("auth", authContract, config, dataDir, async (frame, resources) => {
-    const { authority, bulletin, rings, view, issuers, events } = await openAuth(frame, resources);
-    const published = (["tokens", "apikeys"] as const).map((kind) => {
-      return { issuer: issuers[kind].issuer, jwks: () => rings[kind].jwks() };
-    });
-    resources.use(await serveDiscovery({ socketPath: paths.jwksSocket(dataDir), issuers: published }));
-    const keepUp = async () => {
-      try {
-        await authority.keepUp();
-        view.upkeepEnded(null);
-      } catch (error) {
-        view.upkeepEnded(error as Error);
-        events.upkeepFailed(error);
-      }
-    };
-    const timer = setInterval(() => void keepUp(), upkeepMs);
-    resources.defer(() => clearInterval(timer));
-    return {
-      details: () => view.details(),
-      readiness: () => ({ ready: true, reasons: view.reasons() }),
-      drain: async () => bulletin.close(),
-      implementation: {
-        check: () => view.check(),
-        explain: ({ subject, name }) => view.explain(subject, name),
-        credentials: () => bulletin.current(),
-        watch: ({ after }) => bulletin.after(after),
-        mint: (request) => authority.mint(request),
-        signingKeys: () => authority.signingKeys(),
-        rotate: (request) => authority.rotate(request),
-        createApiKey: (request) => authority.createApiKey(request),
-        apiKeys: (request) => authority.listApiKeys(request),
-        revokeApiKey: (request) => authority.revokeApiKey(request),
-      },
-    };
+  const { name, domain } = config.node;
+  return runProcess("auth", authContract, config, dataDir, (frame, resources) => {
+    const joined = new IdentityFolder(paths.identity(dataDir)).membership();
+    if (joined === null) return composeRoot(frame, resources);
+    if (joined.node === name && joined.domain === domain) return composeMember(frame, resources);
+    const [is, other] = [`${joined.node}.${joined.domain}`, `${name}.${domain}`];
+    const how = "correct --node-name and --node-domain, or give --node-data-dir another folder";
+    throw new IdentityError(
+      "identity_taken",
+      `${dataDir} is of ${is}, and the configuration says ${other}: ${how}`,
+    );
   });
 }

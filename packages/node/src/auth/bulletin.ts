@@ -1,5 +1,6 @@
 import type { TokenIssuer, TokenKind } from "@catalyst/identity";
 import type { Credentials } from "@catalyst/rpc";
+import { Announcer } from "./announcer.ts";
 import type { ApiKeyTable, VersionCounter } from "./auth-store.ts";
 import type { KeyRing } from "./key-ring.ts";
 
@@ -18,11 +19,11 @@ export const lingerMs = 60_000;
 /** What all who verify credentials have to know, and who waits to hear of a change. */
 export class Bulletin {
   readonly #parts: BulletinParts;
-  readonly #waiting = new Set<() => void>();
-  #isClosed = false;
+  readonly #announcer: Announcer;
 
   constructor(parts: BulletinParts) {
     this.#parts = parts;
+    this.#announcer = new Announcer(parts.patienceMs);
   }
 
   current(): Credentials {
@@ -40,31 +41,17 @@ export class Bulletin {
 
   /** Resolves as soon as the version is another one, or when patience is over. */
   async after(version: number): Promise<Credentials> {
-    if (this.#parts.version.current === version && !this.#isClosed) await this.#news();
+    if (this.#parts.version.current === version) await this.#announcer.news();
     return this.current();
   }
 
   /** Tells all who wait. */
   announce(): void {
-    for (const wake of this.#waiting) wake();
+    this.#announcer.announce();
   }
 
   /** Answers who waits, and lets nobody wait any more. */
   close(): void {
-    this.#isClosed = true;
-    this.announce();
-  }
-
-  #news(): Promise<void> {
-    const { patienceMs = 25_000 } = this.#parts;
-    return new Promise((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, patienceMs);
-      this.#waiting.add(wake);
-    });
+    this.#announcer.close();
   }
 }

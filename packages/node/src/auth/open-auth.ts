@@ -13,6 +13,7 @@ import { Bulletin, lingerMs } from "./bulletin.ts";
 import { maxAgeSeconds } from "./discovery-server.ts";
 import { createAuthEvents, exposeAuth } from "./events.ts";
 import { KeyRing } from "./key-ring.ts";
+import { openRegistry } from "./open-registry.ts";
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
@@ -41,7 +42,7 @@ export async function openAuth(
     }),
   );
   const database = resources.use(openDatabase(join(dataDir, "auth.db"), { migrations: authMigrations }));
-  const table = new SigningKeyTable(database);
+  const keyTable = new SigningKeyTable(database);
   const version = new VersionCounter(database);
   const apiKeys = new ApiKeyTable(database);
   const keys = await openKeyStore(paths.signingKeys(dataDir));
@@ -50,19 +51,40 @@ export async function openAuth(
   const onChange = () => announce();
   const ringOf = (kind: TokenKind, rotateAfterDays: number) => {
     const timings: RotationTimings = { rotateAfterMs: rotateAfterDays * dayMs, publishAheadMs, lingerMs };
-    return KeyRing.open({ kind, database, table, version, keys, secret, timings, now, events, onChange });
+    return KeyRing.open({
+      kind,
+      database,
+      table: keyTable,
+      version,
+      keys,
+      secret,
+      timings,
+      now,
+      events,
+      onChange,
+    });
   };
   const rings = {
     tokens: await ringOf("tokens", auth.keys.rotateTokensAfterDays),
     apikeys: await ringOf("apikeys", auth.keys.rotateApiKeysAfterDays),
   };
   const bulletin = new Bulletin({ issuers, rings, apiKeys, version });
-  announce = () => bulletin.announce();
+  const onTrust: (() => void)[] = [];
+  announce = () => {
+    bulletin.announce();
+    for (const tell of onTrust) tell();
+  };
   const shared = { issuers, rings, apiKeys, version, ledger, now };
   const authority = new Authority({ ...shared, database, events, onChange });
+  const authorityKeys = await openKeyStore(paths.authorityKeys(dataDir));
+  const registry = await openRegistry(
+    { ...shared, database, keys: authorityKeys, secret, events, bulletin, onChange, tokenKeys: rings.tokens },
+    config,
+  );
   const view = new AuthView({ ...shared, authority });
   exposeAuth(metrics, shared);
-  return { ...shared, database, authority, bulletin, view, events };
+  const listen = (tell: () => void) => void onTrust.push(tell);
+  return { ...shared, ...registry, onTrust: listen, database, authority, bulletin, view, events };
 }
 
 /** Whose credentials there are: two issuers, so that a key of one kind signs nothing of the other. */

@@ -1,0 +1,252 @@
+import { constants, generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { parseAddress, showAddress } from "@catalyst/config";
+import {
+  type Admission,
+  admit,
+  authoritiesOf,
+  certificateLifetimes,
+  chainOf,
+  decodeEnrolmentRequest,
+  decodeMessage,
+  decodeRenewalRequest,
+  encodeEnrolmentAnswer,
+  encodeMessage,
+  exporterOf,
+  IdentityError,
+  isLabel,
+  peerTrustOf,
+  readPeerCertificate,
+  toPem,
+} from "@catalyst/identity";
+import { type authContract, type Implementation, RpcError } from "@catalyst/rpc";
+import { z } from "zod";
+import { NodeError } from "../errors.ts";
+import type { CertificateOffice } from "./certificate-office.ts";
+import { EnrolmentRefusal } from "./enrolment-refusal.ts";
+import type { AuthEvents } from "./events.ts";
+import type { Registrar } from "./registrar.ts";
+import type { TrustBoard } from "./trust-board.ts";
+
+export type AuthorityServerParts = {
+  readonly domain: string;
+  readonly node: string;
+  readonly listen: string;
+  readonly office: CertificateOffice;
+  readonly registrar: Registrar;
+  readonly board: TrustBoard;
+  readonly mint: Implementation<typeof authContract>["mint"];
+  readonly events: AuthEvents;
+  readonly now: () => number;
+};
+
+type Admitted = Extract<Admission, { kind: "admitted" }>;
+type Answer = { readonly status: number; readonly type: string; readonly body: Uint8Array };
+
+/** A request of five certificates is far smaller; who sends slowly, or nothing, is cut off. */
+const maxBodyBytes = 65_536;
+const limits = {
+  maxHeaderSize: 8_192,
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: 5_000,
+};
+const mostConnections = 512;
+
+const tokenRequest = z.object({
+  process: z.string().refine(isLabel, "is not the name of a process"),
+  services: z.array(z.string()).min(1).max(64),
+  ttlMs: z.int().min(1_000),
+});
+
+/**
+ * The root authority's interface for other nodes, spec/enrolment.md §4: HTTPS with TLS 1.3. Joiners prove that they have
+ * a token; all others show the certificate of their auth process, and are admitted anew for each request.
+ */
+export class AuthorityServer implements AsyncDisposable {
+  readonly #parts: AuthorityServerParts;
+  readonly #server: Server;
+  /** Connections on which somebody came with a certificate. */
+  readonly #open = new Set<TLSSocket>();
+  #renewAt = 0;
+
+  private constructor(parts: AuthorityServerParts) {
+    this.#parts = parts;
+    this.#server = createServer({ ...limits, ...tlsOptions }, (request, response) => {
+      void this.#handle(request, response);
+    });
+    this.#server.maxConnections = mostConnections;
+    this.#server.on("secureConnection", (socket: TLSSocket) => {
+      this.#open.add(socket);
+      socket.once("close", () => this.#open.delete(socket));
+    });
+  }
+
+  /** Throws {@link NodeError} `port_in_use`. */
+  static async open(parts: AuthorityServerParts): Promise<AuthorityServer> {
+    const server = new AuthorityServer(parts);
+    await server.keepUp();
+    const { host, port } = parseAddress(parts.listen);
+    const listening = once(server.#server, "listening");
+    server.#server.listen(port, host);
+    try {
+      await listening;
+    } catch (cause) {
+      const message = `auth.authority.listen: cannot listen on ${parts.listen} (${(cause as Error).message}): choose another address with --auth-authority-listen`;
+      throw new NodeError("port_in_use", message, { cause });
+    }
+    return server;
+  }
+
+  /** With the port that the system chose. */
+  get address(): string {
+    const { host } = parseAddress(this.#parts.listen);
+    return showAddress({ host, port: (this.#server.address() as AddressInfo).port });
+  }
+
+  /** Renews the server's own certificate at half of its life. */
+  async keepUp(): Promise<void> {
+    const { office, domain, node, now } = this.#parts;
+    if (now() < this.#renewAt) return;
+    const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const { chain } = await office.issue({ domain, node, process: "authority" }, publicKey);
+    const trust = peerTrustOf(this.#parts.board.current());
+    this.#server.setSecureContext({
+      ...tlsOptions,
+      cert: chain.map((der) => toPem("CERTIFICATE", der)).join(""),
+      key: privateKey.export({ type: "pkcs8", format: "pem" }),
+      ca: [...authoritiesOf(trust)],
+    });
+    this.#renewAt = now() + certificateLifetimes.leafMs / 2;
+  }
+
+  /** Cuts the connections of those who are not admitted any more. */
+  recheck(): void {
+    for (const socket of this.#open) {
+      if (socket.authorized && this.#admit(socket).kind === "refused") socket.destroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let answer: Answer;
+    try {
+      answer = await this.#answer(request);
+    } catch (error) {
+      answer = refusalOf(error);
+      if (answer.status === 500) this.#parts.events.upkeepFailed(error);
+    }
+    if (response.destroyed) return;
+    const { status, type, body } = answer;
+    response.writeHead(status, {
+      "content-type": type,
+      "content-length": body.length,
+      "cache-control": "no-store",
+    });
+    response.end(body);
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    const socket = request.socket as TLSSocket;
+    const { pathname, searchParams } = new URL(request.url ?? "/", "https://authority");
+    const { registrar, board, office } = this.#parts;
+    switch (`${request.method} ${pathname}`) {
+      case "GET /root":
+        return { status: 200, type: "application/pkix-cert", body: office.roots()[0] ?? new Uint8Array() };
+      case "POST /enrol": {
+        const asked = decodeEnrolmentRequest(await bodyOf(request));
+        return cbor(encodeEnrolmentAnswer(await registrar.enrol(asked, exporterOf(socket))));
+      }
+      case "POST /renew": {
+        const peer = this.#member(socket);
+        const requests = decodeRenewalRequest(await bodyOf(request));
+        return cbor(encodeEnrolmentAnswer(await registrar.renew(peer, requests)));
+      }
+      case "POST /token":
+        return this.#mint(this.#member(socket), await bodyOf(request));
+      case "GET /trust": {
+        this.#member(socket);
+        const after = Number(searchParams.get("after") ?? "0");
+        const document = Number.isSafeInteger(after) ? await board.after(after) : board.current();
+        this.#member(socket); // the news may be that it is denied
+        return { status: 200, type: "application/json", body: Buffer.from(JSON.stringify(document)) };
+      }
+      default:
+        return refusal(404, "not_found", "nothing is served here: spec/enrolment.md §4 says what is");
+    }
+  }
+
+  /** Signs a token for a process of the node that asks, and for nobody else. */
+  async #mint({ id }: Admitted, body: Uint8Array): Promise<Answer> {
+    const read = tokenRequest.safeParse(decodeMessage(body, "message_malformed"));
+    if (!read.success) throw new IdentityError("message_malformed", z.prettifyError(read.error));
+    const { process, services, ttlMs } = read.data;
+    const subject = `spiffe://${id.domain}/node/${id.node}/${process}`;
+    const { token, jti, expiresAt } = await this.#parts.mint({ subject, services, ttlMs });
+    return cbor(encodeMessage({ token, jti, expiresAt }));
+  }
+
+  /** Who asks, by its certificate, now. Throws {@link EnrolmentRefusal}. */
+  #member(socket: TLSSocket): Admitted {
+    const admission = this.#admit(socket);
+    if (admission.kind === "admitted") return admission;
+    this.#parts.events.connectionRefused(admission.code, admission.text);
+    throw new EnrolmentRefusal("peer_refused", admission.text);
+  }
+
+  #admit(socket: TLSSocket): Admission {
+    const { board, now, domain } = this.#parts;
+    const trust = peerTrustOf(board.current());
+    const roots = trust.roots.map(({ certificate }) => certificate);
+    const certificate = socket.authorized ? readPeerCertificate(chainOf(socket), roots) : null;
+    return admit({ certificate, protocol: "member", expected: { domain }, now: now() }, trust);
+  }
+}
+
+/** Nobody's session is resumed: a resumed one has lost the chain that its peer is admitted by. */
+const tlsOptions = {
+  minVersion: "TLSv1.3",
+  requestCert: true,
+  rejectUnauthorized: false,
+  secureOptions: constants.SSL_OP_NO_TICKET,
+} as const;
+
+async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length;
+    if (length > maxBodyBytes) {
+      throw new IdentityError("message_malformed", `the request has more than ${maxBodyBytes} bytes`);
+    }
+    parts.push(part);
+  }
+  return Uint8Array.from(Buffer.concat(parts));
+}
+
+function cbor(body: Uint8Array): Answer {
+  return { status: 200, type: "application/cbor", body };
+}
+
+function refusal(status: number, code: string, text: string): Answer {
+  return { status, type: "application/cbor", body: encodeMessage({ code, text }) };
+}
+
+function refusalOf(error: unknown): Answer {
+  if (error instanceof EnrolmentRefusal) return refusal(403, error.code, error.message);
+  if (error instanceof IdentityError && error.code === "message_malformed") {
+    return refusal(400, error.code, error.message);
+  }
+  if (error instanceof RpcError)
+    return refusal(error.code === "evidence_failed" ? 503 : 403, error.code, error.message);
+  return refusal(500, "internal", "the root authority failed: its log has the cause");
+}

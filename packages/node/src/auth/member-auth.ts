@@ -1,0 +1,131 @@
+import type { KeyObject } from "node:crypto";
+import { formatAuditHead } from "@catalyst/evidence";
+import {
+  IdentityError,
+  IdentityFolder,
+  peerTrustOf,
+  publicKeyOf,
+  readTokenJwks,
+  type SigningRequests,
+  type TokenJwk,
+  tokenJwkOf,
+} from "@catalyst/identity";
+import type { authContract, NodeIdentity } from "@catalyst/rpc";
+import { Ledger } from "../ledger.ts";
+import { paths } from "../paths.ts";
+import { notExplainable, type ProcessBody, type ProcessFrame } from "../process.ts";
+import { serveDiscovery } from "./discovery-server.ts";
+import { IdentityKeeper } from "./identity-keeper.ts";
+import { Member } from "./member.ts";
+import { identityCheck, reasonsOf } from "./root-auth.ts";
+
+const upkeepMs = 30_000;
+
+/** The auth process of a node that has joined an organisation: the authorities and the keys are at its root. */
+export async function composeMember(
+  { config, dataDir, logger, stopping }: ProcessFrame,
+  resources: AsyncDisposableStack,
+): Promise<ProcessBody<typeof authContract>> {
+  const { name: node, domain } = config.node;
+  const folder = new IdentityFolder(paths.identity(dataDir));
+  const ledger = resources.use(
+    await Ledger.open({
+      issuer: `${node}.${domain}`,
+      keysFolder: paths.keys(dataDir),
+      passphraseFile: config.auth.passphraseFile,
+      auditFolder: paths.audit(dataDir, "auth"),
+    }),
+  );
+  const onTrust = ({ version }: { version: number }) =>
+    logger.info({ version }, "what is believed was taken over");
+  const member = new Member({ folder, domain, node, now: Date.now, onTrust });
+  const sign = (requests: SigningRequests) => member.renew(requests);
+  const keeper = new IdentityKeeper({ folder, node, domain, now: Date.now, sign });
+  resources.use(
+    await serveDiscovery({ socketPath: paths.jwksSocket(dataDir), issuers: publishedBy(member) }),
+  );
+  const listening = member.listen(stopping);
+  resources.defer(() => listening);
+  await keeper.keepUp();
+  const timer = setInterval(() => void keeper.keepUp(), upkeepMs);
+  resources.defer(() => clearInterval(timer));
+  const problem = () => keeper.problem() ?? member.problem;
+  const identity = () => identityOf(member, keeper, { node, domain, problem: problem() });
+  const notice = () => ({ version: member.trust.version, document: JSON.stringify(member.trust) });
+  const details = () => ({
+    issuer: `https://${domain}`,
+    version: member.trust.version,
+    keys: [],
+    apiKeys: { live: 0, revoked: member.trust.revoked.length },
+    auditHead: formatAuditHead(ledger.head),
+  });
+  return {
+    details,
+    readiness: () => ({ ready: true, reasons: reasonsOf(problem()) }),
+    drain: async () => undefined,
+    implementation: {
+      check: () => [identityCheck(problem())],
+      explain: ({ subject }) => {
+        throw notExplainable("auth", subject, ["what its root authority does not know either"]);
+      },
+      credentials: () => member.credentials(),
+      watch: async ({ after }) => {
+        await member.after(after);
+        return member.credentials();
+      },
+      mint: (request) => member.mint(request),
+      signingKeys: () => [],
+      rotate: () => member.elsewhere(),
+      createApiKey: () => member.elsewhere(),
+      apiKeys: () => member.elsewhere(),
+      revokeApiKey: () => member.elsewhere(),
+      identity,
+      renewIdentity: async () => {
+        await keeper.renew();
+        return identity();
+      },
+      createJoinToken: () => member.elsewhere(),
+      revokeNode: () => member.elsewhere(),
+      trust: notice,
+      watchTrust: async ({ after }) => {
+        await member.after(after);
+        return notice();
+      },
+    },
+  };
+}
+
+/** The same public keys as at the root, on this node's own socket. */
+function publishedBy(member: Member) {
+  return member.trust.issuers.map(({ issuer, kind }) => ({
+    issuer,
+    jwks: () => {
+      const found = member.trust.issuers.find((each) => each.kind === kind);
+      return found === undefined ? [] : Array.from(readTokenJwks(found.jwks).values(), jwkOf);
+    },
+  }));
+}
+
+function jwkOf(key: KeyObject): TokenJwk {
+  const read = publicKeyOf(key);
+  if (read.algorithm !== "P-256")
+    throw new IdentityError("key_algorithm", "tokens are signed with P-256 keys");
+  return tokenJwkOf(read);
+}
+
+function identityOf(
+  { trust }: Member,
+  keeper: IdentityKeeper,
+  own: Pick<NodeIdentity, "node" | "domain" | "problem">,
+): NodeIdentity {
+  return {
+    role: "member",
+    ...own,
+    roots: peerTrustOf(trust).roots.map(({ thumbprint }) => thumbprint),
+    authority: trust.authority,
+    certificates: keeper.certificates(),
+    issued: [],
+    denied: trust.denied,
+    version: trust.version,
+  };
+}

@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type EnrolmentAnswer,
+  IdentityError,
+  type IdentityFolder,
+  peerTrustOf,
+  type SigningRequests,
+  type TrustDocument,
+} from "@catalyst/identity";
+import { type Credentials, RpcError } from "@catalyst/rpc";
+import { Announcer } from "./announcer.ts";
+import { type AuthorityCall, mintRemotely, renew, watchTrust } from "./authority-client.ts";
+
+export type MemberParts = {
+  readonly folder: IdentityFolder;
+  readonly domain: string;
+  readonly node: string;
+  readonly now: () => number;
+  /** What is believed is other than before. */
+  readonly onTrust: (trust: TrustDocument) => void;
+};
+
+const firstPauseMs = 500;
+const longestPauseMs = 15_000;
+
+/** A node whose root authority is elsewhere: what it was told is on disk, so that the root may be away. */
+export class Member {
+  readonly #parts: MemberParts;
+  readonly #announcer = new Announcer();
+  #trust: TrustDocument;
+  #problem: string | null = null;
+
+  /** Throws IdentityError `identity_damaged` for a folder of somebody who has not joined. */
+  constructor(parts: MemberParts) {
+    this.#parts = parts;
+    const trust = parts.folder.trust();
+    if (trust === null || trust.domain !== parts.domain) {
+      throw new IdentityError(
+        "identity_damaged",
+        "what is believed in the organisation is not there: join again",
+      );
+    }
+    this.#trust = trust;
+  }
+
+  get trust(): TrustDocument {
+    return this.#trust;
+  }
+
+  /** Why nothing new is heard of the root authority; null while it is. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  credentials(): Credentials {
+    const { version, issuers, revoked } = this.#trust;
+    return { version, issuers, revoked };
+  }
+
+  /** Resolves as soon as the version is another one, or when patience is over. */
+  async after(version: number): Promise<TrustDocument> {
+    if (this.#trust.version === version) await this.#announcer.news();
+    return this.#trust;
+  }
+
+  /** Listens to the root authority until the signal aborts. Never throws. */
+  async listen(signal: AbortSignal): Promise<void> {
+    let pauseMs = firstPauseMs;
+    let heard = 0; // what is on disk may be older than a root that was restored
+    while (!signal.aborted) {
+      try {
+        const trust = await watchTrust(this.#call(), heard, signal);
+        heard = trust.version;
+        this.#take(trust);
+        pauseMs = firstPauseMs;
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#problem = `nothing new is heard of the root authority: ${(error as Error).message}`;
+        await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+        pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+      }
+    }
+    this.#announcer.close();
+  }
+
+  async renew(requests: SigningRequests): Promise<EnrolmentAnswer> {
+    const answer = await renew(this.#call(), requests);
+    this.#take(answer.trust);
+    return answer;
+  }
+
+  /** A token for a process of this node, signed where the keys are. Throws RpcError. */
+  mint(asked: { subject: string; services: readonly string[]; ttlMs: number }) {
+    const { domain, node } = this.#parts;
+    const prefix = `spiffe://${domain}/node/${node}/`;
+    if (!asked.subject.startsWith(prefix)) {
+      throw new RpcError(
+        "invalid_request",
+        `${asked.subject} is not of this node: tokens are for ${prefix} alone`,
+      );
+    }
+    const process = asked.subject.slice(prefix.length);
+    return mintRemotely(this.#call(), { process, services: asked.services, ttlMs: asked.ttlMs });
+  }
+
+  /** What only the root authority does. */
+  elsewhere(): never {
+    const where = this.#trust.authority.join(", ");
+    throw new RpcError(
+      "authority_elsewhere",
+      `this node has joined ${this.#parts.domain}: ask at its root, ${where}`,
+    );
+  }
+
+  #call(): AuthorityCall {
+    const { folder, domain, now } = this.#parts;
+    const identity = folder.process("auth");
+    if (identity === null)
+      throw new IdentityError("identity_damaged", "the certificate of auth is not there: join again");
+    const trust = peerTrustOf(this.#trust);
+    return { addresses: this.#trust.authority, domain, trust, identity, now };
+  }
+
+  /** On disk first. A root authority that is served nowhere any more is still looked for where it was. */
+  #take(heard: TrustDocument): void {
+    const authority = heard.authority.length === 0 ? this.#trust.authority : heard.authority;
+    const trust = { ...heard, authority };
+    this.#problem = null;
+    if (JSON.stringify(trust) === JSON.stringify(this.#trust)) return;
+    this.#parts.folder.keepTrust(trust);
+    this.#trust = trust;
+    this.#announcer.announce();
+    this.#parts.onTrust(trust);
+  }
+}

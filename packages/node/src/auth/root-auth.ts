@@ -1,0 +1,152 @@
+import { parseAddress } from "@catalyst/config";
+import { IdentityFolder } from "@catalyst/identity";
+import type { authContract, NodeIdentity } from "@catalyst/rpc";
+import { paths } from "../paths.ts";
+import { checked, type ProcessBody, type ProcessFrame } from "../process.ts";
+import { timeOf } from "./api-key.ts";
+import { AuthorityServer } from "./authority-server.ts";
+import { serveDiscovery } from "./discovery-server.ts";
+import { IdentityKeeper } from "./identity-keeper.ts";
+import { openAuth } from "./open-auth.ts";
+
+const upkeepMs = 30_000;
+
+/** The auth process of a node that is the root of its organisation, as each one is that has joined no other. */
+export async function composeRoot(
+  frame: ProcessFrame,
+  resources: AsyncDisposableStack,
+): Promise<ProcessBody<typeof authContract>> {
+  const { config, dataDir } = frame;
+  const parts = await openAuth(frame, resources);
+  const { authority, bulletin, rings, view, issuers, events, registrar, board } = parts;
+  const published = (["tokens", "apikeys"] as const).map((kind) => {
+    return { issuer: issuers[kind].issuer, jwks: () => rings[kind].jwks() };
+  });
+  resources.use(await serveDiscovery({ socketPath: paths.jwksSocket(dataDir), issuers: published }));
+  const { name: node, domain } = config.node;
+  const folder = new IdentityFolder(paths.identity(dataDir));
+  const sign = (requests: Parameters<typeof registrar.issueOwn>[0]) => registrar.issueOwn(requests);
+  const keeper = new IdentityKeeper({ folder, node, domain, now: parts.now, sign });
+  await keeper.keepUp();
+  const server = await serveAuthority(frame, parts, resources);
+  const keepUp = async () => {
+    try {
+      await authority.keepUp();
+      await parts.office.keepUp();
+      registrar.keepUp();
+      await server?.keepUp();
+      await keeper.keepUp();
+      view.upkeepEnded(null);
+    } catch (error) {
+      view.upkeepEnded(error as Error);
+      events.upkeepFailed(error);
+    }
+  };
+  const timer = setInterval(() => void keepUp(), upkeepMs);
+  resources.defer(() => clearInterval(timer));
+  const problem = () => keeper.problem() ?? parts.office.problem;
+  const identity = () => identityOf(parts, keeper, { node, domain, problem: problem() });
+  const notice = () => ({ version: parts.version.current, document: JSON.stringify(board.current()) });
+  return {
+    details: () => view.details(),
+    readiness: () => ({ ready: true, reasons: [...view.reasons(), ...reasonsOf(problem())] }),
+    drain: async () => bulletin.close(),
+    implementation: {
+      check: () => [...view.check(), identityCheck(problem())],
+      explain: ({ subject, name }) => view.explain(subject, name),
+      credentials: () => bulletin.current(),
+      watch: ({ after }) => bulletin.after(after),
+      mint: (request) => authority.mint(request),
+      signingKeys: () => authority.signingKeys(),
+      rotate: (request) => authority.rotate(request),
+      createApiKey: (request) => authority.createApiKey(request),
+      apiKeys: (request) => authority.listApiKeys(request),
+      revokeApiKey: (request) => authority.revokeApiKey(request),
+      identity,
+      renewIdentity: async () => {
+        await keeper.renew();
+        return identity();
+      },
+      createJoinToken: (request) => registrar.createToken(request),
+      revokeNode: (request) => registrar.revoke(request),
+      trust: notice,
+      watchTrust: async ({ after }) => {
+        await bulletin.after(after);
+        return notice();
+      },
+    },
+  };
+}
+
+type Parts = Awaited<ReturnType<typeof openAuth>>;
+
+/** Serves the root authority where the configuration says so; null where it does not. */
+async function serveAuthority(
+  { config }: ProcessFrame,
+  parts: Parts,
+  resources: AsyncDisposableStack,
+): Promise<AuthorityServer | null> {
+  const { listen } = config.auth.authority;
+  if (listen === undefined) return null;
+  const { office, registrar, board, events, now, authority, addresses } = parts;
+  const { name: node, domain } = config.node;
+  const mint: typeof authority.mint = (request) => authority.mint(request);
+  const server = await AuthorityServer.open({
+    domain,
+    node,
+    listen,
+    office,
+    registrar,
+    board,
+    mint,
+    events,
+    now,
+  });
+  resources.use(server);
+  const isAnywhere = ["0.0.0.0", "::"].includes(parseAddress(listen).host);
+  if (addresses.current.length === 0 && !isAnywhere) addresses.current = [server.address];
+  parts.onTrust(() => server.recheck());
+  return server;
+}
+
+function identityOf(
+  { office, certificates, denials, addresses, version, now }: Parts,
+  keeper: IdentityKeeper,
+  { node, domain, problem }: Pick<NodeIdentity, "node" | "domain" | "problem">,
+): NodeIdentity {
+  return {
+    role: "root",
+    domain,
+    node,
+    roots: [office.rootThumbprint()],
+    authority: [...addresses.current],
+    certificates: keeper.certificates(),
+    issued: certificates
+      .live(now())
+      .filter((each) => each.node !== node)
+      .map(({ node, process, serial, expiresAt }) => ({
+        node,
+        process,
+        serial,
+        notAfter: timeOf(expiresAt),
+      })),
+    denied: denials.all().map(({ node, serial, until }) => {
+      return { node, serial, until: until === null ? null : timeOf(until) };
+    }),
+    version: version.current,
+    problem,
+  };
+}
+
+export function reasonsOf(problem: string | null): string[] {
+  return problem === null ? [] : [problem];
+}
+
+export function identityCheck(problem: string | null) {
+  const hint = "see `catalyst identity show`: until they expire, the certificates that there are go on";
+  return checked(
+    "auth.identity",
+    "the certificates of this node are renewed in time",
+    problem === null ? null : { detail: problem, hint },
+  );
+}
