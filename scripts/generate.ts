@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { dirname, join, relative } from "node:path";
 import { generateContentVectors } from "./generate/content-vectors.ts";
 import { generateEvidenceVectors } from "./generate/evidence-vectors.ts";
+import { generatePeeringVectors } from "./generate/peering-vectors.ts";
 import { generateReference } from "./generate/reference.ts";
 import { generateSessionVectors } from "./generate/session-vectors.ts";
 import { generateWireVectors } from "./generate/wire-vectors.ts";
@@ -23,6 +24,7 @@ const generators: readonly Generator[] = [
   { folders: [], run: generateWireVectors },
   { folders: [], run: generateContentVectors },
   { folders: [], run: generateEvidenceVectors },
+  { folders: ["spec/vectors/peering"], run: generatePeeringVectors },
   { folders: ["spec/vectors/session"], run: generateSessionVectors },
 ];
 

@@ -4,7 +4,7 @@
  *
  * | code | what to do |
  * |---|---|
- * | `message_too_large` | a message longer than 65,536 bytes: the sender splits it |
+ * | `message_too_large` | a message longer than 65,024 bytes: the sender splits it |
  * | `message_malformed` | the bytes are no message of spec/peering.md: correct the sender |
  * | `message_unknown` | a message of a type that this release does not know: the sender uses what the session agreed on |
  * | `name_malformed` | a node or service that is no name: correct the sender |

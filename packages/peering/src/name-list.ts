@@ -3,7 +3,7 @@ import { isText, malformed } from "./cbor.ts";
 import { isName } from "./name.ts";
 
 /** What a message may take, spec/peering.md §2. */
-export const messageLimits = { maxBytes: 65_536, maxDepth: 5, maxItems: 8_192 } as const;
+export const messageLimits = { maxBytes: 65_024, maxDepth: 5, maxItems: 8_192 } as const;
 
 /** Services of one origin: how routes are named. */
 export type OriginNames = { readonly origin: string; readonly services: readonly string[] };

@@ -1,6 +1,6 @@
 import type { NextHop, RouteAttributes } from "./attributes.ts";
+import type { PolicyRule } from "./policy.ts";
 import type { Moment } from "./speaker-event.ts";
-import type { AdvertisedRoute } from "./view.ts";
 
 export const acme = "acme.catalyst.internal";
 export const globex = "globex.catalyst.internal";
@@ -43,8 +43,27 @@ export function at(instant: number): Moment {
   return { instant, wall: startWall + Math.floor(instant / 1_000) };
 }
 
-/** A route in one line: for whom, what, from where, through whom. */
-export function line({ peer, service: name, sent, healthy }: AdvertisedRoute): string {
-  const path = sent.nodePath.map((one) => one.split(".")[0]).join(" ");
-  return `${peer} ${name} ${sent.origin} [${path}] ${sent.localPref} ${sent.metric} ${healthy}`;
+export function domainOf(name: string): string {
+  return name.slice(name.indexOf(".") + 1);
 }
+
+/** The rule that lets everything through, to and from other organisations too. */
+export const everybody: PolicyRule = {
+  name: "everybody",
+  match: { peerOrganisation: "*" },
+  action: "accept",
+};
+
+export const [n0, n1, n2, n3, n4] = ["n0", "n1", "n2", "n3", "n4"].map((label) => node(label)) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+];
+export const products = service("products");
+/** A node of another organisation, and a service there. */
+export const gate = node("gate", globex);
+export const mail = service("mail", globex);
+/** What attributes of a route of globex have besides, as its node at the border tells it. */
+export const ofGlobex = { orgPath: [globex] };

@@ -40,8 +40,9 @@ export function decodeUpdate(members: ReadonlyMap<CborKey, CborValue>): Update {
 
 function readAnnounced(value: CborValue | undefined): Announced {
   const [origin, attributes, names] = readArray(value, 3);
+  const node = readName(origin);
   if (!(attributes instanceof Uint8Array)) {
     return malformed("message_malformed", "attributes are no byte string");
   }
-  return { origin: readName(origin), attributes, services: readNames(names) };
+  return { origin: node, attributes, services: readNames(names) };
 }

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { encodeAttributes } from "./attributes.ts";
+import type { PolicyRule } from "./policy.ts";
+import { show, TestPeers } from "./test-peers.ts";
+import {
+  acme,
+  attributesOf,
+  everybody,
+  gate,
+  mail,
+  n0,
+  n1,
+  n2,
+  n4,
+  ofGlobex,
+  products,
+  service,
+} from "./test-route.ts";
+import { encodeUpdate } from "./update.ts";
+import { advertisedRoutes, receivedRoutes, viewPeers } from "./view.ts";
+
+describe("policy, spec/peering.md §4", () => {
+  const noTests: PolicyRule = { name: "no tests", match: { service: "test-*" }, action: "reject" };
+
+  test("a change judges what was told before, without a word of the peer", () => {
+    const peers = new TestPeers();
+    peers.up(n1, n2);
+    peers.announce(n1, [products, service("test-a")]);
+    peers.heard(n2);
+    peers.step({ kind: "policy", import: [noTests], export: [] });
+    assert.deepEqual(peers.through(service("test-a")), []);
+    assert.deepEqual(show(peers.heard(n2)), [`withdraw ${service("test-a")} at ${n1}`]);
+    peers.step({ kind: "policy", import: [], export: [noTests] });
+    assert.deepEqual(peers.through(service("test-a")), [n1]);
+    assert.deepEqual(show(peers.heard(n2)), []);
+    peers.step({ kind: "policy", import: [], export: [] });
+    assert.deepEqual(show(peers.heard(n2)), [`announce ${service("test-a")} at ${n1}`]);
+    assert.deepEqual(show(peers.heard(n1)), ["END_OF_RIB 0"]);
+  });
+
+  test("a policy with a fault is refused, and the old one stays", () => {
+    const peers = new TestPeers({ import: [noTests] });
+    peers.up(n1);
+    const faulty: PolicyRule = { name: "x", action: "accept", set: { localPref: -1 } };
+    assert.throws(() => peers.step({ kind: "policy", import: [faulty], export: [] }), {
+      code: "policy_invalid",
+    });
+    peers.announce(n1, [service("test-a")]);
+    assert.deepEqual(peers.through(service("test-a")), []);
+  });
+
+  test("nothing comes from another organisation, or goes to it, without a rule that names it", () => {
+    const all: PolicyRule = { name: "all", match: { service: "*" }, action: "accept" };
+    const peers = new TestPeers({ import: [all], export: [all] });
+    peers.up(n1, gate);
+    peers.announce(n1, [products]);
+    peers.announce(gate, [mail], ofGlobex);
+    assert.deepEqual(peers.through(mail), []);
+    assert.deepEqual(show(peers.heard(gate)), ["END_OF_RIB 0"]);
+    assert.deepEqual(
+      [...receivedRoutes(peers.speaker)].map(({ accepted, rule }) => [accepted, rule]),
+      [
+        [true, "all"],
+        [false, "default: other organisation"],
+      ],
+    );
+  });
+
+  test("with such a rule a route crosses, with this organisation in its path and this node's Envoy", () => {
+    const peers = new TestPeers({ import: [everybody], export: [everybody] });
+    peers.up(n1, gate);
+    peers.announce(n1, [products], { localPref: 300 });
+    peers.announce(n1, [service("inside")], { noExport: true });
+    peers.announce(gate, [mail], { ...ofGlobex, localPref: 900 });
+    const sent = [...advertisedRoutes(peers.speaker)].filter(({ peer }) => peer === gate);
+    assert.deepEqual(
+      sent.map(({ service: name, sent: { nodePath, orgPath, localPref, nextHop } }) => [
+        name,
+        nodePath,
+        orgPath,
+        localPref,
+        nextHop.sni,
+      ]),
+      [[products, [n0], [acme], 100, n0]],
+    );
+    assert.equal(peers.speaker.routes(mail)[0]?.verdict.attributes.localPref, 100);
+  });
+
+  test("what a rule sets holds from there on", () => {
+    const set = { localPref: 300, metric: 5, noExport: true, labels: { zone: "eu", old: null } };
+    const peers = new TestPeers({
+      import: [{ name: "set", match: { protocol: "http", labels: { old: "*" } }, action: "accept", set }],
+    });
+    peers.up(n1, n2);
+    peers.announce(n1, [products], { labels: new Map([["old", "1"]]) });
+    const [sent] = [...advertisedRoutes(peers.speaker)].filter(({ peer }) => peer === n2);
+    assert.deepEqual(
+      [sent?.sent.localPref, sent?.sent.metric, sent?.sent.noExport, sent?.sent.labels],
+      [300, 5, true, { zone: "eu" }],
+    );
+  });
+});
+
+describe("what a peer is not entitled to, spec/peering.md §4.1", () => {
+  test("faulty attributes cost the routes that they are announced with, and not the session", () => {
+    const peers = new TestPeers();
+    peers.up(n1);
+    peers.announce(n1, [products, service("reviews")]);
+    const announced = { origin: n1, attributes: Uint8Array.of(0xa0), services: [products] };
+    peers.message(n1, encodeUpdate({ withdrawn: [], announced }));
+    assert.deepEqual(peers.closed, []);
+    assert.deepEqual([peers.through(products), peers.through(service("reviews"))], [[], [n1]]);
+    assert.equal(viewPeers(peers.speaker)[0]?.malformed, 1);
+  });
+
+  test("a route that is announced again with a path that is not its own is no longer used, and not told", () => {
+    const peers = new TestPeers();
+    peers.up(n1, n2);
+    peers.announce(n1, [products]);
+    peers.heard(n2);
+    const forged = encodeAttributes(attributesOf(n1, [n4]));
+    peers.message(
+      n1,
+      encodeUpdate({ withdrawn: [], announced: { origin: n1, attributes: forged, services: [products] } }),
+    );
+    assert.deepEqual(peers.through(products), []);
+    assert.deepEqual(show(peers.heard(n2)), [`withdraw ${products} at ${n1}`]);
+    assert.equal([...receivedRoutes(peers.speaker)][0]?.rule, "path_forged");
+  });
+});
