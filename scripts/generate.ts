@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { generateContentVectors } from "./generate/content-vectors.ts";
+import { generateEnrolmentVectors } from "./generate/enrolment-vectors.ts";
 import { generateEvidenceVectors } from "./generate/evidence-vectors.ts";
 import { generatePeeringVectors } from "./generate/peering-vectors.ts";
 import { generateReference } from "./generate/reference.ts";
@@ -24,6 +25,7 @@ const generators: readonly Generator[] = [
   { folders: [], run: generateWireVectors },
   { folders: [], run: generateContentVectors },
   { folders: [], run: generateEvidenceVectors },
+  { folders: ["spec/vectors/enrolment"], run: generateEnrolmentVectors },
   { folders: ["spec/vectors/peering"], run: generatePeeringVectors },
   { folders: ["spec/vectors/session"], run: generateSessionVectors },
 ];

@@ -26,6 +26,10 @@ export class CommandError extends Error {
 const keyFailures: Readonly<Partial<Record<IdentityErrorCode, number>>> = {
   key_name: exitCode.usage,
   key_not_found: exitCode.notFound,
+  join_token_malformed: exitCode.usage,
+  join_token_expired: exitCode.denied,
+  root_mismatch: exitCode.denied,
+  identity_taken: exitCode.usage,
   keys_in_use: exitCode.temporary,
 };
 
@@ -44,6 +48,12 @@ const rpcFailures: Readonly<Partial<Record<RpcErrorCode, number>>> = {
   generation_unknown: exitCode.notFound,
   coordinate_unknown: exitCode.notFound,
   api_key_name_taken: exitCode.usage,
+  authority_not_served: exitCode.usage,
+  authority_elsewhere: exitCode.usage,
+  node_name_taken: exitCode.usage,
+  node_unknown: exitCode.notFound,
+  enrolment_refused: exitCode.denied,
+  authority_unreachable: exitCode.temporary,
   ttl_too_long: exitCode.denied,
   api_keys_full: exitCode.denied,
   quota_exceeded: exitCode.denied,

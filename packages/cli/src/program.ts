@@ -16,10 +16,13 @@ import { addAudit } from "./commands/audit.ts";
 import { type BootstrapOptions, printBootstrap } from "./commands/bootstrap.ts";
 import { printSchema, showConfiguration, validateConfiguration } from "./commands/config.ts";
 import { addGateway } from "./commands/gateway.ts";
+import { addIdentity } from "./commands/identity.ts";
+import { joinFirst, type Reload } from "./commands/join.ts";
 import { addSigningKeys } from "./commands/keys.ts";
 import { showLogs } from "./commands/logs.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
 import { type CheckOptions, type ExplainOptions, explain, runChecks, showStatus } from "./commands/status.ts";
+import { addJoinTokens } from "./commands/token.ts";
 import { up } from "./commands/up.ts";
 import { unknownWord } from "./given.ts";
 import { type Loaded, loadNode } from "./load.ts";
@@ -49,6 +52,8 @@ function buildProgram(entry: string, printer: Printer): Command {
   addServices(program, printer);
   addApiKeys(program, printer);
   addSigningKeys(program, printer);
+  addJoinTokens(program, printer);
+  addIdentity(program, printer);
   addAudit(program, printer);
   return program;
 }
@@ -58,15 +63,20 @@ function addRunning(program: Command, printer: Printer, entry: string): void {
   const run = <Options>(
     name: string,
     description: string,
-    start: (loaded: Loaded, options: Options) => Promise<void>,
+    start: (loaded: Loaded, options: Options, reload: Reload) => Promise<void>,
   ) => {
-    const command = configured(program.command(name).description(description), (loaded, options) =>
-      start(loaded, options as Options),
+    const command = configured(program.command(name).description(description), (loaded, options, reload) =>
+      start(loaded, options as Options, reload),
     );
     return command.option("-q, --quiet", "print nothing but errors");
   };
-  run("up", "run a whole node: Envoy, auth, orchestrator, gateway and content", ({ config, dataDir }) =>
-    up(printer, config, dataDir, entry),
+  const about = "run a whole node: Envoy, auth, orchestrator, gateway and content";
+  run<{ join?: string }>("up", about, async (given, { join }, reload) => {
+    const { config, dataDir } = join === undefined ? given : await joinFirst(printer, given, join, reload);
+    await up(printer, config, dataDir, entry);
+  }).option(
+    "--join <token>",
+    "become the node that a join token names, under its name and domain; - reads it from standard input",
   );
   const alone = (runProcess: (config: NodeConfig, dataDir: string) => Promise<void>) => (loaded: Loaded) =>
     runProcess(loaded.config, loaded.dataDir);
@@ -173,7 +183,7 @@ function addServices(program: Command, printer: Printer): void {
 /** A command that takes the whole configuration as flags. */
 function configured(
   command: Command,
-  act: (loaded: Loaded, options: Record<string, unknown>) => Promise<void> | void,
+  act: (loaded: Loaded, options: Record<string, unknown>, reload: Reload) => Promise<void> | void,
 ): Command {
   command.option("--config <file>", "configuration file, JSON (default: catalyst.json, if there is one)");
   addFlags(command, nodeConfig);
@@ -185,6 +195,8 @@ function configured(
       throw unknownWord(`command of ${command.name()}`, word, below);
     }
     const options = command.opts<Record<string, unknown>>();
-    return act(loadNode(options["config"] as string | undefined, readFlags(command, nodeConfig)), options);
+    const load: Reload = (first) =>
+      loadNode(options["config"] as string | undefined, [...first, ...readFlags(command, nodeConfig)]);
+    return act(load([]), options, load);
   });
 }

@@ -2,8 +2,10 @@
  * One node: its configuration, and one composition per process. The command line starts them; nothing else has
  * to know how they are put together. A process is loaded when it is run: asking a node a question is quick.
  */
+import type { JoinToken } from "@catalyst/identity";
 import { prepareDataDir } from "./data-dir.ts";
 import type { NodeConfig } from "./options.ts";
+import { paths } from "./paths.ts";
 import type { SupervisorParts } from "./supervisor.ts";
 
 export { dataDirOf } from "./data-dir.ts";
@@ -18,6 +20,17 @@ export type { SupervisorParts } from "./supervisor.ts";
 /** Runs the auth process until it is asked to end. Throws {@link NodeError}, and what the keys or the disk refuse. */
 export async function runAuth(config: NodeConfig, dataDir: string): Promise<void> {
   await (await import("./auth/auth.ts")).runAuth(config, dataDir);
+}
+
+/**
+ * Makes this machine the node that a join token names, before it runs: spec/enrolment.md §4. Again with the same token it
+ * changes nothing. Throws {@link NodeError} `data_dir_unusable`, IdentityError, or RpcError `authority_unreachable` or
+ * `enrolment_refused`.
+ */
+export async function joinOrganisation(dataDir: string, token: JoinToken): Promise<void> {
+  prepareDataDir(dataDir);
+  const join = await import("./auth/join.ts");
+  await join.joinOrganisation(paths.identity(dataDir), token);
 }
 
 /** Runs the content process until it is asked to end. Throws {@link NodeError}, and what the store or keys refuse. */

@@ -105,8 +105,8 @@ export const processCertificate = z.object({
   serial: z.string(),
   notBefore: timestamp,
   notAfter: timestamp,
-  /** From when on it is renewed; null for one that the configuration names, which is not. */
-  renewsAt: timestamp.nullable(),
+  /** From when on it is renewed. */
+  renewsAt: timestamp,
 });
 export type ProcessCertificate = z.infer<typeof processCertificate>;
 
@@ -122,8 +122,8 @@ export type NodeDenial = z.infer<typeof nodeDenial>;
 
 /** Who a node is, and what it is certified by. */
 export const nodeIdentity = z.object({
-  /** `root` has the authorities of its organisation, `member` has joined one, `files` is what the configuration says. */
-  role: z.enum(["root", "member", "files"]),
+  /** `root` has the authorities of its organisation, `member` has joined one. */
+  role: z.enum(["root", "member"]),
   domain: z.string(),
   node: z.string(),
   /** SHA-256 of the certificate of each root that is believed for the domain, base64url. */

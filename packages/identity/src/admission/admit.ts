@@ -169,10 +169,7 @@ function untimely({ notBefore, notAfter }: PeerCertificate, name: string, now: n
 function denied({ serial }: PeerCertificate, id: SpiffeId, trust: PeerTrust): Refusal | null {
   const own = trust.denied.filter(({ domain, node }) => domain === id.domain && node === id.node);
   if (own.some((denial) => denial.serial === null)) {
-    return refused(
-      "node_denied",
-      `${nodeNameOf(id)} was revoked: only its organisation's root takes that back`,
-    );
+    return refused("node_denied", `${nodeNameOf(id)} was revoked: it joins again with a new token`);
   }
   if (!own.some((denial) => denial.serial === serial)) return null;
   return refused("certificate_denied", `certificate ${serial} of ${nodeNameOf(id)} was revoked: renew it`);

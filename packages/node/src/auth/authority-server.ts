@@ -145,7 +145,7 @@ export class AuthorityServer implements AsyncDisposable {
       answer = refusalOf(error);
       if (answer.status === 500) this.#parts.events.upkeepFailed(error);
     }
-    if (response.destroyed) return;
+    if (request.socket.destroyed) return;
     const { status, type, body } = answer;
     response.writeHead(status, {
       "content-type": type,
@@ -177,7 +177,7 @@ export class AuthorityServer implements AsyncDisposable {
         this.#member(socket);
         const after = Number(searchParams.get("after") ?? "0");
         const document = Number.isSafeInteger(after) ? await board.after(after) : board.current();
-        this.#member(socket); // the news may be that it is denied
+        if (!socket.destroyed) this.#member(socket); // the news may be that it is denied
         return { status: 200, type: "application/json", body: Buffer.from(JSON.stringify(document)) };
       }
       default:

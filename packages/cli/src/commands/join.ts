@@ -1,0 +1,59 @@
+import type { ParsedFlags } from "@catalyst/config";
+import { type JoinToken, parseJoinToken } from "@catalyst/identity";
+import { joinOrganisation } from "@catalyst/node";
+import { CommandError, exitCode } from "../exit-code.ts";
+import type { Loaded } from "../load.ts";
+import type { Printer } from "../printer.ts";
+
+/** The configuration once more, with flags that come before those that were given. */
+export type Reload = (flags: ParsedFlags) => Loaded;
+
+const mostTokenBytes = 4_096;
+
+/**
+ * Makes this machine the node that a token names, and returns the configuration under that name. Where name and domain
+ * are not configured the token's are; where they are, they have to be the same. Throws {@link CommandError} with exit
+ * code 2, and what joining throws.
+ */
+export async function joinFirst(
+  printer: Printer,
+  loaded: Loaded,
+  given: string,
+  reload: Reload,
+): Promise<Loaded> {
+  const token = parseJoinToken((given === "-" ? await readAll(process.stdin) : given).trim());
+  const named = reload(flagsOf(token, loaded));
+  printer.talk(`Joining ${token.domain} as ${token.node}, at ${token.addresses.join(", ")}.`);
+  await joinOrganisation(named.dataDir, token);
+  printer.talk(`This is ${token.node}.${token.domain}. Without the token it starts with`);
+  printer.talk(
+    `--node-name ${token.node} --node-domain ${token.domain}, or the same in its configuration file.`,
+  );
+  return named;
+}
+
+/** The names that the configuration leaves open. */
+function flagsOf({ node, domain }: JoinToken, { config, loaded }: Loaded): ParsedFlags {
+  const options = [
+    { key: "node.name", flag: "--node-name", value: node, configured: config.node.name },
+    { key: "node.domain", flag: "--node-domain", value: domain, configured: config.node.domain },
+  ];
+  return options.flatMap(({ key, flag, value, configured }) => {
+    const source = loaded.sources.get(key)?.kind ?? "default";
+    if (source === "default") return [{ flag, value }];
+    if (configured === value) return [];
+    const message = `the token is for ${flag} ${value}, and the configuration says ${configured}: correct it, or make another token`;
+    throw new CommandError(exitCode.usage, message);
+  });
+}
+
+async function readAll(input: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of input) {
+    length += part.length;
+    if (length > mostTokenBytes) break;
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
