@@ -266,7 +266,7 @@ export class VirtualStream<Certificate> {
     const arrivesAt = Math.max(other.lastArrival, network.time.now() + network.delayMs(name, this.peer.name));
     other.lastArrival = arrivesAt;
     other.incoming.push({ arrivesAt, bytes, error });
-    network.time.after(arrivesAt - network.time.now(), () => other.deliver());
+    network.time.plan(arrivesAt, () => other.deliver());
   }
 
   /** Gives the user what has arrived, unless it does not read or the hosts are apart. */

@@ -23,13 +23,19 @@ export class VirtualTime {
     return this.at;
   }
 
+  /** Whole ms since 1970. */
   wall(): number {
-    return this.startedAt + this.at;
+    return this.startedAt + Math.floor(this.at);
   }
 
   /** Calls once, `delayMs` from now; the function that is returned prevents it. */
   after(delayMs: number, call: () => void): () => void {
-    const event: Due = { at: this.at + Math.max(0, delayMs), order: this.planned++, call };
+    return this.plan(this.at + Math.max(0, delayMs), call);
+  }
+
+  /** Calls once, when it is `at`. */
+  plan(at: number, call: () => void): () => void {
+    const event: Due = { at, order: this.planned++, call };
     this.due.push(event);
     return () => {
       event.call = null;

@@ -71,13 +71,13 @@ export class Session {
   readonly events: SessionEvent[] = [];
   busy = false;
 
-  /** A session that dials `subject`, or one that was dialled, with its transport. */
-  constructor(user: SessionUser, from: SessionSubject | Transport) {
+  /** A session that dials `subject`, or one that was dialled, with its transport, whose making began at `begunAt`. */
+  constructor(user: SessionUser, from: SessionSubject | Transport, begunAt = user.clock.now()) {
     const isTransport = "use" in from;
     this.user = user;
     this.role = isTransport ? "listener" : "dialler";
     this.subject = isTransport ? null : from;
-    this.state = firstState(this.context());
+    this.state = firstState({ ...this.context(), now: begunAt });
     if (isTransport) this.attach(from);
     this.schedule();
   }
@@ -158,7 +158,7 @@ export class Session {
         this.giveUpDial = null;
         this.attach(transport);
         const reason: EndReason = { code: "collision", text: "a session is there already", by: "us" };
-        this.dispatch(this.user.onUp(this) ? { kind: "up" } : { kind: "stop", reason, again: true });
+        this.dispatch(this.user.onUp(this) ? { kind: "up" } : { kind: "stop", reason, again: false });
       },
       failed: (error) => {
         this.giveUpDial = null;

@@ -133,10 +133,11 @@ class Registry {
       this.parts.events?.turnedAway(address);
       return null;
     }
+    const begunAt = this.clock.now();
     return {
       failed: leave,
       up: (transport) => {
-        const session = new Session(this.userOf({ transport, leave }), transport);
+        const session = new Session(this.userOf({ transport, leave }), transport, begunAt);
         this.answered.add(session);
       },
     };
@@ -308,7 +309,7 @@ class Registry {
     if (agreement === null || transport === null || subject === null) return;
     const { peer } = agreement;
     for (const other of this.of(subject)) {
-      if (other !== session && other.state.kind === "idle") {
+      if (other.state.kind === "idle" || other.state.kind === "connect") {
         other.stop({ code: "collision", text: "a session is there already", by: "us" }, false);
       }
     }

@@ -19,12 +19,24 @@ export async function listenOn(
   acceptor: Acceptor,
   take: (socket: Socket, taker: Dialled) => void,
 ): Promise<Listening> {
+  /** Those that are no transport yet: nobody else would end them. */
+  const pending = new Set<Socket>();
   const server = createServer((socket) => {
-    // A connection that fails before anybody looks after it is nobody's matter.
     socket.on("error", () => undefined);
     const taker = acceptor.accept({ address: socket.remoteAddress ?? "" });
-    if (taker === null) socket.destroy();
-    else take(socket, taker);
+    if (taker === null) {
+      socket.destroy();
+      return;
+    }
+    pending.add(socket);
+    socket.once("close", () => pending.delete(socket));
+    take(socket, {
+      failed: taker.failed,
+      up: (transport) => {
+        pending.delete(socket);
+        taker.up(transport);
+      },
+    });
   });
   try {
     server.listen(socketAddress(address));
@@ -35,7 +47,10 @@ export async function listenOn(
   }
   return {
     address: shownAddress(address, server.address()),
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () => {
+      for (const socket of pending) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
   };
 }
 

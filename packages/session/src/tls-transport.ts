@@ -106,6 +106,7 @@ function acceptTls(current: () => Prepared, handshakeMs: number) {
     handshakeTimeout: handshakeMs,
     ALPNProtocols: [alpnProtocol],
   });
+  server.on("tlsClientError", (_error, socket) => socket.destroy());
   server.on("secureConnection", (socket) => {
     const remote = remoteOf(socket);
     const taker = waiting.get(remote);
