@@ -68,7 +68,10 @@ function messageFrom(first: number): Uint8Array {
     schemaDigest: new Uint8Array(32).fill(first % 251),
     originFact: null,
   });
-  return encodeUpdate({ withdrawn: [], announced: { origin: sender ?? "", attributes, services } });
+  return encodeUpdate({
+    withdrawn: [],
+    announced: { origin: sender ?? "", attributes, services, healthy: true },
+  });
 }
 
 function nextHopOf(node: string) {

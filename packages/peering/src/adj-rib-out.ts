@@ -1,6 +1,9 @@
 import { type AttributeSet, isSameSet } from "./attribute-set.ts";
 import type { Batch } from "./batch.ts";
 
+/** A route that a peer is to be told. */
+export type Wanted = { readonly attributes: AttributeSet; readonly healthy: boolean };
+
 const none: readonly AttributeSet[] = [];
 
 /** What one peer was told in this session, by service. */
@@ -22,67 +25,67 @@ export class AdjRibOut {
     return this.#sent.entries();
   }
 
-  /** Makes these the routes of a service, and adds to the batch what the peer does not know; with `force`, all. */
-  replace(service: string, wanted: readonly AttributeSet[], force: boolean, batch: Batch): void {
+  /**
+   * Makes these the routes of a service, and adds to the batch what the peer does not know; with `force`, all. What is
+   * announced is announced with its health; where only that changed, {@link tellHealth} tells it in its own time.
+   */
+  replace(service: string, wanted: readonly Wanted[], force: boolean, batch: Batch): void {
     const before = this.get(service);
-    if (before.length === 0 && wanted.length === 0) return;
+    const [only] = wanted;
+    if (before.length === 0 && only === undefined) return;
     this.#routes += wanted.length - before.length;
-    if (before.length === 1 && wanted.length === 1)
-      this.#replaceOne(service, before[0], wanted[0], force, batch);
-    else this.#replaceAll(service, before, wanted, force, batch);
-    if (wanted.length === 0) this.#sent.delete(service);
-    else this.#sent.set(service, (wanted.length === 1 ? wanted[0]?.alone : undefined) ?? wanted);
+    if (before.length === 0 && wanted.length === 1 && only !== undefined) {
+      this.#announce(service, only, batch);
+    } else this.#replaceAll(service, before, wanted, force, batch);
+    if (only === undefined) this.#sent.delete(service);
+    else {
+      const sets = wanted.length === 1 ? only.attributes.alone : wanted.map(({ attributes }) => attributes);
+      this.#sent.set(service, sets);
+    }
   }
 
   /** Tells of one route whether it works, where the peer was told otherwise. */
   tellHealth(service: string, origin: string, healthy: boolean, batch: Batch): void {
-    const marks = this.#unhealthy.get(service);
-    if ((marks?.has(origin) ?? false) === !healthy) return;
+    if (this.isToldUnhealthy(service, origin) === !healthy) return;
     batch.health(service, origin, healthy);
-    if (healthy) this.#unmark(service, origin);
-    else if (marks !== undefined) marks.add(origin);
-    else this.#unhealthy.set(service, new Set([origin]));
+    this.#mark(service, origin, healthy);
   }
 
   isToldUnhealthy(service: string, origin: string): boolean {
     return this.#unhealthy.get(service)?.has(origin) ?? false;
   }
 
-  #replaceOne(
-    service: string,
-    before: AttributeSet | undefined,
-    wanted: AttributeSet | undefined,
-    force: boolean,
-    batch: Batch,
-  ): void {
-    if (before === undefined || wanted === undefined) return;
-    if (before.origin !== wanted.origin) this.#withdraw(service, before.origin, batch);
-    if (force || !isSameSet(before, wanted)) batch.announce(wanted, service);
-  }
-
   #replaceAll(
     service: string,
     before: readonly AttributeSet[],
-    wanted: readonly AttributeSet[],
+    wanted: readonly Wanted[],
     force: boolean,
     batch: Batch,
   ): void {
     const gone = new Map(before.map((set) => [set.origin, set]));
-    for (const set of wanted) {
-      const known = gone.get(set.origin);
-      if (force || known === undefined || !isSameSet(known, set)) batch.announce(set, service);
-      gone.delete(set.origin);
+    for (const route of wanted) {
+      const known = gone.get(route.attributes.origin);
+      if (force || known === undefined || !isSameSet(known, route.attributes)) {
+        this.#announce(service, route, batch);
+      }
+      gone.delete(route.attributes.origin);
     }
-    for (const origin of gone.keys()) this.#withdraw(service, origin, batch);
+    for (const origin of gone.keys()) {
+      batch.withdraw(origin, service);
+      this.#mark(service, origin, true);
+    }
   }
 
-  #withdraw(service: string, origin: string, batch: Batch): void {
-    batch.withdraw(origin, service);
-    this.#unmark(service, origin);
+  #announce(service: string, { attributes, healthy }: Wanted, batch: Batch): void {
+    batch.announce(attributes, service, healthy);
+    this.#mark(service, attributes.origin, healthy);
   }
 
-  #unmark(service: string, origin: string): void {
+  #mark(service: string, origin: string, healthy: boolean): void {
     const marks = this.#unhealthy.get(service);
-    if (marks?.delete(origin) === true && marks.size === 0) this.#unhealthy.delete(service);
+    if (!healthy) {
+      if (marks === undefined) this.#unhealthy.set(service, new Set([origin]));
+      else marks.add(origin);
+    } else if (marks?.delete(origin) === true && marks.size === 0) this.#unhealthy.delete(service);
   }
 }

@@ -6,12 +6,13 @@ import { encodeUpdate } from "./update.ts";
 /** Changes for one peer, grouped so that routes which share attributes share messages. */
 export class Batch {
   readonly #announced = new Map<AttributeSet, string[]>();
+  readonly #announcedUnhealthy = new Map<AttributeSet, string[]>();
   readonly #withdrawn = new Map<string, string[]>();
   readonly #unhealthy = new Map<string, string[]>();
   readonly #healthy = new Map<string, string[]>();
 
-  announce(attributes: AttributeSet, service: string): void {
-    append(this.#announced, attributes, service);
+  announce(attributes: AttributeSet, service: string, healthy: boolean): void {
+    append(healthy ? this.#announced : this.#announcedUnhealthy, attributes, service);
   }
 
   withdraw(origin: string, service: string): void {
@@ -24,11 +25,8 @@ export class Batch {
 
   /** The messages: announcements before withdrawals, so that nothing is without a route in between, then health. */
   *messages(): Generator<Uint8Array> {
-    for (const [{ origin, bytes }, services] of this.#announced) {
-      for (const part of splitNames(services, bytes.length)) {
-        yield encodeUpdate({ withdrawn: [], announced: { origin, attributes: bytes, services: part } });
-      }
-    }
+    yield* announcements(this.#announced, true);
+    yield* announcements(this.#announcedUnhealthy, false);
     for (const withdrawn of packed(this.#withdrawn)) yield encodeUpdate({ withdrawn, announced: null });
     for (const unhealthy of packed(this.#unhealthy)) yield encodeHealth({ unhealthy, healthy: [] });
     for (const healthy of packed(this.#healthy)) yield encodeHealth({ unhealthy: [], healthy });
@@ -39,6 +37,17 @@ function append<Key>(map: Map<Key, string[]>, key: Key, service: string): void {
   const services = map.get(key);
   if (services === undefined) map.set(key, [service]);
   else services.push(service);
+}
+
+function* announcements(
+  lists: ReadonlyMap<AttributeSet, readonly string[]>,
+  healthy: boolean,
+): Generator<Uint8Array> {
+  for (const [{ origin, bytes: attributes }, all] of lists) {
+    for (const services of splitNames(all, attributes.length)) {
+      yield encodeUpdate({ withdrawn: [], announced: { origin, attributes, services, healthy } });
+    }
+  }
 }
 
 const maxOrigins = 128;

@@ -114,4 +114,15 @@ describe("expiry", () => {
     peers.announce(n1, [products], { expiry: 1_800_009_000 });
     assert.deepEqual(peers.through(products), [n1]);
   });
+
+  test("a route that is announced again with a later expiry stays when the first one comes", () => {
+    const peers = new TestPeers();
+    peers.up(n1);
+    peers.announce(n1, [products], { expiry: 1_800_000_090 });
+    peers.announce(n1, [products], { expiry: 1_800_000_900, metric: 7 });
+    peers.pass(100_000);
+    assert.equal(peers.speaker.routes(products)[0]?.verdict.attributes.metric, 7);
+    peers.pass(800_000);
+    assert.deepEqual(peers.through(products), []);
+  });
 });

@@ -1,4 +1,4 @@
-import { AdjRibOut } from "./adj-rib-out.ts";
+import { AdjRibOut, type Wanted } from "./adj-rib-out.ts";
 import type { AttributeSet } from "./attribute-set.ts";
 import { Batch } from "./batch.ts";
 import { selectBest } from "./best-path.ts";
@@ -124,16 +124,12 @@ export class Outbound {
   }
 
   #plan(service: string, force: boolean, batch: Batch): void {
-    const wanted: AttributeSet[] = [];
-    const unhealthy: string[] = [];
+    const wanted: Wanted[] = [];
     for (const path of selectBest(this.#locRib.paths(service))) {
       const attributes = this.#exportPath(path);
-      if (attributes === null) continue;
-      wanted.push(attributes);
-      if (!path.healthy) unhealthy.push(attributes.origin);
+      if (attributes !== null) wanted.push({ attributes, healthy: path.healthy });
     }
     this.rib.replace(service, wanted, force, batch);
-    for (const origin of unhealthy) this.rib.tellHealth(service, origin, false, batch);
   }
 
   #takeHealth(batch: Batch): void {

@@ -107,7 +107,7 @@ describe("what a peer is not entitled to, spec/peering.md §4.1", () => {
     const peers = new TestPeers();
     peers.up(n1);
     peers.announce(n1, [products, service("reviews")]);
-    const announced = { origin: n1, attributes: Uint8Array.of(0xa0), services: [products] };
+    const announced = { origin: n1, attributes: Uint8Array.of(0xa0), services: [products], healthy: true };
     peers.message(n1, encodeUpdate({ withdrawn: [], announced }));
     assert.deepEqual(peers.closed, []);
     assert.deepEqual([peers.through(products), peers.through(service("reviews"))], [[], [n1]]);
@@ -122,7 +122,10 @@ describe("what a peer is not entitled to, spec/peering.md §4.1", () => {
     const forged = encodeAttributes(attributesOf(n1, [n4]));
     peers.message(
       n1,
-      encodeUpdate({ withdrawn: [], announced: { origin: n1, attributes: forged, services: [products] } }),
+      encodeUpdate({
+        withdrawn: [],
+        announced: { origin: n1, attributes: forged, services: [products], healthy: true },
+      }),
     );
     assert.deepEqual(peers.through(products), []);
     assert.deepEqual(show(peers.heard(n2)), [`withdraw ${products} at ${n1}`]);

@@ -208,7 +208,8 @@ export class Speaker {
 
   #originate(route: OwnRoute): void {
     const attributes = this.#cache.make(this.self.node, ownAttributes(this.self, route));
-    this.#tell(this.#own, attributes, route.service);
+    const before = this.#own.rib.get(this.self.node, route.service);
+    this.#tell(this.#own, attributes, route.service, before?.healthy ?? true);
   }
 
   #askRefresh(node: string): void {
@@ -242,7 +243,9 @@ export class Speaker {
     if (announced === null) return;
     const attributes = this.#readAttributes(peer, announced);
     if (attributes === null) this.#withdraw(peer, announced);
-    else for (const service of announced.services) this.#tell(peer, attributes, service, session);
+    else
+      for (const service of announced.services)
+        this.#tell(peer, attributes, service, announced.healthy, session);
   }
 
   #readAttributes(peer: Peer, { origin, attributes }: Announced): AttributeSet | null {
@@ -256,16 +259,21 @@ export class Speaker {
   }
 
   /** A source says that there is this route. */
-  #tell(source: Peer, attributes: AttributeSet, service: string, session: Session | null = null): void {
+  #tell(
+    source: Peer,
+    attributes: AttributeSet,
+    service: string,
+    healthy: boolean,
+    session: Session | null = null,
+  ): void {
     const before = source.rib.get(attributes.origin, service);
-    const isOld = before !== null && session !== null && before.round < session.firstRound;
-    const healthy = before === null || isOld || before.healthy;
     const { round } = source.rib;
     if (before !== null && isSameSet(before.received, attributes)) {
       before.round = round;
       this.#setHealth(source, before, healthy);
       return;
     }
+    const isOld = before !== null && session !== null && before.round < session.firstRound;
     if (before !== null && !isOld && source !== this.#own) {
       source.damping.add(routeKey(attributes.origin, service), "change", this.#now.instant);
     }

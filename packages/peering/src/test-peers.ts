@@ -57,12 +57,12 @@ export class TestPeers {
   announce(
     peer: string,
     services: readonly string[],
-    more: Partial<RouteAttributes> & { origin?: string } = {},
+    more: Partial<RouteAttributes> & { origin?: string; healthy?: boolean } = {},
   ): void {
-    const { origin = peer, ...attributes } = more;
+    const { origin = peer, healthy = true, ...attributes } = more;
     const path = origin === peer ? [peer] : [peer, origin];
     const route = attributesOf(origin, path, attributes);
-    const announced = { origin, attributes: encodeAttributes(route), services };
+    const announced = { origin, attributes: encodeAttributes(route), services, healthy };
     this.message(peer, encodeUpdate({ withdrawn: [], announced }));
   }
 
@@ -108,6 +108,8 @@ export function show(messages: readonly Message[]): readonly string[] {
       return [`HEALTH - ${lists(message.unhealthy)} + ${lists(message.healthy)}`];
     }
     const gone = message.withdrawn.length > 0 ? [`withdraw ${lists(message.withdrawn)}`] : [];
-    return message.announced === null ? gone : [...gone, `announce ${lists([message.announced])}`];
+    if (message.announced === null) return gone;
+    const how = message.announced.healthy ? "announce" : "announce as unhealthy";
+    return [...gone, `${how} ${lists([message.announced])}`];
   });
 }

@@ -124,7 +124,7 @@ describe("import by spec/peering.md §4.1", () => {
       const speaker = new Speaker({ ...self, import: [everybody] });
       const now = { instant: 0, wall: one.now };
       speaker.step({ kind: "up", peer, domain: domainOf(peer) }, now);
-      const announced = { origin, attributes: fromHex(one.attributes), services: [service] };
+      const announced = { origin, attributes: fromHex(one.attributes), services: [service], healthy: true };
       const bytes = encodeUpdate({ withdrawn: [], announced });
       assert.deepEqual(speaker.step({ kind: "message", peer, bytes }, now).close, []);
       const path = speaker.peers.get(peer)?.rib.get(origin, service);

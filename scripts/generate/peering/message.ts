@@ -12,7 +12,12 @@ import { acme, envoyOf, inAcme, inGlobex, plain } from "./routes.ts";
 
 type Routes = readonly { readonly origin: string; readonly services: readonly string[] }[];
 type Update = { readonly withdrawn: Routes; readonly announced: Announced | null };
-type Announced = { readonly origin: string; readonly attributes: Uint8Array; readonly services: string[] };
+type Announced = {
+  readonly origin: string;
+  readonly attributes: Uint8Array;
+  readonly services: string[];
+  readonly healthy: boolean;
+};
 
 const [origin, orders] = [inAcme("n9"), inAcme("orders")];
 const example = encodeAttributes({
@@ -28,17 +33,21 @@ const several: Routes = [
 const updates: Readonly<Record<string, Update>> = {
   "an UPDATE that announces one service": {
     withdrawn: [],
-    announced: { origin, attributes: example, services: [orders] },
+    announced: { origin, attributes: example, services: [orders], healthy: true },
   },
   "an UPDATE that withdraws it": { withdrawn: [{ origin, services: [orders] }], announced: null },
   "an UPDATE that does both": {
     withdrawn: several,
-    announced: { origin, attributes: example, services: [orders, inAcme("stock")] },
+    announced: { origin, attributes: example, services: [orders, inAcme("stock")], healthy: true },
+  },
+  "an UPDATE of a service that does not work": {
+    withdrawn: [],
+    announced: { origin, attributes: example, services: [orders], healthy: false },
   },
   "an UPDATE that does nothing": { withdrawn: [], announced: null },
   "attributes are not looked into": {
     withdrawn: [],
-    announced: { origin, attributes: Uint8Array.of(0xff), services: [orders] },
+    announced: { origin, attributes: Uint8Array.of(0xff), services: [orders], healthy: true },
   },
   "a name twice": { withdrawn: [{ origin, services: [orders, orders] }], announced: null },
 };
@@ -87,7 +96,26 @@ const bad: Readonly<Record<string, readonly [string, Notation]>> = {
     {
       map: [
         [0, 1],
-        [3, 0],
+        [4, 0],
+      ],
+    },
+  ],
+  "no routes that do not work": [
+    "message_malformed",
+    {
+      map: [
+        [0, 1],
+        [3, true],
+      ],
+    },
+  ],
+  "routes that work, said as others are": [
+    "message_malformed",
+    {
+      map: [
+        [0, 1],
+        [2, [origin, attributes, [orders]]],
+        [3, false],
       ],
     },
   ],
