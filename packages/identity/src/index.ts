@@ -88,6 +88,7 @@ export {
   type ProcessKeys,
   readProcessIdentity,
 } from "./identity-folder.ts";
+export { type IdentityOptions, identityOptions } from "./identity-options.ts";
 export { readTokenJwks, type TokenJwk, tokenJwkOf } from "./jwks.ts";
 export { type KeptKey, type KeySecret, type KeyStore, openKeyStore } from "./key-store.ts";
 export { statementKid, tokenKid } from "./kid.ts";

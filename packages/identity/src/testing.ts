@@ -7,6 +7,7 @@ export {
 } from "./admission/admission-contract.ts";
 export {
   createTestOrganisation,
+  selfSigned,
   type TestIdentity,
   type TestOrganisation,
 } from "./certificate/test-organisation.ts";

@@ -1,6 +1,6 @@
 import { defineConfig, isAddress, keyedList, option, z } from "@catalyst/config";
 import { gatewayOptions } from "@catalyst/gateway/options";
-import { authorityAddress, keyOptions, trustOptions } from "@catalyst/identity";
+import { authorityAddress, identityOptions, keyOptions, trustOptions } from "@catalyst/identity";
 import { domainPattern, labelPattern, serviceDeclaration } from "@catalyst/rpc";
 import { contentOptions } from "@catalyst/store/options";
 import { telemetryOptions } from "@catalyst/telemetry";
@@ -174,6 +174,7 @@ const authOptions = z.strictObject({
   trust: trustOptions,
   keys: keyOptions,
   authority: authorityOptions,
+  identity: identityOptions,
   passphraseFile: option(z.string().min(1).optional(), {
     description: "File whose first line opens the node's keys, where they are encrypted.",
   }),

@@ -105,8 +105,8 @@ export const processCertificate = z.object({
   serial: z.string(),
   notBefore: timestamp,
   notAfter: timestamp,
-  /** From when on it is renewed. */
-  renewsAt: timestamp,
+  /** From when on it is renewed; null for one that the configuration names, which nobody renews. */
+  renewsAt: timestamp.nullable(),
 });
 export type ProcessCertificate = z.infer<typeof processCertificate>;
 

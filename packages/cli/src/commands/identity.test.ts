@@ -161,6 +161,34 @@ test("`up` with a token that is damaged, expired or for somebody else stops befo
   await refused(2, /the token is for --node-name n5/, "--join", token, "--node-name", "n6");
 });
 
+test("a node signs a certificate for itself that its peers can pin, and overwrites none", async () => {
+  const { readFileSync, statSync } = await import("node:fs");
+  const { pinnedCertificate, readCertificates, readProcessIdentity } = await import("@catalyst/identity");
+  const args = [
+    "identity",
+    "self-sign",
+    "--node-name",
+    "n4",
+    "--node-domain",
+    domain,
+    "--out",
+    "self",
+    "--ttl",
+    "30d",
+  ];
+  const { code, stdout } = await catalyst(...args);
+  assert.equal(code, 0);
+  const [certificate, key] = ["self.pem", "self.key.pem"].map((name) => join(folder, name));
+  const text = readFileSync(certificate ?? "", "utf8");
+  const [der = new Uint8Array()] = readCertificates(text);
+  const { node, thumbprint } = pinnedCertificate(der);
+  assert.deepEqual([node, thumbprint], ["n4", stdout.trim()]);
+  assert.equal(statSync(key ?? "").mode & 0o777, 0o600);
+  const { id } = readProcessIdentity(text + readFileSync(key ?? "", "utf8"));
+  assert.deepEqual(id, { domain, node: "n4", process: "orchestrator" });
+  assert.equal((await catalyst(...args)).code, 1);
+});
+
 test("a node that is revoked knows it within a second, and says what to do", async () => {
   const { code, stdout } = await catalyst("identity", "revoke", "n2", "--config", "n1.json");
   assert.equal(code, 0);

@@ -6,6 +6,7 @@ import { readGiven } from "../given.ts";
 import { printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { renderTable } from "../table.ts";
+import { addSelfSign } from "./self-sign.ts";
 
 /** `catalyst identity`: who this node is, and who else is admitted to its organisation. */
 export function addIdentity(program: Command, printer: Printer): void {
@@ -31,6 +32,7 @@ export function addIdentity(program: Command, printer: Printer): void {
     printer,
     (context, options: { serial?: string }, node = "") => revoke(context, node, options.serial),
   );
+  addSelfSign(command, printer);
 }
 
 async function show(context: CommandContext): Promise<void> {
@@ -71,7 +73,7 @@ function print({ printer, format }: CommandContext, identity: NodeIdentity): voi
     ["Problem", problem ?? "none"],
   ].map(([name = "", value = ""]) => `${name.padEnd(11)}${value}`);
   const own = certificates.map(({ process, serial, notAfter, renewsAt }) => {
-    return [node, process, secondsOf(notAfter), secondsOf(renewsAt), serial];
+    return [node, process, secondsOf(notAfter), renewsAt === null ? "-" : secondsOf(renewsAt), serial];
   });
   const others = issued.map(({ node, process, serial, notAfter }) => [
     node,

@@ -1,7 +1,8 @@
-import type { TokenIssuer, TokenKind } from "@catalyst/identity";
+import type { TokenIssuer, TokenJwk, TokenKind } from "@catalyst/identity";
 import type { Credentials } from "@catalyst/rpc";
 import { Announcer } from "./announcer.ts";
 import type { ApiKeyTable, VersionCounter } from "./auth-store.ts";
+import { withKeys } from "./believed-keys.ts";
 import type { KeyRing } from "./key-ring.ts";
 
 export type BulletinParts = {
@@ -9,6 +10,8 @@ export type BulletinParts = {
   readonly rings: Readonly<Record<TokenKind, KeyRing>>;
   readonly apiKeys: ApiKeyTable;
   readonly version: VersionCounter;
+  /** Keys of access tokens that are believed beside those of this process; default none. */
+  readonly believed?: readonly TokenJwk[];
   /** How long somebody waits for news; default 25,000 ms. */
   readonly patienceMs?: number;
 };
@@ -31,7 +34,8 @@ export class Bulletin {
     return {
       version: version.current,
       issuers: (["tokens", "apikeys"] as const).map((kind) => {
-        return { ...issuers[kind], jwks: JSON.stringify({ keys: rings[kind].jwks() }) };
+        const issuer = { ...issuers[kind], jwks: JSON.stringify({ keys: rings[kind].jwks() }) };
+        return withKeys(issuer, this.#parts.believed ?? []);
       }),
       revoked: apiKeys.denied().map(({ jti, expiresAt }) => {
         return { jti, until: new Date(expiresAt + lingerMs).toISOString() };

@@ -16,6 +16,7 @@ import {
   startRenewal,
 } from "@catalyst/identity";
 import type { ProcessCertificate } from "@catalyst/rpc";
+import type { OwnIdentity } from "../own-identity.ts";
 import { timeOf } from "./api-key.ts";
 
 export type IdentityKeeperParts = {
@@ -43,20 +44,6 @@ export class IdentityKeeper {
   /** Those that there are, by process. Throws IdentityError `identity_damaged`. */
   identities(): readonly ProcessIdentity[] {
     return certifiedProcesses.flatMap((process) => this.#parts.folder.process(process) ?? []);
-  }
-
-  /** As others are told of them. */
-  certificates(): ProcessCertificate[] {
-    return this.identities().map(({ id, serial, notBefore, notAfter }) => {
-      return {
-        process: id.process,
-        spiffeId: formatSpiffeId(id),
-        serial,
-        notBefore: timeOf(notBefore),
-        notAfter: timeOf(notAfter),
-        renewsAt: timeOf(notBefore + (notAfter - notBefore) / 2),
-      };
-    });
   }
 
   need(): RenewalNeed {
@@ -108,6 +95,21 @@ export class IdentityKeeper {
     const [first] = identities.toSorted((one, other) => one.notAfter - other.notAfter);
     return first === undefined || identities.length < certifiedProcesses.length ? null : startRenewal(first);
   }
+}
+
+/** The certificates in force, as others are told of them. */
+export function certificatesOf(own: OwnIdentity): ProcessCertificate[] {
+  const found = certifiedProcesses.flatMap((process) => own.process(process) ?? []);
+  return found.map(({ id, serial, notBefore, notAfter, isConfigured }) => {
+    return {
+      process: id.process,
+      spiffeId: formatSpiffeId(id),
+      serial,
+      notBefore: timeOf(notBefore),
+      notAfter: timeOf(notAfter),
+      renewsAt: isConfigured ? null : timeOf(notBefore + (notAfter - notBefore) / 2),
+    };
+  });
 }
 
 /** A new key for each process of a node, and the requests that these sign. */

@@ -3,7 +3,6 @@ import { formatAuditHead } from "@catalyst/evidence";
 import {
   IdentityError,
   IdentityFolder,
-  peerTrustOf,
   publicKeyOf,
   readTokenJwks,
   type SigningRequests,
@@ -12,12 +11,14 @@ import {
 } from "@catalyst/identity";
 import type { authContract, NodeIdentity } from "@catalyst/rpc";
 import { Ledger } from "../ledger.ts";
+import { OwnIdentity } from "../own-identity.ts";
 import { paths } from "../paths.ts";
 import { notExplainable, type ProcessBody, type ProcessFrame } from "../process.ts";
+import { readBelievedKeys } from "./believed-keys.ts";
 import { serveDiscovery } from "./discovery-server.ts";
-import { IdentityKeeper } from "./identity-keeper.ts";
+import { certificatesOf, IdentityKeeper } from "./identity-keeper.ts";
 import { Member } from "./member.ts";
-import { identityCheck, reasonsOf } from "./root-auth.ts";
+import { identityCheck, reasonsOf, rootsOf } from "./root-auth.ts";
 
 const upkeepMs = 30_000;
 
@@ -38,19 +39,21 @@ export async function composeMember(
   );
   const onTrust = ({ version }: { version: number }) =>
     logger.info({ version }, "what is believed was taken over");
-  const member = new Member({ folder, domain, node, now: Date.now, onTrust });
+  const believed = readBelievedKeys(config.auth.identity.jwksFile);
+  const member = new Member({ folder, domain, node, believed, now: Date.now, onTrust });
   const sign = (requests: SigningRequests) => member.renew(requests);
   const keeper = new IdentityKeeper({ folder, node, domain, now: Date.now, sign });
   resources.use(
     await serveDiscovery({ socketPath: paths.jwksSocket(dataDir), issuers: publishedBy(member) }),
   );
+  const own = new OwnIdentity(config, dataDir);
   const listening = member.listen(stopping);
   resources.defer(() => listening);
   await keeper.keepUp();
   const timer = setInterval(() => void keeper.keepUp(), upkeepMs);
   resources.defer(() => clearInterval(timer));
   const problem = () => keeper.problem() ?? member.problem;
-  const identity = () => identityOf(member, keeper, { node, domain, problem: problem() });
+  const identity = () => identityOf(member, own, { node, domain, problem: problem() });
   const notice = () => ({ version: member.trust.version, document: JSON.stringify(member.trust) });
   const details = () => ({
     issuer: `https://${domain}`,
@@ -115,15 +118,15 @@ function jwkOf(key: KeyObject): TokenJwk {
 
 function identityOf(
   { trust }: Member,
-  keeper: IdentityKeeper,
-  own: Pick<NodeIdentity, "node" | "domain" | "problem">,
+  own: OwnIdentity,
+  about: Pick<NodeIdentity, "node" | "domain" | "problem">,
 ): NodeIdentity {
   return {
     role: "member",
-    ...own,
-    roots: peerTrustOf(trust).roots.map(({ thumbprint }) => thumbprint),
+    ...about,
+    roots: rootsOf(own, about.domain),
     authority: trust.authority,
-    certificates: keeper.certificates(),
+    certificates: certificatesOf(own),
     issued: [],
     denied: trust.denied,
     version: trust.version,

@@ -5,16 +5,20 @@ import {
   type IdentityFolder,
   peerTrustOf,
   type SigningRequests,
+  type TokenJwk,
   type TrustDocument,
 } from "@catalyst/identity";
 import { type Credentials, RpcError } from "@catalyst/rpc";
 import { Announcer } from "./announcer.ts";
 import { type AuthorityCall, mintRemotely, renew, watchTrust } from "./authority-client.ts";
+import { withKeys } from "./believed-keys.ts";
 
 export type MemberParts = {
   readonly folder: IdentityFolder;
   readonly domain: string;
   readonly node: string;
+  /** Keys of access tokens that are believed beside those of the root authority. */
+  readonly believed: readonly TokenJwk[];
   readonly now: () => number;
   /** What is believed is other than before. */
   readonly onTrust: (trust: TrustDocument) => void;
@@ -54,7 +58,8 @@ export class Member {
 
   credentials(): Credentials {
     const { version, issuers, revoked } = this.#trust;
-    return { version, issuers, revoked };
+    const { believed } = this.#parts;
+    return { version, issuers: issuers.map((issuer) => withKeys(issuer, believed)), revoked };
   }
 
   /** Resolves as soon as the version is another one, or when patience is over. */

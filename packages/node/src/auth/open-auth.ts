@@ -9,6 +9,7 @@ import type { ProcessFrame } from "../process.ts";
 import { ApiKeyTable, authMigrations, SigningKeyTable, VersionCounter } from "./auth-store.ts";
 import { AuthView } from "./auth-view.ts";
 import { Authority } from "./authority.ts";
+import { readBelievedKeys } from "./believed-keys.ts";
 import { Bulletin, lingerMs } from "./bulletin.ts";
 import { maxAgeSeconds } from "./discovery-server.ts";
 import { createAuthEvents, exposeAuth } from "./events.ts";
@@ -68,7 +69,8 @@ export async function openAuth(
     tokens: await ringOf("tokens", auth.keys.rotateTokensAfterDays),
     apikeys: await ringOf("apikeys", auth.keys.rotateApiKeysAfterDays),
   };
-  const bulletin = new Bulletin({ issuers, rings, apiKeys, version });
+  const believed = readBelievedKeys(auth.identity.jwksFile);
+  const bulletin = new Bulletin({ issuers, rings, apiKeys, version, believed });
   const onTrust: (() => void)[] = [];
   announce = () => {
     bulletin.announce();

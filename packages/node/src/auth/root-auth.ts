@@ -1,12 +1,13 @@
 import { parseAddress } from "@catalyst/config";
 import { IdentityFolder } from "@catalyst/identity";
 import type { authContract, NodeIdentity } from "@catalyst/rpc";
+import { OwnIdentity } from "../own-identity.ts";
 import { paths } from "../paths.ts";
 import { checked, type ProcessBody, type ProcessFrame } from "../process.ts";
 import { timeOf } from "./api-key.ts";
 import { AuthorityServer } from "./authority-server.ts";
 import { serveDiscovery } from "./discovery-server.ts";
-import { IdentityKeeper } from "./identity-keeper.ts";
+import { certificatesOf, IdentityKeeper } from "./identity-keeper.ts";
 import { openAuth } from "./open-auth.ts";
 
 const upkeepMs = 30_000;
@@ -28,7 +29,12 @@ export async function composeRoot(
   const sign = (requests: Parameters<typeof registrar.issueOwn>[0]) => registrar.issueOwn(requests);
   const keeper = new IdentityKeeper({ folder, node, domain, now: parts.now, sign });
   await keeper.keepUp();
+  const own = new OwnIdentity(config, dataDir);
   const server = await serveAuthority(frame, parts, resources);
+  // Whoever of this node looks there knows of a denial as soon as it is in force.
+  const keepTrust = () => folder.keepTrust(board.current());
+  parts.onTrust(keepTrust);
+  keepTrust();
   const keepUp = async () => {
     try {
       await authority.keepUp();
@@ -45,7 +51,7 @@ export async function composeRoot(
   const timer = setInterval(() => void keepUp(), upkeepMs);
   resources.defer(() => clearInterval(timer));
   const problem = () => keeper.problem() ?? parts.office.problem;
-  const identity = () => identityOf(parts, keeper, { node, domain, problem: problem() });
+  const identity = () => identityOf(parts, own, { node, domain, problem: problem() });
   const notice = () => ({ version: parts.version.current, document: JSON.stringify(board.current()) });
   return {
     details: () => view.details(),
@@ -110,17 +116,17 @@ async function serveAuthority(
 }
 
 function identityOf(
-  { office, certificates, denials, addresses, version, now }: Parts,
-  keeper: IdentityKeeper,
+  { certificates, denials, addresses, version, now }: Parts,
+  own: OwnIdentity,
   { node, domain, problem }: Pick<NodeIdentity, "node" | "domain" | "problem">,
 ): NodeIdentity {
   return {
     role: "root",
     domain,
     node,
-    roots: [office.rootThumbprint()],
+    roots: rootsOf(own, domain),
     authority: [...addresses.current],
-    certificates: keeper.certificates(),
+    certificates: certificatesOf(own),
     issued: certificates
       .live(now())
       .filter((each) => each.node !== node)
@@ -136,6 +142,12 @@ function identityOf(
     version: version.current,
     problem,
   };
+}
+
+/** The roots that are believed for a domain. */
+export function rootsOf(own: OwnIdentity, domain: string): string[] {
+  const roots = own.trust()?.roots ?? [];
+  return roots.filter((root) => root.domain === domain).map(({ thumbprint }) => thumbprint);
 }
 
 export function reasonsOf(problem: string | null): string[] {

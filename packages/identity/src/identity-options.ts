@@ -1,0 +1,47 @@
+import { keyedList, option, z } from "@catalyst/config";
+import { certifiedProcesses } from "./enrolment/enrolment.ts";
+import { namePattern } from "./name.ts";
+
+const file = z.string().min(1);
+
+/** A certificate that somebody else looks after. */
+const certificateDeclaration = z.strictObject({
+  process: option(z.enum(certifiedProcesses), { description: "The process whose certificate it is." }),
+  certificateFile: option(file, {
+    description:
+      "Its chain, PEM, the process's own first. It names the process: `spiffe://DOMAIN/node/NODE/PROCESS`.",
+  }),
+  privateKeyFile: option(file, { description: "Its private key, PEM, unencrypted." }),
+});
+
+const rootDeclaration = z.strictObject({
+  domain: option(z.string().max(253).regex(namePattern, "is not a domain such as acme.catalyst.internal"), {
+    description: "The organisation for whose names they are good, and for no others.",
+  }),
+  file: option(file, { description: "Certificates of its roots, PEM." }),
+});
+
+/** Section `auth.identity`: certificates by path, beside or in place of those of the root authority. */
+export const identityOptions = z.strictObject({
+  certificates: keyedList(certificateDeclaration, {
+    key: "process",
+    flag: "process-certificate",
+    description:
+      "Certificates of this node's processes, where they come from elsewhere. They are not renewed.",
+  }),
+  roots: keyedList(rootDeclaration, {
+    key: "domain",
+    flag: "domain-root",
+    description: "Roots that are believed beside those of the organisation that this node belongs to.",
+  }),
+  pinnedFiles: option(z.array(file).default([]), {
+    description:
+      "Files of certificates, PEM, that nodes signed for themselves: each is believed for its own node.",
+  }),
+  jwksFile: option(file.optional(), {
+    description:
+      "JWK Set of keys that sign access tokens of this organisation elsewhere: believed beside those of the root authority. Read at the start.",
+  }),
+});
+
+export type IdentityOptions = z.output<typeof identityOptions>;
