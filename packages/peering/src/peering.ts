@@ -48,7 +48,7 @@ export function createPeering({ clock, onChange }: PeeringParts, options: Speake
   const run = (event: SpeakerEvent) => {
     const { send, close, changed, wakeAt }: Effects = speaker.step(event, {
       instant: clock.now(),
-      wall: Math.floor(clock.wall() / 1_000),
+      wall: clock.wall() / 1_000,
     });
     stopTimer();
     if (wakeAt !== null)

@@ -2,7 +2,7 @@ import type { NextHop, Protocol } from "./attributes.ts";
 import type { CloseCode } from "./errors.ts";
 import type { PolicyRule } from "./policy.ts";
 
-/** Two clocks: what waits goes by the monotonic one, in ms; what expires by the wall's, in seconds since 1970. */
+/** Two clocks: what waits goes by the monotonic one, in ms; what expires by the wall's, in seconds since 1970 with their fractions. */
 export type Moment = { readonly instant: number; readonly wall: number };
 
 /** A service of this node's own. Members that are left out have the defaults of {@link RouteAttributes}. */

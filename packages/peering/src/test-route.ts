@@ -40,7 +40,7 @@ export const startWall = 1_800_000_000;
 
 /** So many ms after the beginning, by both clocks. */
 export function at(instant: number): Moment {
-  return { instant, wall: startWall + Math.floor(instant / 1_000) };
+  return { instant, wall: startWall + instant / 1_000 };
 }
 
 export function domainOf(name: string): string {
