@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { encodeFrame, encodeFrameHead } from "@catalyst/wire";
+import fc from "fast-check";
+import { fromHex } from "../../wire/test/hex.ts";
+import { hostileBytes } from "../../wire/test/mutation.ts";
+import { readCases } from "../../wire/test/vectors.ts";
 import { openOf, ScriptedPeer } from "../test/scripted-peer.ts";
 import { domain, nameOf, proofOf, VirtualFederation, type VirtualNode } from "../test/virtual-node.ts";
 import { encodeMessage } from "./message/message.ts";
@@ -234,6 +238,32 @@ describe("a peer with a session that", () => {
     assert.equal(fifth.notification?.code, "too_many_sessions");
     await assertServed(siege.good, siege.n);
   });
+});
+
+test("whatever bytes come, before and in a session, it ends with a reason or waits, and others are served", async () => {
+  const frames = [
+    ...readCases<{ hex: string }>("session/message/good.json"),
+    ...readCases<{ hex: string }>("session/message/bad.json"),
+  ]
+    .map(({ hex }) => encodeFrame(fromHex(hex)))
+    .filter(({ length }) => length < 600);
+  const stream = fc.array(hostileBytes(frames), { minLength: 1, maxLength: 8 });
+  const siege = await besieged();
+  let rounds = 0;
+  await fc.assert(
+    fc.asyncProperty(stream, fc.boolean(), async (pieces, inSession) => {
+      rounds += 1;
+      const purpose = `p${rounds}`;
+      const peer = inSession ? await established(siege, { purpose }) : await siege.connect();
+      for (const piece of pieces) peer.bytes(piece);
+      await siege.world.time.advance(20);
+      peer.transport.destroy();
+      await siege.world.time.advance(20);
+      assert.equal(siege.n.established("evil").length, 0);
+      await assertServed(siege.good, siege.n);
+    }),
+    { numRuns: 1_000 },
+  );
 });
 
 test("a stranger that opens connections and says nothing takes 16 places, and others still get in", async () => {

@@ -181,6 +181,19 @@ test("whatever comes, when established, is a sign of life, and sends no keepaliv
   }
 });
 
+test("a peer is not probed twice within a twelfth of the hold time", () => {
+  const state: SessionState = {
+    ...(states["Established"]?.(null) as Extract<SessionState, { kind: "established" }>),
+    keepaliveAt: now + 5_000,
+  };
+  for (const [at, expected] of [
+    [now + 1_249, []],
+    [now + 1_250, [{ kind: "send_keepalive" }]],
+  ] as const) {
+    assert.deepEqual(step(state, { kind: "probe" }, contextOf("listener", { at }))[1], expected);
+  }
+});
+
 test("the wait before attempt k is evenly spread up to min(maxBackoff, minBackoff × 2^k)", () => {
   fc.assert(
     fc.property(fc.nat(60), fc.double({ min: 0, max: 0.999, noNaN: true }), (attempts, random) => {

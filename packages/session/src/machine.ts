@@ -132,7 +132,7 @@ export function step(state: SessionState, event: SessionEvent, context: SessionC
     case "stop":
       return end(state, event.reason, context, { again: event.again });
     case "probe":
-      return state.kind === "established" ? keepalive(state, context) : [state, []];
+      return state.kind === "established" ? probe(state, context) : [state, []];
     case "timer":
       return timer(state, context);
   }
@@ -188,6 +188,13 @@ function heard(state: Established, event: Heard, { now }: SessionContext): Step 
 
 function keepalive(state: Established, { now }: SessionContext): Step {
   return [{ ...state, keepaliveAt: now + state.agreement.holdMs / 3 }, [{ kind: "send_keepalive" }]];
+}
+
+/** Asked for more often, it waits: the peer accepts no more than so many. */
+function probe(state: Established, context: SessionContext): Step {
+  const { holdMs } = state.agreement;
+  const last = state.keepaliveAt - holdMs / 3;
+  return context.now - last < holdMs / 12 ? [state, []] : keepalive(state, context);
 }
 
 function timer(state: SessionState, context: SessionContext): Step {

@@ -71,14 +71,17 @@ export class Session {
   readonly events: SessionEvent[] = [];
   busy = false;
 
-  /** A session that dials `subject`, or one that was dialled, with its transport, whose making began at `begunAt`. */
-  constructor(user: SessionUser, from: SessionSubject | Transport, begunAt = user.clock.now()) {
-    const isTransport = "use" in from;
+  /** A session that dials `subject`; without one, a session that is dialled, since `begunAt`. */
+  constructor(user: SessionUser, subject: SessionSubject | null, begunAt = user.clock.now()) {
     this.user = user;
-    this.role = isTransport ? "listener" : "dialler";
-    this.subject = isTransport ? null : from;
+    this.role = subject === null ? "listener" : "dialler";
+    this.subject = subject;
     this.state = firstState({ ...this.context(), now: begunAt });
-    if (isTransport) this.attach(from);
+  }
+
+  /** Begins to listen to whoever dialled. */
+  answer(transport: Transport): void {
+    this.attach(transport);
     this.schedule();
   }
 
@@ -153,7 +156,15 @@ export class Session {
   }
 
   dial(): void {
-    this.giveUpDial = this.user.dial({
+    try {
+      this.giveUpDial = this.beginDial();
+    } catch (error) {
+      this.dispatch({ kind: "lost", code: "dial_failed", text: String(error) });
+    }
+  }
+
+  beginDial(): () => void {
+    return this.user.dial({
       up: (transport) => {
         this.giveUpDial = null;
         this.attach(transport);

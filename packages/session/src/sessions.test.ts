@@ -397,3 +397,16 @@ test("on a plain network the peer is whoever it says, and is shown as not authen
   assert.equal(b.sessions.snapshot().authenticated, false);
   assert.equal(b.established()[0]?.certificateNotAfter, null);
 });
+
+test("options out of range, and names that no peer would accept, are refused when the sessions are made", async () => {
+  const world = new VirtualFederation();
+  const faults: readonly (readonly [string, Parameters<VirtualFederation["node"]>[1]])[] = [
+    ["a", { options: { holdMs: 10 } }],
+    ["a", { options: { windowBytes: 131_072, maxFrameBytes: 1_048_576 } }],
+    ["a", { protocols: [{ name: "CP" }] }],
+    ["a", { protocols: [{ versions: [] }] }],
+    ["a", { protocols: [{}, {}] }],
+    ["no.label", {}],
+  ];
+  for (const [label, from] of faults) await assert.rejects(world.node(label, from), { code: "misused" });
+});

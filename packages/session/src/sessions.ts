@@ -5,6 +5,7 @@ import { survivor } from "./collision.ts";
 import { type EndReason, SessionError } from "./errors.ts";
 import type { SessionEvents } from "./events.ts";
 import { HalfOpen } from "./half-open.ts";
+import { decodeMessage, encodeMessage } from "./message/message.ts";
 import type { Open } from "./message/open.ts";
 import { type Agreement, agree } from "./negotiation.ts";
 import { type SessionOptions, sessionOptions } from "./options.ts";
@@ -74,7 +75,8 @@ export type SessionsSnapshot = {
 };
 
 /**
- * Makes the sessions of a process: one established session for each peer and purpose, whoever dialled.
+ * Makes the sessions of a process: one established session for each peer and purpose, whoever dialled. Throws
+ * {@link SessionError} `misused` for options out of range, and for names that no peer would accept.
  *
  * @example
  * const sessions = createSessions({ node, domain, transports, admit, protocols: [{ name: "cp", versions: [1], open }] });
@@ -82,7 +84,9 @@ export type SessionsSnapshot = {
  * sessions.setPeers([{ node: "n2.acme.catalyst.internal", address: "10.0.0.2:7400" }]);
  */
 export function createSessions(parts: SessionsParts, options: Partial<SessionOptions> = {}): Sessions {
-  const registry = new Registry(parts, sessionOptions.parse(options));
+  const checked = sessionOptions.safeParse(options);
+  if (!checked.success) throw new SessionError("misused", checked.error.message, { cause: checked.error });
+  const registry = new Registry(parts, checked.data);
   const close: Sessions["close"] = (code = "stopped", text = "the node goes down") =>
     registry.close(code, text);
   return {
@@ -112,6 +116,16 @@ class Registry {
     this.options = options;
     this.clock = parts.clock ?? systemClock;
     this.halfOpen = new HalfOpen(options);
+    this.checkParts();
+  }
+
+  /** What we say of ourselves is what others accept. Throws {@link SessionError} `misused`. */
+  checkParts(): void {
+    try {
+      decodeMessage(encodeMessage("open", this.openFor("control", { ownKeyThumbprint: new Uint8Array(32) })));
+    } catch (cause) {
+      throw new SessionError("misused", `no peer would accept this node: ${String(cause)}`, { cause });
+    }
   }
 
   get all(): readonly Session[] {
@@ -137,8 +151,9 @@ class Registry {
     return {
       failed: leave,
       up: (transport) => {
-        const session = new Session(this.userOf({ transport, leave }), transport, begunAt);
+        const session = new Session(this.userOf({ transport, leave }), null, begunAt);
         this.answered.add(session);
+        session.answer(transport);
       },
     };
   }
@@ -222,7 +237,7 @@ class Registry {
     };
   }
 
-  openFor(purpose: string, { ownKeyThumbprint }: Transport): Open {
+  openFor(purpose: string, { ownKeyThumbprint }: Pick<Transport, "ownKeyThumbprint">): Open {
     const { node, domain, protocols, capabilities = [] } = this.parts;
     const { holdMs, maxFrameBytes } = this.options;
     return {

@@ -78,7 +78,7 @@ function nodeOf(
         turnedAway: () => undefined,
       },
     },
-    { holdMs: 3_000, handshakeMs: 500, minBackoffMs: 10, maxBackoffMs: 20 },
+    { holdMs: 5_000, handshakeMs: 5_000, minBackoffMs: 10, maxBackoffMs: 20 },
   );
   return {
     sessions,
@@ -102,7 +102,7 @@ async function connected(ofA: TransportProvider, ofB: TransportProvider) {
 }
 
 const tls = (credentials: TlsCredentials) =>
-  tlsTransports({ credentials: () => credentials, handshakeMs: 500 });
+  tlsTransports({ credentials: () => credentials, handshakeMs: 5_000 });
 
 for (const [name, ofA, ofB] of [
   ["TLS 1.3", tls(one), tls(two)],
@@ -186,6 +186,22 @@ function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => socket.once("close", () => resolve()));
 }
 
+test("credentials that cannot be used, and addresses that are none, are attempts that failed, and say why", async () => {
+  let credentials = one;
+  const { a, b, there } = await connected(tlsTransports({ credentials: () => credentials }), tls(two));
+  await using _a = a;
+  await using _b = b;
+  credentials = { ...one, privateKey: two.privateKey };
+  there.close(0, "again");
+  while (a.ends.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(a.ends[1]?.code, "dial_failed");
+  assert.match(a.ends[1]?.text ?? "", /the node's certificate and key cannot be used/);
+  credentials = one;
+  await a.next();
+  a.sessions.setPeers([{ node: `n3.${domain}`, address: "nowhere" }]);
+  assert.match(a.ends.at(-1)?.text ?? "", /nowhere is not HOST:PORT/);
+});
+
 /** How a connection with these options ends: what was negotiated, and what the listener wrote before it closed. */
 async function attempt(address: string, options: ConnectionOptions): Promise<string> {
   const [host = "", port = ""] = address.split(":");
@@ -226,7 +242,7 @@ test("whoever has no certificate, another ALPN or none, or an older TLS, is not 
 });
 
 test("a TCP connection that never begins TLS is closed after the handshake timeout, and its place is free again", async () => {
-  await using b = nodeOf("n2", tls(two));
+  await using b = nodeOf("n2", tlsTransports({ credentials: () => two, handshakeMs: 300 }));
   const [host = "", port = ""] = (await b.sessions.listen("127.0.0.1:0")).split(":");
   const socket = connectTcp(Number(port), host);
   socket.on("error", () => undefined).resume();

@@ -1,6 +1,12 @@
 import { constants, X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
-import { connect, createServer, type SecureContextOptions, type TLSSocket } from "node:tls";
+import {
+  connect,
+  createSecureContext,
+  createServer,
+  type SecureContextOptions,
+  type TLSSocket,
+} from "node:tls";
 import {
   authoritiesOf,
   chainOf,
@@ -26,7 +32,10 @@ export type TlsCredentials = {
 const alpnProtocol = "catalyst-session/1";
 
 export type TlsTransportOptions = {
-  /** Asked for each connection: another object takes the place of the one before, for connections from then on. */
+  /**
+   * Asked for each connection: another object takes the place of the one before, for connections from then on. While it
+   * throws, or gives what cannot be used, nobody is dialled or let in.
+   */
   readonly credentials: () => TlsCredentials;
   /** How long a handshake of TLS may take. Default 10 s. */
   readonly handshakeMs?: number;
@@ -41,7 +50,7 @@ export function tlsTransports({ credentials, handshakeMs = 10_000 }: TlsTranspor
   return {
     authenticated: true,
     dial: (address, dialled) => dial(address, dialled, current()),
-    listen: (address, acceptor) => listenOn(address, acceptor, acceptTls(current, handshakeMs)),
+    listen: async (address, acceptor) => listenOn(address, acceptor, acceptTls(current, handshakeMs)),
   };
 }
 
@@ -62,19 +71,25 @@ function renewing(credentials: () => TlsCredentials): () => Prepared {
   };
 }
 
+/** Throws {@link SessionError} `misused` for credentials that TLS does not take. */
 function prepare({ certificateChain, privateKey, trust }: TlsCredentials): Prepared {
-  const { publicKey } = new X509Certificate(certificateChain);
-  return {
-    trust,
-    ownKeyThumbprint: new Uint8Array(Buffer.from(tokenKid(publicKeyOf(publicKey)), "base64url")),
-    context: {
-      cert: certificateChain,
-      key: privateKey,
-      ca: [...authoritiesOf(trust)],
-      minVersion: "TLSv1.3",
-      secureOptions: constants.SSL_OP_NO_TICKET,
-    },
+  const options: SecureContextOptions = {
+    cert: certificateChain,
+    key: privateKey,
+    ca: [...authoritiesOf(trust)],
+    minVersion: "TLSv1.3",
+    secureOptions: constants.SSL_OP_NO_TICKET,
   };
+  try {
+    createSecureContext(options);
+    const { publicKey } = new X509Certificate(certificateChain);
+    const ownKeyThumbprint = new Uint8Array(Buffer.from(tokenKid(publicKeyOf(publicKey)), "base64url"));
+    return { trust, ownKeyThumbprint, context: options };
+  } catch (cause) {
+    throw new SessionError("misused", `the node's certificate and key cannot be used: ${String(cause)}`, {
+      cause,
+    });
+  }
 }
 
 function dial(address: string, dialled: Dialled, prepared: Prepared): () => void {
@@ -115,9 +130,18 @@ function acceptTls(current: () => Prepared, handshakeMs: number) {
     else pass(socket, taker, prepared);
   });
   return (socket: Socket, taker: Dialled): void => {
-    const latest = current();
-    if (latest !== prepared) server.setSecureContext(latest.context);
-    prepared = latest;
+    try {
+      const latest = current();
+      if (latest !== prepared) server.setSecureContext(latest.context);
+      prepared = latest;
+    } catch {
+      // Nobody is let in by credentials of before; who dials with these tells why they cannot be used.
+      socket.once("close", () =>
+        taker.failed(new SessionError("dial_failed", "the credentials cannot be used")),
+      );
+      socket.destroy();
+      return;
+    }
     const remote = remoteOf(socket);
     waiting.set(remote, taker);
     socket.once("close", () => {

@@ -94,6 +94,20 @@ test("whatever arrives, only coded errors are thrown, and payloads keep to the l
   );
 });
 
+test("a limit that is a function is asked for each frame anew", () => {
+  const payloads: Uint8Array[] = [];
+  const decoder = createFrameDecoder({
+    onFrame: (payload) => payloads.push(payload),
+    maxFrameBytes: () => (payloads.length === 0 ? 1 : 3),
+  });
+  decoder.push(join([encodeFrame(patternBytes(0, 1)), encodeFrame(patternBytes(1, 3))]));
+  assert.equal(payloads.length, 2);
+  assert.equal(
+    refusal(() => decoder.push(encodeFrameHead(4))),
+    "frame_too_large",
+  );
+});
+
 test("a payload that comes in one piece is not copied, and one that does not is no view", () => {
   const stream = join([encodeFrame(patternBytes(0, 10)), encodeFrame(patternBytes(1, 10))]);
   assert.ok(read(stream).payloads.every(({ buffer }) => buffer === stream.buffer));
