@@ -109,6 +109,7 @@ for (const path of [
   "docs/how-to/graphql.md",
   "docs/how-to/api-keys.md",
   "docs/how-to/enrol-a-node.md",
+  "docs/how-to/peers.md",
   "docs/how-to/receipts.md",
   "docs/how-to/content.md",
   "examples/README.md",

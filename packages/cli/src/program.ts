@@ -20,6 +20,8 @@ import { addIdentity } from "./commands/identity.ts";
 import { joinFirst, type Reload } from "./commands/join.ts";
 import { addSigningKeys } from "./commands/keys.ts";
 import { showLogs } from "./commands/logs.ts";
+import { addPeers } from "./commands/peer.ts";
+import { addRoutes } from "./commands/route.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
 import { type CheckOptions, type ExplainOptions, explain, runChecks, showStatus } from "./commands/status.ts";
 import { addJoinTokens } from "./commands/token.ts";
@@ -50,6 +52,8 @@ function buildProgram(entry: string, printer: Printer): Command {
   addConfig(program, printer);
   addAsking(program, printer);
   addServices(program, printer);
+  addPeers(program, printer);
+  addRoutes(program, printer);
   addApiKeys(program, printer);
   addSigningKeys(program, printer);
   addJoinTokens(program, printer);
@@ -133,7 +137,7 @@ function addAsking(program: Command, printer: Printer): void {
     program
       .command("explain")
       .description("say how something came to be as it is")
-      .argument("<subject>", "service, process, object, apikey or field")
+      .argument("<subject>", "service, route, process, object, apikey or field")
       .argument("<name>", "its name; of an API key also the key itself, or - for standard input")
       .option("--service <name>", "of an API key: whether it is good for this service"),
     printer,

@@ -1,4 +1,4 @@
-import type { ChildStatus, ProxyStatus, ServiceStatus } from "@catalyst/rpc";
+import type { ChildStatus, PeeringState, ProxyStatus, ServiceStatus } from "@catalyst/rpc";
 import type { Printer } from "./printer.ts";
 import type { MeshStatus, StatusAnswers } from "./status-reader.ts";
 import { renderTable, wrap } from "./table.ts";
@@ -62,7 +62,7 @@ function away(node: StatusAnswers["node"]): string {
 
 function meshLines(mesh: MeshStatus, view: StatusView): string[] {
   const { colours, width } = view;
-  const { services, proxies } = mesh.details;
+  const { services, proxies, peering } = mesh.details;
   const listed =
     services.length === 0
       ? ["No services yet: `catalyst service add` declares one."]
@@ -72,7 +72,21 @@ function meshLines(mesh: MeshStatus, view: StatusView): string[] {
       ? ["", ...wrap(proxyLine(proxy, colours), width)]
       : ["", ...proxyTitle(proxy, view), ...proxyTable(proxy, view)],
   );
-  return [...listed, ...shown];
+  return [
+    ...listed,
+    ...(peering === null ? [] : ["", ...wrap(peeringLine(peering, colours), width)]),
+    ...shown,
+  ];
+}
+
+/** How many peers there are, and what goes back and forth. */
+function peeringLine({ peers, authenticated }: PeeringState, colours: Colours): string {
+  const established = peers.filter(({ state }) => state === "established").length;
+  const sum = (of: "received" | "advertised") => peers.reduce((total, peer) => total + peer[of], 0);
+  const count = `${established} of ${peers.length} established`;
+  const sessions = established === peers.length ? colours.green(count) : colours.yellow(count);
+  const proof = authenticated ? "" : `, ${colours.red("plain: nobody proves who they are")}`;
+  return `Peers ${sessions}${proof}, ${sum("received")} routes received, ${sum("advertised")} advertised`;
 }
 
 function serviceLines({ services, counts }: MeshStatus["details"], view: StatusView): string[] {

@@ -92,6 +92,7 @@ export function sampleMesh(services: Service[], reasons: string[] = []): MeshSta
       ],
       quarantined: [],
       gateway: { connected: true, report: null },
+      peering: null,
       credentials: null,
     },
   };

@@ -11,6 +11,7 @@ import {
   connectRpc,
   orchestratorContract,
   type ProcessName,
+  type RouteTable,
   RpcError,
   type ServiceDeclarationInput,
   socketPath,
@@ -21,6 +22,8 @@ const root = join(import.meta.dirname, "..", "..", "..");
 const entry = join(root, "packages", "cli", "src", "main.ts");
 
 export type NodeUnderTestOptions = {
+  /** Default `n1`. */
+  readonly name?: string;
   readonly services?: readonly ServiceDeclarationInput[];
   /** More flags for `catalyst up`. */
   readonly flags?: readonly string[];
@@ -98,6 +101,16 @@ export class NodeUnderTest implements AsyncDisposable {
   async mesh() {
     using orchestrator = await this.connect("orchestrator", orchestratorContract);
     return (await orchestrator.call.status(undefined)).details;
+  }
+
+  async peers() {
+    using orchestrator = await this.connect("orchestrator", orchestratorContract);
+    return await orchestrator.call.listPeers(undefined);
+  }
+
+  async routes(table: RouteTable = "best") {
+    using orchestrator = await this.connect("orchestrator", orchestratorContract);
+    return await orchestrator.call.listRoutes({ table });
   }
 
   async addService(service: ServiceDeclarationInput) {
@@ -185,12 +198,12 @@ export class NodeUnderTest implements AsyncDisposable {
   }
 
   #launch(): ChildProcess {
-    const { services = [], flags = [], env = {} } = this.#options;
+    const { name = "n1", services = [], flags = [], env = {} } = this.#options;
     const { ingress, egress, telemetry } = this.ports;
     const child = spawn(
       process.execPath,
       [
-        ...[entry, "up", "--node-name", "n1", "--node-domain", this.domain, "--node-data-dir", this.dataDir],
+        ...[entry, "up", "--node-name", name, "--node-domain", this.domain, "--node-data-dir", this.dataDir],
         ...["--ingress", `127.0.0.1:${ingress}`, "--egress", `127.0.0.1:${egress}`],
         ...["--mesh-envoy-concurrency", "1"],
         ...(flags.includes("--telemetry-listen") ? [] : ["--telemetry-listen", `127.0.0.1:${telemetry}`]),

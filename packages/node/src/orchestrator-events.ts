@@ -24,6 +24,10 @@ export type OrchestratorEvents = {
   credentialsNotKept(error: unknown): void;
   certificatesReplaced(files: readonly string[]): void;
   certificatesUnusable(error: unknown): void;
+  /** Whom the organisation believes cannot be heard of: what was known stays. */
+  trustUnheard(error: unknown): void;
+  /** Of services, by their full names. */
+  routesChanged(services: readonly string[]): void;
 };
 
 type Rejection = { readonly type: string; readonly names: readonly string[]; readonly message: string };
@@ -99,6 +103,9 @@ export function createOrchestratorEvents(logger: Logger, metrics: Metrics): Orch
       ),
     certificatesReplaced: (files) => logger.info({ files }, "certificates were replaced"),
     certificatesUnusable: (err) => logger.warn({ err }, "new certificates cannot be used; the old ones stay"),
+    trustUnheard: (err) => logger.debug({ err }, "the auth process does not say whom to believe"),
+    routesChanged: (services) =>
+      logger.debug({ services: services.slice(0, 20), count: services.length }, "routes changed"),
   };
 }
 

@@ -14,6 +14,8 @@ import type { EndpointHealth } from "./endpoint-health.ts";
 import type { GatewayLink } from "./gateway-link.ts";
 import type { NodeConfig } from "./options.ts";
 import type { OrchestratorCounts } from "./orchestrator-events.ts";
+import { peerChecks } from "./peer-checks.ts";
+import type { Peers } from "./peers.ts";
 import { checked, notExplainable } from "./process.ts";
 import type { ProxyPublisher } from "./proxy-publisher.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
@@ -31,6 +33,8 @@ export type ViewParts = {
   /** Null when no credentials are demanded. */
   readonly auth: AuthLink | null;
   readonly health: EndpointHealth;
+  /** Null when the node has none and takes none. */
+  readonly peers: Peers | null;
   readonly hostOf: (name: string) => string;
   readonly adminSocket: string;
 };
@@ -79,7 +83,7 @@ export class OrchestratorView {
   }
 
   details() {
-    const { config, proxies, gateway, auth } = this.#parts;
+    const { config, proxies, gateway, auth, peers } = this.#parts;
     return {
       node: config.node.name,
       domain: config.node.domain,
@@ -88,6 +92,7 @@ export class OrchestratorView {
       quarantined: proxies.quarantined(),
       gateway: { connected: gateway.connected(), report: gateway.report() },
       credentials: auth?.state() ?? null,
+      peering: peers?.state() ?? null,
     };
   }
 
@@ -118,6 +123,9 @@ export class OrchestratorView {
     if (!gateway.connected()) reasons.push("the gateway is not connected");
     const fault = this.#credentialFault();
     if (fault !== null) reasons.push(fault);
+    for (const { outcome, detail } of peerChecks(this.#parts.peers?.state() ?? null)) {
+      if (outcome !== "ok") reasons.push(...detail.split("\n").map((line) => `peers: ${line}`));
+    }
     return { ready: true, reasons };
   }
 
@@ -164,6 +172,7 @@ export class OrchestratorView {
                 : { detail: fault, hint: "see `catalyst status` and the log of the auth process" },
             ),
           ]),
+      ...peerChecks(this.#parts.peers?.state() ?? null),
       checked(
         "services.serving",
         "every service is served",
@@ -189,7 +198,8 @@ export class OrchestratorView {
 
   /** Throws `not_explainable` for another subject than a service, `service_not_found` for an unknown one. */
   async explain(subject: string, name: string): Promise<Decision> {
-    if (subject !== "service") throw notExplainable("orchestrator", subject, ["service"]);
+    if (subject === "route") return this.#explainRoute(name);
+    if (subject !== "service") throw notExplainable("orchestrator", subject, ["service", "route"]);
     const entry = this.#parts.registry.get(name);
     if (entry === undefined) throw new RpcError("service_not_found", `no service is called ${name}`);
     const activation = this.#parts.activator.observe()(name);
@@ -223,6 +233,15 @@ export class OrchestratorView {
       ],
       result: [status.state, ...status.reasons].join(": "),
     };
+  }
+
+  #explainRoute(name: string): Decision {
+    const { peers } = this.#parts;
+    if (peers !== null) return peers.explain(name);
+    throw new RpcError(
+      "not_explainable",
+      "this node exchanges no routes: give it `mesh.peers`, or `mesh.listen.peers`",
+    );
   }
 
   #demandOn(name: string): string {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { parseAddress } from "@catalyst/config";
 import { openDatabase } from "@catalyst/durable";
 import { orchestratorContract, RpcError, type ServiceDeclaration, socketPath } from "@catalyst/rpc";
+import { watchSessions } from "@catalyst/session";
 import { Activator } from "./activation.ts";
 import { leadsTo } from "./address.ts";
 import { AuthLink } from "./auth-link.ts";
@@ -13,10 +14,12 @@ import { listenersOf, type NodeConfig } from "./options.ts";
 import { createOrchestratorEvents, exposeCounts, type OrchestratorEvents } from "./orchestrator-events.ts";
 import { OrchestratorView } from "./orchestrator-view.ts";
 import { paths } from "./paths.ts";
+import { Peers } from "./peers.ts";
 import { type ProcessFrame, runProcess } from "./process.ts";
 import { ProxyPublisher } from "./proxy-publisher.ts";
 import { ServiceRegistry } from "./service-registry.ts";
 import { orchestratorMigrations, ServiceStore } from "./service-store.ts";
+import { followTrust } from "./trust-link.ts";
 
 /** The orchestrator process: knows the services, and brings them into force in Envoy and the gateway. */
 export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<void> {
@@ -51,18 +54,27 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
     });
     const egress = parseAddress(config.mesh.listen.egress);
     const activator = new Activator({ proxies, gateway, egress, hostOf, events });
+    const peers = Peers.create({
+      config,
+      dataDir,
+      events: watchSessions(frame),
+      onChange: events.routesChanged,
+    });
+    if (peers !== null) resources.use(peers);
     const registry = resources.use(
       new ServiceRegistry({
         configured: config.mesh.services,
         store,
         events,
         onChange: (change) => {
+          peers?.serviceChanged(change);
           if (change.kind === "remove") activator.remove(change.name);
           else activator.put(change.entry);
         },
       }),
     );
     activator.load(registry.entries());
+    if (peers !== null) await openPeers(peers, registry, frame, events, resources);
     const health = resources.use(
       new EndpointHealth({
         adminSocket: paths.adminSocket(dataDir),
@@ -80,6 +92,7 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       gateway,
       auth,
       health,
+      peers,
       hostOf,
       adminSocket: paths.adminSocket(dataDir),
     });
@@ -90,6 +103,8 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       drain: async () => {},
       implementation: {
         ...serviceCalls(config, registry, activator, view),
+        listPeers: () => peers?.list() ?? [],
+        listRoutes: ({ table, peer }) => peers?.routes(table, peer) ?? [],
         check: () => view.check(),
         explain: ({ subject, name }) => view.explain(subject, name),
       },
@@ -142,6 +157,27 @@ function serviceCalls(
       return { name };
     },
   };
+}
+
+/** Tells the peers of the services that are there, and follows the node's certificate. */
+async function openPeers(
+  peers: Peers,
+  registry: ServiceRegistry,
+  { dataDir, stopping }: ProcessFrame,
+  events: OrchestratorEvents,
+  resources: AsyncDisposableStack,
+): Promise<void> {
+  for (const entry of registry.entries()) peers.serviceChanged({ kind: "put", entry, created: true });
+  const files = ["orchestrator.pem", "trust.json"].map((name) => join(paths.identity(dataDir), name));
+  followFiles(stopping, events, resources, files, () => peers.identityChanged());
+  const following = followTrust({
+    socketPath: socketPath(dataDir, "auth"),
+    stopping,
+    onTrust: (trust) => peers.trustChanged(trust),
+    onFailure: events.trustUnheard,
+  });
+  resources.defer(() => following);
+  await peers.open();
 }
 
 /** Tells Envoy what credentials are verified by, whenever the auth process tells us. */

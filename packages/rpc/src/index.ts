@@ -64,6 +64,7 @@ export {
   type ServiceOrigin,
   type ServiceStatus,
 } from "./orchestrator.ts";
+export type { PeeringState, PeerStatus, RouteTable, RouteView } from "./peering.ts";
 export type { CheckResult, Decision, ProcessName, ProcessState } from "./process.ts";
 export { type RpcServer, type RpcServerParts, serveRpc } from "./server.ts";
 export {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defineContract, defineMethod } from "./contract.ts";
 import { gatewayReport } from "./gateway.ts";
+import { peeringState, peerStatus, routeTables, routeView } from "./peering.ts";
 import { processMethods, timestamp } from "./process.ts";
 import { serviceDeclaration, serviceName } from "./service.ts";
 
@@ -77,6 +78,8 @@ const orchestratorDetails = z.object({
   gateway: z.object({ connected: z.boolean(), report: gatewayReport.nullable() }),
   /** Null when the node demands no credentials. */
   credentials: credentialsState.nullable(),
+  /** Null for a node that has no peers and takes none. */
+  peering: peeringState.nullable(),
 });
 
 /** How far a change has come when the call returns. */
@@ -121,6 +124,13 @@ export const orchestratorContract = defineContract({
         detail: z.string().max(500).optional(),
       }),
       z.object({ ttlMs: z.int() }),
+    ),
+    /** The peers: those that are configured, and those that came by themselves. */
+    listPeers: defineMethod(z.undefined(), z.array(peerStatus)),
+    /** Routes by name: the best of each service and origin, what peers told, what they were told, or what was kept out. */
+    listRoutes: defineMethod(
+      z.object({ table: routeTables.default("best"), peer: z.string().optional() }),
+      z.array(routeView),
     ),
     release: defineMethod(z.object({ leaseId: z.string() }), z.object({ name: z.string().nullable() })),
   },

@@ -58,6 +58,8 @@ export class OrchestratorDouble implements AsyncDisposable {
         addService: unused,
         removeService: unused,
         listServices: unused,
+        listPeers: unused,
+        listRoutes: unused,
         lease: ({ service, ttlMs, holder }) => {
           calls.push({ kind: "lease", service, ttlMs, holder });
           if (this.refusal !== null) throw new RpcError(this.refusal.code, this.refusal.message);

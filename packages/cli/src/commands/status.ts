@@ -107,6 +107,7 @@ async function collectChecks(context: CommandContext, options: CheckOptions): Pr
 
 const answerers = {
   service: ["orchestrator", orchestratorContract],
+  route: ["orchestrator", orchestratorContract],
   process: ["supervisor", supervisorContract],
   object: ["content", contentContract],
   apikey: ["auth", authContract],

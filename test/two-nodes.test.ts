@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { freePorts, NodeUnderTest } from "@catalyst/harness";
+import { authContract } from "@catalyst/rpc";
+
+const domain = "test.catalyst.internal";
+
+/** A service that nobody has to reach: routes are told of it all the same. */
+const service = (name: string) => ({ name, protocol: "http" as const, url: "http://127.0.0.1:9" });
+
+/** Services and the nodes that they come from, as a node knows them. */
+async function known(node: NodeUnderTest): Promise<string[]> {
+  const routes = await node.routes();
+  return routes.map(({ service, origin }) => `${service.split(".")[0]} of ${origin.split(".")[0]}`);
+}
+
+async function knows(node: NodeUnderTest, ...wanted: string[]): Promise<void> {
+  await node.until(`the routes ${wanted.join(", ")}`, 15_000, async () => {
+    return JSON.stringify(await known(node)) === JSON.stringify(wanted);
+  });
+}
+
+test("Two nodes exchange routes without proof when that is asked for by name, and say so loudly", async () => {
+  const [port = 0] = await freePorts(1);
+  const plain = "--insecure-plain-peers";
+  await using n1 = await NodeUnderTest.start({
+    services: [service("products")],
+    flags: ["--listen-peers", `127.0.0.1:${port}`, plain],
+  });
+  await using n2 = await NodeUnderTest.start({
+    name: "n2",
+    services: [service("reviews")],
+    flags: ["--peer", JSON.stringify({ name: "n1", address: `127.0.0.1:${port}` }), plain],
+  });
+  for (const node of [n1, n2]) {
+    await knows(node, "products of n1", "reviews of n2");
+    const { peering } = await node.mesh();
+    assert.equal(peering?.authenticated, false);
+  }
+  await n1.addService(service("stock"));
+  await knows(n2, "products of n1", "reviews of n2", "stock of n1");
+  await n1.removeService("stock");
+  await knows(n2, "products of n1", "reviews of n2");
+});
+
+test("A node that has joined by a token proves who it is, keeps what it was told over a crash, and is put out when it is revoked", async () => {
+  const [port = 0, authority = 0] = await freePorts(2);
+  await using n1 = await NodeUnderTest.start({
+    services: [service("products")],
+    flags: ["--listen-peers", `127.0.0.1:${port}`, "--auth-authority-listen", `127.0.0.1:${authority}`],
+  });
+  using auth = await n1.connect("auth", authContract);
+  const { token } = await auth.call.createJoinToken({ node: "n2" });
+  const peer = JSON.stringify({ name: "n1", address: `127.0.0.1:${port}` });
+  await using n2 = await NodeUnderTest.start({
+    name: "n2",
+    services: [service("reviews")],
+    flags: ["--peer", peer, "--join", token],
+  });
+  const both = ["products of n1", "reviews of n2"];
+  for (const node of [n1, n2]) await knows(node, ...both);
+  const [told] = await n2.peers();
+  assert.equal(told?.node, `n1.${domain}`);
+  assert.equal(told.authenticated, true);
+
+  // Killed, an orchestrator comes back to the routes that there are now, and no stale one stays.
+  await n2.addService(service("stock"));
+  process.kill(await n1.pidOf("orchestrator"), "SIGKILL");
+  await n2.removeService("stock");
+  await n1.ready();
+  for (const node of [n1, n2]) await knows(node, ...both);
+
+  const revoked = performance.now();
+  await auth.call.revokeNode({ node: "n2" });
+  await n1.until("n2 is put out", 10_000, async () => !(await known(n1)).includes("reviews of n2"));
+  const tookMs = performance.now() - revoked;
+  assert.ok(tookMs < 5_000, `${tookMs} ms`);
+  const [kept] = await n2.peers();
+  assert.notEqual(kept?.state, "established");
+});
