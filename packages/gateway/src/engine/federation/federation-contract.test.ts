@@ -1,7 +1,8 @@
 import { after } from "node:test";
 import { getOperationAST, Kind, parse } from "graphql";
+import { PlanFailure } from "../plan-failure.ts";
 import { createPlannedEngine } from "../planned/planned-engine.ts";
-import { PlanFailure, Planner, type SchemaPlanner } from "../planned/planner.ts";
+import { Planner, type SchemaPlanner } from "../planned/planner.ts";
 import { createStitchingEngine } from "../stitching-engine.ts";
 import { federationContract } from "./federation-contract.ts";
 import { plannedDeviations, stitchingDeviations } from "./known-deviations.ts";

@@ -6,8 +6,9 @@ import { Composer } from "../../schema/composition.ts";
 import { type RequestScope, serviceSchema } from "../../service.ts";
 import type { SubRequest, Upstream } from "../../upstream/upstream.ts";
 import type { EngineSchema, ResultStream } from "../engine.ts";
+import { PlanFailure } from "../plan-failure.ts";
 import { createPlannedEngine } from "./planned-engine.ts";
-import { PlanFailure, Planner } from "./planner.ts";
+import { Planner } from "./planner.ts";
 
 const planner = new Planner();
 after(() => planner[Symbol.asyncDispose]());

@@ -14,6 +14,7 @@ import type {
   ResultStream,
 } from "../engine.ts";
 import { FieldOwners } from "../field-owners.ts";
+import { PlanFailure } from "../plan-failure.ts";
 import { createStitchingEngine } from "../stitching-engine.ts";
 import type { AnswerParse } from "./answer-parser.ts";
 import { Completion, clientPath } from "./completion.ts";
@@ -22,7 +23,7 @@ import { type PlanRun, runStep, type Send } from "./plan-run.ts";
 import { viewOf } from "./plan-view.ts";
 import { OperationTooLarge } from "./planned-document.ts";
 import { PlannedStream } from "./planned-stream.ts";
-import { PlanFailure, Planner, type SchemaPlanner } from "./planner.ts";
+import { Planner, type SchemaPlanner } from "./planner.ts";
 import { type BoundVariables, type OperationVariant, PreparedOperation } from "./prepared-operation.ts";
 import { requiredWithArguments } from "./required-arguments.ts";
 import type { Output } from "./selection.ts";

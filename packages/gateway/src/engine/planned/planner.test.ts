@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { Composer } from "../../schema/composition.ts";
 import { serviceSchema } from "../../service.ts";
 import { subgraphSdl } from "../../testing/test-services.ts";
-import { PlanFailure, Planner } from "./planner.ts";
+import { PlanFailure } from "../plan-failure.ts";
+import { Planner } from "./planner.ts";
 
 function supergraph(schemas: Readonly<Record<string, string>>): string {
   const composition = new Composer().compose(

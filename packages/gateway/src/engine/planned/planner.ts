@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { PlanNode } from "@graphql-hive/router-query-planner";
+import { PlanFailure } from "../plan-failure.ts";
 
 /** What the planner is asked. `number` counts requests; a schema is loaded before anything is planned on it. */
 export type PlannerRequest =
@@ -24,18 +25,6 @@ export type PlannerAnswer =
 
 /** What the process says first: why it cannot plan on this system, or null. */
 export type PlannerReadiness = { readonly unavailable: string | null };
-
-/** Why there is no plan: the planner said so, ended, or took too long. */
-export class PlanFailure extends Error {
-  override readonly name = "PlanFailure";
-  /** It says nothing of the operation: another time it may be planned. */
-  readonly passing: boolean;
-
-  constructor(message: string, { passing = false } = {}) {
-    super(message);
-    this.passing = passing;
-  }
-}
 
 /** Operations that are remembered for not being planned, for each schema. */
 const maxFailed = 1_000;

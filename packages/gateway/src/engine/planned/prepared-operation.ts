@@ -13,11 +13,12 @@ import {
   type SelectionNode,
   visit,
 } from "graphql";
+import { PlanFailure } from "../plan-failure.ts";
 import type { AnswerParse } from "./answer-parser.ts";
 import { findPassages } from "./passages.ts";
 import { compilePlan, compileSubscription, type PlanStep, type SubscriptionPlan } from "./plan.ts";
 import { type Conditions, isIncluded, PlannedDocument } from "./planned-document.ts";
-import { PlanFailure, type SchemaPlanner } from "./planner.ts";
+import type { SchemaPlanner } from "./planner.ts";
 import { type ObjectSelection, type SelectionParts, selectFrom } from "./selection.ts";
 import type { VariantCache } from "./variant-cache.ts";
 

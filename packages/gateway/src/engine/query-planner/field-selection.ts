@@ -1,0 +1,72 @@
+import { type ArgumentNode, Kind, print, type SelectionSetNode, type ValueNode } from "graphql";
+
+/** A field that is wanted: its key in the data, and all that a service needs to know of it. */
+export type FieldSelection = {
+  readonly key: string;
+  readonly name: string;
+  /** As they are written, with their parentheses; empty when there are none. */
+  readonly args: string;
+  /** Variables in the arguments. */
+  readonly variables: readonly string[];
+  /** Null for a leaf. */
+  readonly below: Selection | null;
+};
+
+/** What is wanted of an object: fields in any case, and more where its type is another one. */
+export type Selection = {
+  readonly fields: readonly FieldSelection[];
+  readonly fragments: readonly TypeSelection[];
+};
+export type TypeSelection = { readonly type: string; readonly selection: Selection };
+
+export const nothingSelected: Selection = { fields: [], fragments: [] };
+
+/** The selection of some fields without fragments. */
+export function fieldsOnly(...fields: readonly FieldSelection[]): Selection {
+  return { fields, fragments: [] };
+}
+
+/** Both; null when both are. */
+export function together(one: Selection | null, other: Selection | null): Selection | null {
+  if (one === null || other === null) return one ?? other;
+  return { fields: [...one.fields, ...other.fields], fragments: [...one.fragments, ...other.fragments] };
+}
+
+/** Reads a selection set. Named fragments are written out in all that is planned. */
+export function readSelection({ selections }: SelectionSetNode): Selection {
+  const fields: FieldSelection[] = [];
+  const fragments: TypeSelection[] = [];
+  for (const node of selections) {
+    if (node.kind === Kind.FIELD) {
+      const { arguments: given = [], selectionSet } = node;
+      fields.push({
+        key: (node.alias ?? node.name).value,
+        name: node.name.value,
+        args: writeArguments(given),
+        variables: given.length === 0 ? none : variablesIn(given),
+        below: selectionSet === undefined ? null : readSelection(selectionSet),
+      });
+    } else if (node.kind === Kind.INLINE_FRAGMENT && node.typeCondition !== undefined) {
+      fragments.push({ type: node.typeCondition.name.value, selection: readSelection(node.selectionSet) });
+    }
+  }
+  return { fields, fragments };
+}
+
+const none: readonly string[] = [];
+
+function writeArguments(given: readonly ArgumentNode[]): string {
+  return given.length === 0 ? "" : `(${given.map(print).join(", ")})`;
+}
+
+function variablesIn(given: readonly ArgumentNode[]): string[] {
+  const names = new Set<string>();
+  for (const { value } of given) addVariables(value, names);
+  return [...names];
+}
+
+function addVariables(value: ValueNode, names: Set<string>): void {
+  if (value.kind === Kind.VARIABLE) names.add(value.name.value);
+  else if (value.kind === Kind.LIST) for (const item of value.values) addVariables(item, names);
+  else if (value.kind === Kind.OBJECT) for (const field of value.fields) addVariables(field.value, names);
+}
