@@ -32,6 +32,40 @@ export function together(one: Selection | null, other: Selection | null): Select
   return { fields: [...one.fields, ...other.fields], fragments: [...one.fragments, ...other.fragments] };
 }
 
+/**
+ * The same, apart: what is wanted in any case, what is wanted of some types alone, and fields of which some types want
+ * more than others. Those have to be taken for each type by itself, or they would be taken twice of some.
+ */
+export function apart({ fields, fragments }: Selection): {
+  readonly alike: readonly FieldSelection[];
+  readonly byType: readonly FieldSelection[];
+  readonly fragments: readonly TypeSelection[];
+} {
+  if (fragments.length === 0) return { alike: fields, byType: [], fragments };
+  const more = new Set<string>();
+  for (const { selection } of fragments) addKeys(selection, more);
+  const twice = fields.filter(({ key }) => more.has(key));
+  if (twice.length === 0) return { alike: fields, byType: [], fragments };
+  const leaves = new Set(twice.flatMap(({ key, below }) => (below === null ? [key] : [])));
+  return {
+    alike: fields.filter((field) => field.below === null || !twice.includes(field)),
+    byType: twice.filter(({ below }) => below !== null),
+    fragments: fragments.map((each) => ({ ...each, selection: without(each.selection, leaves) })),
+  };
+}
+
+function addKeys({ fields, fragments }: Selection, keys: Set<string>): void {
+  for (const { key } of fields) keys.add(key);
+  for (const { selection } of fragments) addKeys(selection, keys);
+}
+
+function without({ fields, fragments }: Selection, keys: ReadonlySet<string>): Selection {
+  return {
+    fields: fields.filter(({ key }) => !keys.has(key)),
+    fragments: fragments.map((each) => ({ ...each, selection: without(each.selection, keys) })),
+  };
+}
+
 /** Reads a selection set. Named fragments are written out in all that is planned. */
 export function readSelection({ selections }: SelectionSetNode): Selection {
   const fields: FieldSelection[] = [];

@@ -3,7 +3,14 @@ import { PlanFailure } from "../plan-failure.ts";
 import type { Entry } from "./entry-search.ts";
 import { type FieldPart, type FieldSet, narrowed } from "./federated-schema.ts";
 import { Branch, branchField, type FetchGroup, type View } from "./fetch-group.ts";
-import { type FieldSelection, fieldsOnly, type Selection, together } from "./field-selection.ts";
+import {
+  apart,
+  type FieldSelection,
+  fieldsOnly,
+  type Selection,
+  type TypeSelection,
+  together,
+} from "./field-selection.ts";
 import type { Planning } from "./planning.ts";
 
 export type Path = readonly FlattenNodePathSegment[];
@@ -51,51 +58,62 @@ export class Place {
   ): Selection | null {
     const want: Want = { suppliers, below };
     const { schema } = this.#planning;
-    return schema.isAbstractIn(this.#first.service, this.#first.type)
-      ? this.#selectByType(selection, want)
-      : this.#selectAlike(selection, want);
+    if (schema.isAbstractIn(this.#first.service, this.#first.type))
+      return this.#selectByType(selection, want);
+    return this.#isInterfaceObject
+      ? this.#selectOfInterface(selection, want)
+      : this.#selectOfOne(selection, want);
   }
 
-  /** Of objects that are all of one type for their service. */
-  #selectAlike({ fields, fragments }: Selection, want: Want): Selection | null {
-    const { schema } = this.#planning;
+  /** Of objects of one type. */
+  #selectOfOne({ fields, fragments }: Selection, want: Want): Selection | null {
+    let left = this.#selectFields(fields, want);
+    for (const { type, selection } of fragments) {
+      if (!this.#planning.schema.isSubtype(this.#first.type, type)) continue;
+      left = together(left, this.#selectOfOne(selection, want));
+    }
+    return left;
+  }
+
+  /** Of objects that their service knows by an interface alone: another one tells their types where that matters. */
+  #selectOfInterface(selection: Selection, want: Want): Selection | null {
+    const { alike, byType, fragments } = apart(selection);
+    const names = alike.filter(({ name }) => name === "__typename");
+    const left = this.#selectFields(
+      alike.filter((field) => !names.includes(field)),
+      want,
+    );
+    const typed: Selection = { fields: [...names, ...byType], fragments };
+    return together(left, this.#selectConcretely(typed, want));
+  }
+
+  #selectConcretely(selection: Selection, want: Want): Selection | null {
+    if (selection.fields.length + selection.fragments.length === 0) return null;
+    const concrete = this.#concretePlace();
+    return concrete === null ? selection : concrete.select(selection, want.suppliers);
+  }
+
+  #selectFields(fields: readonly FieldSelection[], want: Want): Selection | null {
     const others: FieldSelection[] = [];
-    let left: Selection | null = null;
     for (const field of fields) {
       this.#planning.count();
-      if (field.name === "__typename") left = together(left, this.#selectTypename(field, want));
-      else {
-        const part = this.#resolvePlainly(this.#first, field.name);
-        const rest =
-          part === null ? field : selectFrom(this.#planning, this.#path, this.#first, field, part, want);
-        if (rest !== null) others.push(rest);
+      if (field.name === "__typename") {
+        this.#first.branch.addTypename();
+        want.suppliers.add(this.#first.group);
+        continue;
       }
+      const part = this.#resolvePlainly(this.#first, field.name);
+      const rest =
+        part === null ? field : selectFrom(this.#planning, this.#path, this.#first, field, part, want);
+      if (rest !== null) others.push(rest);
     }
+    let left: Selection | null = null;
     for (const field of this.#fewestFirst(others)) left = together(left, this.#selectElsewhere(field, want));
-    for (const { type, selection } of fragments) {
-      if (schema.isSubtype(this.#first.type, type) || this.#first.type === type) {
-        left = together(left, this.#selectAlike(selection, want));
-      } else if (this.#isInterfaceObject) {
-        const fragment: Selection = { fields: [], fragments: [{ type, selection }] };
-        const concrete = this.#concretePlace();
-        left = together(left, concrete === null ? fragment : concrete.select(fragment, want.suppliers));
-      }
-    }
     return left;
   }
 
   get #isInterfaceObject(): boolean {
     return this.#planning.schema.isInterfaceObject(this.#first.service, this.#first.type);
-  }
-
-  #selectTypename(field: FieldSelection, want: Want): Selection | null {
-    if (!this.#isInterfaceObject) {
-      this.#first.branch.addTypename();
-      want.suppliers.add(this.#first.group);
-      return null;
-    }
-    const concrete = this.#concretePlace();
-    return concrete === null ? fieldsOnly(field) : concrete.select(fieldsOnly(field), want.suppliers);
   }
 
   /** Fields that one service alone has come first: for the others it may do then. */
@@ -131,32 +149,42 @@ export class Place {
       if (isFirst && part.requires === null) continue;
       if (ask(this.#join(entry, part.requires), part)) return null;
     }
-    if (!this.#isInterfaceObject) return fieldsOnly(rest);
-    const concrete = this.#concretePlace();
-    return concrete === null ? fieldsOnly(rest) : concrete.select(fieldsOnly(rest), want.suppliers);
+    return this.#isInterfaceObject ? this.#selectConcretely(fieldsOnly(rest), want) : fieldsOnly(rest);
   }
 
   /** Of objects of several types: alike where that can be, else for each type. */
-  #selectByType({ fields, fragments }: Selection, want: Want): Selection | null {
-    const { schema } = this.#planning;
-    const { service, type, branch } = this.#first;
-    branch.addTypename();
+  #selectByType(selection: Selection, want: Want): Selection | null {
+    const { alike, byType, fragments } = apart(selection);
+    this.#first.branch.addTypename();
     let left: Selection | null = null;
-    for (const field of fields) {
+    for (const field of alike) {
       this.#planning.count();
       if (field.name === "__typename") want.suppliers.add(this.#first.group);
       else left = together(left, this.#selectOfAll(field, want));
     }
-    for (const each of fragments) {
-      for (const member of schema.membersIn(service, type)) {
-        const isObject = schema.isInterfaceObject(service, member);
-        if (schema.isSubtype(member, each.type)) {
-          left = together(left, this.#narrow(member).select(each.selection, want.suppliers));
-        } else if (isObject) {
-          const fragment: Selection = { fields: [], fragments: [each] };
-          left = together(left, this.#narrow(member).select(fragment, want.suppliers));
-        }
-      }
+    left = together(left, this.#selectOfEach(byType, want));
+    for (const fragment of fragments) left = together(left, this.#selectOn(fragment, want));
+    return left;
+  }
+
+  #selectOn(fragment: TypeSelection, want: Want): Selection | null {
+    const { schema } = this.#planning;
+    const { service, type } = this.#first;
+    let left: Selection | null = null;
+    for (const member of schema.membersIn(service, type)) {
+      const isOne = schema.isSubtype(member, fragment.type);
+      if (!isOne && !schema.isInterfaceObject(service, member)) continue;
+      const selection = isOne ? fragment.selection : { fields: [], fragments: [fragment] };
+      left = together(left, this.#narrow(member).select(selection, want.suppliers));
+    }
+    return left;
+  }
+
+  #selectOfEach(fields: readonly FieldSelection[], want: Want): Selection | null {
+    if (fields.length === 0) return null;
+    let left: Selection | null = null;
+    for (const member of this.#planning.schema.membersIn(this.#first.service, this.#first.type)) {
+      left = together(left, this.#narrow(member).select(fieldsOnly(...fields), want.suppliers));
     }
     return left;
   }
@@ -176,11 +204,7 @@ export class Place {
       rest = selectFrom(this.#planning, this.#path, this.#join(entry, null), rest, joined, want);
       if (rest === null) return null;
     }
-    let left: Selection | null = null;
-    for (const member of schema.membersIn(service, type)) {
-      left = together(left, this.#narrow(member).select(fieldsOnly(rest), want.suppliers));
-    }
-    return left;
+    return this.#selectOfEach([rest], want);
   }
 
   /** Those of the objects that are of one type. */
