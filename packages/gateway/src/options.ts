@@ -9,7 +9,7 @@ const mebibyte = 1024 * 1024;
 
 /** The section `mesh.graphql` of a node's configuration. */
 export const gatewayOptions = z.strictObject({
-  engine: option(z.enum(["auto", "planned", "stitching"]).default("auto"), {
+  engine: option(z.enum(["auto", "planned", "typescript"]).default("auto"), {
     description:
       "What runs queries: `planned` is fast and has a native part, `stitching` runs everywhere, `auto` takes the first where it runs.",
   }),

@@ -9,3 +9,8 @@ export class PlanFailure extends Error {
     this.passing = passing;
   }
 }
+
+/** An operation that is too long with its fragments written out for each type. */
+export class OperationTooLarge extends Error {
+  override readonly name = "OperationTooLarge";
+}

@@ -306,7 +306,7 @@ describe("the planned engine", () => {
     assert.equal(errors?.[0]?.extensions?.["code"], "PLANNING_TIMEOUT");
   });
 
-  it("runs on the other engine what the planner cannot plan", async () => {
+  it("plans by itself what the native planner cannot plan", async () => {
     const plan = () => Promise.reject(new PlanFailure("no"));
     const failing = {
       load: async () => ({ plan, [Symbol.dispose]: () => undefined }),

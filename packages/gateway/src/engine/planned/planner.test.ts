@@ -37,8 +37,8 @@ describe("a planner", () => {
     await using planner = new Planner();
     using one = await planner.load(simple());
     using other = await planner.load(supergraph({ b: subgraphSdl("type Query { three: Int }") }));
-    assert.equal((await one.plan("{ one two }", undefined))?.kind, "Fetch");
-    assert.equal((await other.plan("{ three }", undefined))?.kind, "Fetch");
+    assert.equal((await one.plan("{ one two }", undefined))?.kind, "root");
+    assert.equal((await other.plan("{ three }", undefined))?.kind, "root");
     await assert.rejects(one.plan("{ three }", undefined), PlanFailure);
     assert.equal(planner.starts, 1);
   });
@@ -53,12 +53,12 @@ describe("a planner", () => {
     using schema = await planner.load(fatal());
     const plans = ["{ media { id } }", fatalOperation, "{ b }", "{ media { title } }"].map((query) =>
       schema.plan(query, undefined).then(
-        (node) => node?.kind,
+        (plan) => plan?.kind,
         (error) => error.constructor.name,
       ),
     );
     const [first, second, third, fourth] = await Promise.all(plans);
-    assert.deepEqual([first, third, fourth], ["Fetch", "Fetch", "Fetch"]);
+    assert.deepEqual([first, third, fourth], ["root", "root", "root"]);
     // When a later planner plans it, this test has nothing to show: find another operation that ends it.
     assert.equal(second, "PlanFailure");
     assert.equal(planner.starts, 2);

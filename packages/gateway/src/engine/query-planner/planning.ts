@@ -1,4 +1,4 @@
-import { PlanFailure } from "../plan-failure.ts";
+import { OperationTooLarge } from "../plan-failure.ts";
 import type { EntrySearch } from "./entry-search.ts";
 import type { FederatedSchema } from "./federated-schema.ts";
 import { Branch, type EntityInput, type FetchGroup, type View } from "./fetch-group.ts";
@@ -18,11 +18,10 @@ export class Planning {
     this.search = search;
   }
 
-  /** Throws {@link PlanFailure} when it was done too often. */
+  /** Throws {@link OperationTooLarge} when it was done too often. */
   count(): void {
     this.#left -= 1;
-    if (this.#left < 0)
-      throw new PlanFailure("the operation has too many fields for the types that may have them");
+    if (this.#left < 0) throw new OperationTooLarge();
   }
 
   addRoot(service: string, type: string): View {
