@@ -10,6 +10,7 @@ import {
 } from "graphql";
 import { argumentOf, directivesOf, servicesOf } from "../../schema/join-directives.ts";
 import { readSelection, type Selection } from "./field-selection.ts";
+import { outlineOf, type SupergraphOutline } from "./supergraph-outline.ts";
 
 /** The type of a field: `[Product!]!` is `Product` in one list. */
 export type TypeReference = { readonly name: string; readonly lists: number; readonly text: string };
@@ -45,7 +46,7 @@ export type FederatedType = {
   readonly isAbstract: boolean;
   readonly parts: ReadonlyMap<string, TypePart>;
   readonly interfaces: readonly string[];
-  readonly fields: ReadonlyMap<string, Field>;
+  readonly fields: () => ReadonlyMap<string, Field>;
 };
 
 /** What may be seen of a type at one place besides what its service always answers. */
@@ -54,6 +55,7 @@ export type Provided = readonly Selection[];
 /** Which service answers for what: a supergraph (join spec v0.3) as it is planned on. */
 export class FederatedSchema {
   readonly #types = new Map<string, FederatedType>();
+  readonly #outline: SupergraphOutline;
   readonly #services: ReadonlyMap<string, string>;
   /** Object types of an abstract one, over all services. */
   readonly #implementations = new Map<string, Set<string>>();
@@ -64,13 +66,13 @@ export class FederatedSchema {
   readonly #roots = { query: "Query", mutation: "Mutation", subscription: "Subscription" };
 
   constructor(supergraphSdl: string) {
-    const document = parse(supergraphSdl, { noLocation: true });
-    this.#services = servicesOf(document);
-    for (const node of document.definitions) {
+    this.#outline = outlineOf(supergraphSdl);
+    this.#services = servicesOf(this.#outline);
+    for (const node of this.#outline.definitions) {
       if (node.kind === Kind.SCHEMA_DEFINITION) {
         for (const { operation, type } of node.operationTypes) this.#roots[operation] = type.name.value;
       } else if (node.kind === Kind.OBJECT_TYPE_DEFINITION || node.kind === Kind.INTERFACE_TYPE_DEFINITION) {
-        this.#addFields(node);
+        this.#addType(node);
       } else if (node.kind === Kind.UNION_TYPE_DEFINITION) this.#addUnion(node);
     }
   }
@@ -142,20 +144,24 @@ export class FederatedSchema {
 
   #partOf(service: string, typeName: string, fieldName: string): FieldPart | null {
     const type = this.#types.get(typeName);
-    const field = type?.fields.get(fieldName);
+    const field = type?.fields().get(fieldName);
     if (type === undefined || field === undefined) return null;
     if (field.parts !== null) return field.parts.get(service) ?? null;
     return type.parts.has(service) ? field.plain : null;
   }
 
-  #addFields(node: ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode): void {
+  #addType(node: ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode): void {
     const name = node.name.value;
     const isAbstract = node.kind === Kind.INTERFACE_TYPE_DEFINITION;
     const interfaces = (node.interfaces ?? []).map((each) => each.name.value);
     const parts = this.#typeParts(node);
-    const fields = new Map(
-      (node.fields ?? []).map((field) => [field.name.value, this.#field(name, field)] as const),
-    );
+    let read: ReadonlyMap<string, Field> | null = null;
+    const fields = () => {
+      read ??= new Map(
+        this.#outline.fieldsOf(name).map((field) => [field.name.value, this.#field(name, field)] as const),
+      );
+      return read;
+    };
     this.#types.set(name, { name, isAbstract, parts, interfaces, fields });
     if (!isAbstract) for (const each of interfaces) addTo(this.#implementations, each, name);
     for (const directive of directivesOf(node, "join__implements")) {
@@ -174,7 +180,7 @@ export class FederatedSchema {
       isAbstract: true,
       parts: this.#typeParts(node),
       interfaces: [],
-      fields: new Map(),
+      fields: () => new Map(),
     });
     for (const member of node.types ?? []) addTo(this.#implementations, name, member.name.value);
     for (const directive of directivesOf(node, "join__unionMember")) {
@@ -253,7 +259,7 @@ export class FederatedSchema {
     const type = this.#types.get(typeName);
     return {
       fields: fields.map((field) => {
-        const known = type?.fields.get(field.name);
+        const known = type?.fields().get(field.name);
         const key = known?.hasArguments === true ? this.#hiddenKey(field.name + field.args) : field.name;
         const below = field.below === null ? null : this.#hide(field.below, known?.type.name ?? "");
         return { ...field, key, below };

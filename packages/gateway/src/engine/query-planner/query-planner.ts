@@ -2,6 +2,7 @@ import type {
   BatchFetchNode,
   EntityBatchAlias,
   FetchNode,
+  OutputRewrite,
   PlanNode,
   RequiresSelection,
 } from "@graphql-hive/router-query-planner";
@@ -14,6 +15,7 @@ import { order, type Request, requestsOf } from "./fetch-order.ts";
 import { readSelection, type Selection } from "./field-selection.ts";
 import { OperationText } from "./operation-text.ts";
 import { Planning } from "./planning.ts";
+import { ResponseShapes } from "./response-shapes.ts";
 import { selectFromRoots } from "./root-fields.ts";
 
 /**
@@ -91,7 +93,8 @@ class PlanText {
   #root(group: FetchGroup | undefined): FetchNode {
     if (group === undefined) throw new PlanFailure("a request asks for nothing");
     const text = new OperationText();
-    const selection = text.selection(group.branch);
+    const shapes = new ResponseShapes(group.branch);
+    const selection = text.selection(group.branch, shapes);
     const { operation: operationKind } = this.#operation;
     const variableUsages = [...text.variables];
     const head = this.#head(operationKind, variableUsages, []);
@@ -101,6 +104,7 @@ class PlanText {
       operationKind,
       operation: `${head}${selection}`,
       variableUsages,
+      outputRewrites: rewritesOf(shapes),
     };
   }
 
@@ -111,7 +115,8 @@ class PlanText {
     const own: string[] = [];
     for (const { entities, branch } of groups) {
       if (entities === null) continue;
-      const selection = `... on ${entities.type} ${text.selection(branch)}`;
+      const shapes = new ResponseShapes(branch);
+      const selection = `... on ${entities.type} ${text.selection(branch, shapes)}`;
       const id = JSON.stringify([selection, entities.fieldSets.map((each) => each.text)]);
       const known = batches.get(id);
       if (known !== undefined) {
@@ -123,10 +128,9 @@ class PlanText {
       const field = alias === "_entities" ? alias : `${alias}: _entities`;
       own.push(`$${variable}: [_Any!]!`);
       selections.push(`${field}(representations: $${variable}) { ${selection} }`);
-      batches.set(
-        id,
-        batchOf(alias, variable, entities, this.#schema.type(entities.type)?.isAbstract === true),
-      );
+      const isInterface = this.#schema.type(entities.type)?.isAbstract === true;
+      const batch = batchOf(alias, variable, entities, isInterface);
+      batches.set(id, { ...batch, outputRewrites: rewritesOf(shapes) });
     }
     const variableUsages = [...text.variables];
     return {
@@ -168,6 +172,12 @@ function batchOf(
       ? { inputRewrites: [{ ValueSetter: { path: [{ Key: "__typename" }], setValueTo: type } }] }
       : {}),
   };
+}
+
+function rewritesOf({ renamed }: ResponseShapes): OutputRewrite[] {
+  return renamed.map(({ path, to }) => ({
+    KeyRenamer: { path: path.map((Key) => ({ Key })), renameKeyTo: to },
+  }));
 }
 
 /** All that the selections hold, each field once. */
