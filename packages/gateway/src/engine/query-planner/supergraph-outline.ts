@@ -13,9 +13,6 @@ export type SupergraphOutline = {
   fieldsOf(typeName: string): readonly FieldDefinitionNode[];
 };
 
-/** Definitions whose bodies are read with them: there are few, and all of them are needed at once. */
-const readAtOnce = /(?:^|\s)(?:schema|enum\s+join__Graph)\b[^{}]*$/;
-
 /**
  * Reads a supergraph without the bodies of its types, which are nearly all of it: an operation needs few of them, and
  * requests wait meanwhile.
@@ -24,11 +21,9 @@ export function outlineOf(supergraphSdl: string): SupergraphOutline {
   let outline = "";
   const bodies: string[] = [];
   let end = 0;
-  for (const { start, stop } of bodiesIn(supergraphSdl)) {
-    outline += supergraphSdl.slice(end, start);
-    const body = supergraphSdl.slice(start, stop);
-    if (readAtOnce.test(outline.slice(-maxHead))) outline += body;
-    else bodies.push(body);
+  for (const { start, stop, isRead } of bodiesIn(supergraphSdl)) {
+    outline += supergraphSdl.slice(end, isRead ? stop : start);
+    if (!isRead) bodies.push(supergraphSdl.slice(start, stop));
     end = stop;
   }
   outline += supergraphSdl.slice(end);
@@ -37,9 +32,6 @@ export function outlineOf(supergraphSdl: string): SupergraphOutline {
   const texts = new Map(named.map(({ name }, index) => [name.value, bodies[index] ?? ""]));
   return { definitions, fieldsOf: (typeName) => readFields(texts.get(typeName) ?? "") };
 }
-
-/** The head of `schema` names a few specifications. */
-const maxHead = 4_096;
 
 function hasBody(node: DefinitionNode) {
   const { kind } = node;
@@ -58,12 +50,18 @@ function readFields(body: string): readonly FieldDefinitionNode[] {
 }
 
 /** Strings and comments may hold anything; braces inside parentheses are values. */
-const tokens = /"""(?:\\"""|[\s\S])*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*|[{}()]/g;
+const tokens =
+  /"""(?:\\"""|[\s\S])*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*|[{}()]|\b(?:schema|type|interface|enum|input|join__Graph)\b/g;
 
-function* bodiesIn(sdl: string): Iterable<{ readonly start: number; readonly stop: number }> {
+/** Where bodies are, and whether they are read with the heads: those of the schema and of its services. */
+type Body = { readonly start: number; readonly stop: number; readonly isRead: boolean };
+
+function* bodiesIn(sdl: string): Iterable<Body> {
   let depth = 0;
   let nested = 0;
   let start = 0;
+  let head = "";
+  let isServices = false;
   for (const { 0: token, index } of sdl.matchAll(tokens)) {
     if (token === "(") nested += 1;
     else if (token === ")") nested -= 1;
@@ -73,7 +71,11 @@ function* bodiesIn(sdl: string): Iterable<{ readonly start: number; readonly sto
       depth += 1;
     } else if (token === "}") {
       depth -= 1;
-      if (depth === 0) yield { start, stop: index + 1 };
-    }
+      if (depth > 0) continue;
+      yield { start, stop: index + 1, isRead: head === "schema" || isServices };
+      head = "";
+      isServices = false;
+    } else if (depth === 0 && token === "join__Graph") isServices = true;
+    else if (depth === 0 && head === "" && !/^["#]/.test(token)) head = token;
   }
 }
