@@ -152,14 +152,26 @@ function flattened({ path, node }: FlattenNode): EntityFetch {
 }
 
 function batchOf(asked: AskedFor, alias: EntityBatchAlias): EntityBatch {
+  const outputRewrites = compileRewrites(alias.outputRewrites);
   return {
     answerKey: alias.alias,
     variable: alias.representationsVariableName,
     paths: alias.paths.map((path) => path.map(compileSegment)),
     representation: representationOf(alias),
-    outputRewrites: compileRewrites(alias.outputRewrites),
-    keys: asked.keys(alias.alias),
+    outputRewrites,
+    keys: renamed(asked.keys(alias.alias), outputRewrites),
   };
+}
+
+/** The keys that entities get in the data. */
+function renamed(byType: KeysByType, rewrites: readonly Rewrite[]): KeysByType {
+  const names = new Map<string, string>();
+  for (const { path, change } of rewrites) {
+    const [key, ...others] = path.flatMap((segment) => (segment.kind === "key" ? [segment.key] : []));
+    if (change.kind === "rename" && key !== undefined && others.length === 0) names.set(key, change.to);
+  }
+  if (names.size === 0) return byType;
+  return byType.map(({ type, keys }) => ({ type, keys: keys.map((key) => names.get(key) ?? key) }));
 }
 
 /**

@@ -19,8 +19,6 @@ export type Selection = {
 };
 export type TypeSelection = { readonly type: string; readonly selection: Selection };
 
-export const nothingSelected: Selection = { fields: [], fragments: [] };
-
 /** The selection of some fields without fragments. */
 export function fieldsOnly(...fields: readonly FieldSelection[]): Selection {
   return { fields, fragments: [] };

@@ -17,7 +17,8 @@ export function selectFromRoots(planning: Planning, kind: RootKind, selection: S
   let left: Selection | null = null;
   for (const { field, owners } of owned) {
     let rest: FieldSelection | null = field;
-    for (const { service, part } of preferred(owners, views)) {
+    // Of what changes something, or is subscribed to, one service alone is asked.
+    for (const { service, part } of kind === "query" ? preferred(owners, views) : owners.slice(0, 1)) {
       const view: View = views.get(service) ?? planning.addRoot(service, type);
       // Of mutations those alone go together that stand together.
       if (kind === "mutation" && !views.has(service)) views.clear();
