@@ -56,6 +56,7 @@ export type GatewayErrorOptions = ErrorOptions & {
  * | `BATCH_TOO_LONG` | send fewer operations in one request, or raise `maxBatch` |
  * | `OPERATION_TOO_DEEP` | ask for fewer levels at a time, or raise `maxDepth` |
  * | `PLANNING_TIMEOUT` | the gateway has too many new operations to plan: send it again a little later |
+ * | `OPERATION_NOT_PLANNED` | no service can be asked for a part of the operation, which the message names: give its type a key there, or leave the field out |
  * | `OPERATION_TOO_LARGE` | select each field once, and split the operation into several |
  * | `OPERATION_TOO_COSTLY` | ask for fewer items of its lists by `first` or `limit`, or raise `maxCost` |
  * | `TOO_MANY_ALIASES` | split the operation into several, or raise `maxAliases` |
@@ -86,6 +87,7 @@ export type AnswerCode =
   | "BATCH_TOO_LONG"
   | "OPERATION_TOO_DEEP"
   | "PLANNING_TIMEOUT"
+  | "OPERATION_NOT_PLANNED"
   | "OPERATION_TOO_LARGE"
   | "OPERATION_TOO_COSTLY"
   | "TOO_MANY_ALIASES"

@@ -9,10 +9,18 @@ const mebibyte = 1024 * 1024;
 
 /** The section `mesh.graphql` of a node's configuration. */
 export const gatewayOptions = z.strictObject({
-  engine: option(z.enum(["auto", "planned", "stitching"]).default("auto"), {
-    description:
-      "What runs queries: `planned` is fast and has a native part, `stitching` runs everywhere, `auto` takes the first where it runs.",
-  }),
+  engine: option(
+    z
+      .enum(["auto", "planned", "typescript"], {
+        error: ({ input }) =>
+          input === "stitching" ? "is gone: `typescript` has taken its place, and plans ahead" : undefined,
+      })
+      .default("auto"),
+    {
+      description:
+        "What plans queries: `planned` has a native planner in a process of its own, `typescript` our own planner alone and runs everywhere, `auto` takes the first where it runs.",
+    },
+  ),
   ...serverOptions,
   headers: headerOptions,
   upstream: upstreamOptions,

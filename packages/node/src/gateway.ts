@@ -21,7 +21,6 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
         config.mesh.graphql,
       ),
     );
-    resources.use(survivingLostPromises(frame));
     const { inspection } = gateway;
     // Before the first update there is nothing to say: Envoy answers that the gateway is on its way.
     let listening: Promise<void> | null = null;
@@ -104,16 +103,6 @@ export function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
       },
     };
   });
-}
-
-/**
- * The stitching library loses promises when a service answers what it does not expect: nothing but that one
- * operation depends on them, and a service must not end the gateway.
- */
-function survivingLostPromises({ logger }: ProcessFrame): Disposable {
-  const lost = (error: unknown) => logger.error({ err: error }, "a promise was rejected unseen");
-  process.on("unhandledRejection", lost);
-  return { [Symbol.dispose]: () => void process.off("unhandledRejection", lost) };
 }
 
 /** The auth process starts with the gateway: the first schemas wait for it until this long after the start. */

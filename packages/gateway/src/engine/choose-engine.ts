@@ -1,10 +1,9 @@
 import type { Upstream } from "../upstream/upstream.ts";
 import type { GatewayEngine } from "./engine.ts";
-import { createPlannedEngine } from "./planned/planned-engine.ts";
+import { createPlannedEngine, createTypescriptEngine } from "./planned/planned-engine.ts";
 import { Planner } from "./planned/planner.ts";
-import { createStitchingEngine } from "./stitching-engine.ts";
 
-export type EngineChoice = "auto" | "planned" | "stitching";
+export type EngineChoice = "auto" | "planned" | "typescript";
 
 export type EngineParts = {
   readonly upstream: Upstream;
@@ -18,8 +17,8 @@ export function chooseEngine(
   choice: EngineChoice,
   { upstream, planner = new Planner(), onFallback }: EngineParts,
 ): GatewayEngine {
-  const stitching = createStitchingEngine(upstream);
-  if (choice === "stitching") return stitching;
+  const typescript = createTypescriptEngine(upstream);
+  if (choice === "typescript") return typescript;
   const planned = createPlannedEngine(upstream, planner);
   if (choice === "planned") return planned;
   let chosen: Promise<GatewayEngine> | null = null;
@@ -27,7 +26,7 @@ export function chooseEngine(
     const reason = await planner.unavailable();
     if (reason === null) return planned;
     onFallback(reason);
-    return stitching;
+    return typescript;
   };
   return {
     name: "auto",

@@ -4,7 +4,7 @@ import { type ConstDirectiveNode, type DocumentNode, Kind } from "graphql";
 type Directed = { readonly directives?: readonly ConstDirectiveNode[] | undefined };
 
 /** The services of a supergraph by the names that its directives give them (`join__Graph`, join spec v0.3). */
-export function servicesOf({ definitions }: DocumentNode): Map<string, string> {
+export function servicesOf({ definitions }: Pick<DocumentNode, "definitions">): Map<string, string> {
   const services = new Map<string, string>();
   for (const node of definitions) {
     if (node.kind !== Kind.ENUM_TYPE_DEFINITION || node.name.value !== "join__Graph") continue;

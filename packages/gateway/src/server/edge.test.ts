@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { ExecutionResult } from "graphql";
 import type { GatewayEngine } from "../engine/engine.ts";
-import { createStitchingEngine } from "../engine/stitching-engine.ts";
+import { createTypescriptEngine } from "../engine/planned/planned-engine.ts";
 import { openGateway, type TestGateway } from "../testing/test-gateway.ts";
 import { serveProducts } from "../testing/test-services.ts";
 import { codeOf, json, post, withShop } from "../testing/test-shop.ts";
@@ -304,7 +304,7 @@ describe("a request's way", () => {
 
   it("hides what broke inside the gateway, and logs it under the request's id", async () => {
     const engine = (upstream: Upstream): GatewayEngine => {
-      const { name, compile } = createStitchingEngine(upstream);
+      const { name, compile } = createTypescriptEngine(upstream);
       return {
         name,
         async compile(input) {

@@ -9,6 +9,7 @@ import { type CreateEngine, compileServices, type MarketGateway, openMarket } fr
 import { linkTo } from "./test-market-schema.ts";
 import { serveFederated } from "./test-market-services.ts";
 import { type OperationKind, operationsOf } from "./test-operations.ts";
+import { planningCases } from "./test-planning-cases.ts";
 
 /** How many random operations are tried, from which seed, and for how long at the most. */
 export type RandomRuns = { readonly count: number; readonly seed: number; readonly maxMs: number };
@@ -18,23 +19,12 @@ export type Deviation = {
   readonly reason: string;
   /** Titles of cases that fail for it. Each must fail, so that the list tells what is so today. */
   readonly cases: readonly string[];
-  /** What random operations leave out for it: `Type.field`, `... on Type`, `...` without a type, `@skip` for all conditions. */
-  readonly leaveOut?: readonly string[];
 };
 
 export type FederationTrial = {
   readonly runs: RandomRuns;
   readonly knownDeviations: readonly Deviation[];
-  /** For random operations: the engine without another one that answers what it cannot. */
-  readonly alone?: {
-    readonly createEngine: CreateEngine;
-    /** Whether this is what it rejects with then. */
-    readonly gaveUp: (error: unknown) => boolean;
-  };
 };
-
-/** So many of the random operations an engine may give up when it is alone. */
-const maxGivenUp = 0.2;
 
 /** What every engine makes of federation, tried on a market of six subgraphs beside one service that has all. */
 export function federationContract(name: string, createEngine: CreateEngine, trial: FederationTrial): void {
@@ -56,11 +46,11 @@ export function federationContract(name: string, createEngine: CreateEngine, tri
       assert.equal(sorted(market.gateway.compiled.schema), sorted(market.oracle.schema));
     });
     for (const one of [...federationCases, ...executionCases]) check(one.title, () => tryCase(market, one));
-    for (const one of composedCases) check(one.title, () => tryComposed(createEngine, one));
+    for (const one of [...composedCases, ...planningCases])
+      check(one.title, () => tryComposed(createEngine, one));
     for (const kind of ["query", "mutation", "subscription"] as const) {
       it(`answers any ${kind} as one service with all the data would`, async () => {
-        await using own = trial.alone === undefined ? null : await openMarket(trial.alone.createEngine);
-        await agreeOnAll(own ?? market, kind, trial);
+        await agreeOnAll(market, kind, trial.runs);
       });
     }
   });
@@ -77,7 +67,10 @@ async function tryCase(
 async function tryComposed(createEngine: CreateEngine, one: ComposedCase): Promise<void> {
   const services: Record<string, TestService> = {};
   for (const [name, { sdl, resolvers }] of Object.entries(one.services)) {
-    services[name] = await serveFederated(`${linkTo("key external")} ${sdl}`, resolvers);
+    services[name] = await serveFederated(
+      `${linkTo("key external shareable requires provides override interfaceObject inaccessible")} ${sdl}`,
+      resolvers,
+    );
   }
   await using gateway = await compileServices(createEngine, services);
   for (const { seen } of Object.values(services)) seen.length = 0;
@@ -96,21 +89,13 @@ const shares = { query: 0.7, mutation: 0.2, subscription: 0.1 };
 async function agreeOnAll(
   market: MarketGateway,
   kind: OperationKind,
-  { runs: { count, seed, maxMs }, knownDeviations, alone }: FederationTrial,
+  { count, seed, maxMs }: RandomRuns,
 ): Promise<void> {
-  const leftOut = new Set(knownDeviations.flatMap(({ leaveOut }) => leaveOut ?? []));
   const numRuns = Math.ceil(count * shares[kind]);
-  let givenUp = 0;
-  const property = fc.asyncProperty(operationsOf(market.oracle.schema, kind, leftOut), async (operation) => {
-    try {
-      await market.agree(operation);
-    } catch (error) {
-      if (alone?.gaveUp(error) !== true) throw error;
-      givenUp += 1;
-    }
+  const property = fc.asyncProperty(operationsOf(market.oracle.schema, kind), async (operation) => {
+    await market.agree(operation);
   });
   await fc.assert(property, { numRuns, seed, interruptAfterTimeLimit: maxMs * shares[kind] });
-  assert.ok(givenUp <= Math.ceil(numRuns * maxGivenUp), `${givenUp} of ${numRuns} were given up`);
 }
 
 function sorted(schema: GraphQLSchema): string {

@@ -200,4 +200,39 @@ export const composedCases: readonly ComposedCase[] = [
     operation: ask("{ shapes { area ... on Square { side } } }"),
     data: { shapes: [{ area: 4, side: 2 }, { area: 3 }] },
   },
+  {
+    title:
+      "two types of one service may differ in what is null where all services together have one type for both",
+    services: {
+      one: {
+        sdl: `union Any = A | B
+          type A @key(fields: "id") { id: ID! n: Int! @shareable in: In! @shareable }
+          type B @key(fields: "id") { id: Int n: Int in: In }
+          type In @shareable { m: Int! } type Query { any: [Any!]! }`,
+        resolvers: {
+          Query: {
+            any: () => [
+              { __typename: "A", id: "a", n: 1, in: { m: 2 } },
+              { __typename: "B", id: 7, n: null, in: null },
+            ],
+          },
+        },
+      },
+      two: {
+        sdl: `type A @key(fields: "id") { id: ID! n: Int @shareable in: In @shareable size: Int }
+          type B @key(fields: "id") { id: Int size: Int } type In @shareable { m: Int! }`,
+        resolvers: {
+          A: { __resolveReference: ({ id }: { id: string }) => ({ id, size: id.length }) },
+          B: { __resolveReference: ({ id }: { id: number }) => ({ id, size: id }) },
+        },
+      },
+    },
+    operation: ask("{ any { ... on A { n in { m } size } ... on B { n in { m } size } } }"),
+    data: {
+      any: [
+        { n: 1, in: { m: 2 }, size: 1 },
+        { n: null, in: null, size: 7 },
+      ],
+    },
+  },
 ];

@@ -62,16 +62,11 @@ export type OperationKind = "query" | "mutation" | "subscription";
 
 /**
  * Valid operations over a schema, at random: at most six levels deep. Subscriptions have their one root field.
- * What is left out is named `Type.field`, `... on Type` or `...` for fragments, or `@skip` for all conditions.
  */
-export function operationsOf(
-  schema: GraphQLSchema,
-  kind: OperationKind,
-  leftOut: ReadonlySet<string> = new Set(),
-): fc.Arbitrary<TestOperation> {
+export function operationsOf(schema: GraphQLSchema, kind: OperationKind): fc.Arbitrary<TestOperation> {
   const root = schema.getRootType(kind as never);
   if (!isObjectType(root)) throw new Error(`The schema has no ${kind}.`);
-  const generator = new Generator(schema, leftOut);
+  const generator = new Generator(schema);
   const selections =
     kind === "subscription" ? generator.oneField(root).map((one) => [one]) : generator.selections(root, 5);
   return selections.map((all) => new Printer(kind, root).operation(all));
@@ -104,20 +99,14 @@ const someDirectives: fc.Arbitrary<readonly Directive[]> = fc.oneof(
   },
 );
 
-const noDirectives: fc.Arbitrary<readonly Directive[]> = fc.constant([]);
-
 const alias = fc.option(fc.constantFrom("a", "b", "c"), { freq: 3 });
 
 class Generator {
   readonly #schema: GraphQLSchema;
-  readonly #leftOut: ReadonlySet<string>;
-  readonly #directives: fc.Arbitrary<readonly Directive[]>;
   readonly #known = new Map<string, fc.Arbitrary<readonly Selection[]>>();
 
-  constructor(schema: GraphQLSchema, leftOut: ReadonlySet<string>) {
+  constructor(schema: GraphQLSchema) {
     this.#schema = schema;
-    this.#leftOut = leftOut;
-    this.#directives = leftOut.has("@skip") ? noDirectives : someDirectives;
   }
 
   /** What may be selected of a type, with so many levels below it. */
@@ -140,7 +129,7 @@ class Generator {
     const typename = fc.record({
       kind: fc.constant("typename" as const),
       alias,
-      directives: this.#directives,
+      directives: someDirectives,
     });
     const fields = this.#fieldsOf(type);
     const leaves = fields.filter((field) => !isCompositeType(getNamedType(field.type)));
@@ -164,7 +153,7 @@ class Generator {
 
   #fieldsOf(type: GraphQLCompositeType): GraphQLField<unknown, unknown>[] {
     if (isUnionType(type)) return [];
-    return Object.values(type.getFields()).filter(({ name }) => !this.#leftOut.has(`${type.name}.${name}`));
+    return Object.values(type.getFields());
   }
 
   #field(field: GraphQLField<unknown, unknown>, depth: number): fc.Arbitrary<Selection> {
@@ -174,7 +163,7 @@ class Generator {
       field: fc.constant(field),
       alias,
       args: entries(field.args.map((argument) => ({ ...argument, value: inputOf(argument.type, 2) }))),
-      directives: this.#directives,
+      directives: someDirectives,
       selections: isCompositeType(type) ? this.selections(type, depth) : fc.constant([]),
     });
   }
@@ -184,7 +173,6 @@ class Generator {
     const targets = Object.values(this.#schema.getTypeMap()).filter(
       (other): other is GraphQLCompositeType => {
         if (!isCompositeType(other) || other.name.startsWith("__")) return false;
-        if (this.#leftOut.has(`... on ${other.name}`)) return false;
         const others = isAbstractType(other) ? this.#schema.getPossibleTypes(other) : [other];
         return others.some((one) => possible.has(one as GraphQLObjectType));
       },
@@ -198,11 +186,11 @@ class Generator {
         on: fc.constant(on?.name ?? null),
         named,
         times: fc.integer({ min: 1, max: 2 }),
-        directives: this.#directives,
+        directives: someDirectives,
         selections: this.selections(on ?? type, depth),
       });
-    const bare = this.#leftOut.has("...") ? [] : [fragment(null, fc.constant(false))];
-    return [...bare, ...targets.map((target) => fragment(target, fc.boolean()))];
+    const bare = fragment(null, fc.constant(false));
+    return [bare, ...targets.map((target) => fragment(target, fc.boolean()))];
   }
 }
 

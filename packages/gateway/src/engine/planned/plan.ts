@@ -69,15 +69,27 @@ export type RewriteSegment =
   | { readonly kind: "types"; readonly names: readonly string[] };
 
 /** A subscription: what is subscribed to at one service, and what is joined to each event. */
-export type SubscriptionPlan = { readonly source: RootFetch; readonly joins: PlanStep | null };
+export type SubscriptionPlan = {
+  readonly kind: "subscription";
+  readonly source: RootFetch;
+  readonly joins: PlanStep | null;
+};
+
+/** What is done for an operation. */
+export type OperationPlan = PlanStep | SubscriptionPlan;
 
 /** Takes over a plan. Throws {@link GatewayError} `schema_invalid` for what no plan of ours can hold. */
-export function compilePlan(node: PlanNode): PlanStep {
+export function compilePlan(node: PlanNode): OperationPlan {
+  const first = node.kind === "Sequence" ? node.nodes[0] : node;
+  return first?.kind === "Subscription" ? compileSubscription(node) : compileStep(node);
+}
+
+function compileStep(node: PlanNode): PlanStep {
   switch (node.kind) {
     case "Sequence":
-      return { kind: "sequence", steps: node.nodes.map(compilePlan) };
+      return { kind: "sequence", steps: node.nodes.map(compileStep) };
     case "Parallel":
-      return { kind: "parallel", steps: node.nodes.map(compilePlan) };
+      return { kind: "parallel", steps: node.nodes.map(compileStep) };
     case "Fetch":
       return rootFetch(node);
     case "Flatten":
@@ -89,12 +101,11 @@ export function compilePlan(node: PlanNode): PlanStep {
   }
 }
 
-/** The plan of a subscription. Throws like {@link compilePlan}. */
-export function compileSubscription(node: PlanNode): SubscriptionPlan {
+function compileSubscription(node: PlanNode): SubscriptionPlan {
   const [first, ...rest] = node.kind === "Sequence" ? node.nodes : [node];
   if (first?.kind !== "Subscription") throw unplanned(first?.kind ?? "nothing");
-  const joins = rest.length === 0 ? null : compilePlan({ kind: "Sequence", nodes: rest });
-  return { source: rootFetch(first.primary), joins };
+  const joins = rest.length === 0 ? null : compileStep({ kind: "Sequence", nodes: rest });
+  return { kind: "subscription", source: rootFetch(first.primary), joins };
 }
 
 type FetchingNode = Pick<FetchNode, "serviceName" | "operationKind" | "operation" | "variableUsages">;
@@ -141,14 +152,26 @@ function flattened({ path, node }: FlattenNode): EntityFetch {
 }
 
 function batchOf(asked: AskedFor, alias: EntityBatchAlias): EntityBatch {
+  const outputRewrites = compileRewrites(alias.outputRewrites);
   return {
     answerKey: alias.alias,
     variable: alias.representationsVariableName,
     paths: alias.paths.map((path) => path.map(compileSegment)),
     representation: representationOf(alias),
-    outputRewrites: compileRewrites(alias.outputRewrites),
-    keys: asked.keys(alias.alias),
+    outputRewrites,
+    keys: renamed(asked.keys(alias.alias), outputRewrites),
   };
+}
+
+/** The keys that entities get in the data. */
+function renamed(byType: KeysByType, rewrites: readonly Rewrite[]): KeysByType {
+  const names = new Map<string, string>();
+  for (const { path, change } of rewrites) {
+    const [key, ...others] = path.flatMap((segment) => (segment.kind === "key" ? [segment.key] : []));
+    if (change.kind === "rename" && key !== undefined && others.length === 0) names.set(key, change.to);
+  }
+  if (names.size === 0) return byType;
+  return byType.map(({ type, keys }) => ({ type, keys: keys.map((key) => names.get(key) ?? key) }));
 }
 
 /**

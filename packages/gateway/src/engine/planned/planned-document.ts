@@ -19,6 +19,7 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from "graphql";
+import { OperationTooLarge } from "../plan-failure.ts";
 
 /** Whether a variable that decides over `@skip` and `@include` is true. */
 export type Conditions = (variable: string) => boolean;
@@ -119,11 +120,6 @@ export class PlannedDocument {
     spread.add(node.name.value);
     return this.#fragments.get(node.name.value)?.selectionSet ?? null;
   }
-}
-
-/** An operation that would be too long with its fragments written out for each type. */
-export class OperationTooLarge extends Error {
-  override readonly name = "OperationTooLarge";
 }
 
 /** What the gateway answers itself. */

@@ -6,8 +6,9 @@ import { Composer } from "../../schema/composition.ts";
 import { type RequestScope, serviceSchema } from "../../service.ts";
 import type { SubRequest, Upstream } from "../../upstream/upstream.ts";
 import type { EngineSchema, ResultStream } from "../engine.ts";
+import { PlanFailure } from "../plan-failure.ts";
 import { createPlannedEngine } from "./planned-engine.ts";
-import { PlanFailure, Planner } from "./planner.ts";
+import { Planner } from "./planner.ts";
 
 const planner = new Planner();
 after(() => planner[Symbol.asyncDispose]());
@@ -305,7 +306,7 @@ describe("the planned engine", () => {
     assert.equal(errors?.[0]?.extensions?.["code"], "PLANNING_TIMEOUT");
   });
 
-  it("runs on the other engine what the planner cannot plan", async () => {
+  it("plans by itself what the native planner cannot plan", async () => {
     const plan = () => Promise.reject(new PlanFailure("no"));
     const failing = {
       load: async () => ({ plan, [Symbol.dispose]: () => undefined }),

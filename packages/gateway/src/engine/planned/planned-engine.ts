@@ -14,73 +14,70 @@ import type {
   ResultStream,
 } from "../engine.ts";
 import { FieldOwners } from "../field-owners.ts";
-import { createStitchingEngine } from "../stitching-engine.ts";
+import { OperationTooLarge, PlanFailure } from "../plan-failure.ts";
+import { TypescriptPlanner } from "../query-planner/typescript-planner.ts";
 import type { AnswerParse } from "./answer-parser.ts";
 import { Completion, clientPath } from "./completion.ts";
+import { type OperationPlanner, type SchemaPlanner, withFallback } from "./operation-planner.ts";
 import type { PlanStep } from "./plan.ts";
 import { type PlanRun, runStep, type Send } from "./plan-run.ts";
 import { viewOf } from "./plan-view.ts";
-import { OperationTooLarge } from "./planned-document.ts";
 import { PlannedStream } from "./planned-stream.ts";
-import { PlanFailure, Planner, type SchemaPlanner } from "./planner.ts";
+import { Planner } from "./planner.ts";
 import { type BoundVariables, type OperationVariant, PreparedOperation } from "./prepared-operation.ts";
 import { requiredWithArguments } from "./required-arguments.ts";
 import type { Output } from "./selection.ts";
 import { TypeMembership } from "./type-membership.ts";
 import { VariantCache } from "./variant-cache.ts";
 
-/**
- * The fast engine: operations are planned by the Rust planner, once each, and run by an executor of our own. What
- * the planner cannot plan runs on the stitching engine.
- */
+/** Operations are planned by a native planner, and by our own where that one gives up. */
 export function createPlannedEngine(
   upstream: Upstream,
-  planner: Pick<Planner, "load" | typeof Symbol.asyncDispose> = new Planner(),
+  planner: OperationPlanner = new Planner(),
 ): GatewayEngine {
-  const stitching = createStitchingEngine(upstream);
+  return engineWith("planned", upstream, withFallback(planner, new TypescriptPlanner()));
+}
+
+/** Operations are planned by our own planner alone, which runs everywhere. */
+export function createTypescriptEngine(upstream: Upstream): GatewayEngine {
+  return engineWith("typescript", upstream, new TypescriptPlanner());
+}
+
+function engineWith(name: string, upstream: Upstream, planner: OperationPlanner): GatewayEngine {
   return {
-    name: "planned",
+    name,
     compile: async (input) => {
       const schema = buildPublicSchema(input.publicSdl);
-      try {
-        return new PlannedSchema(input, schema, await planner.load(input.supergraphSdl), upstream, stitching);
-      } catch (error) {
-        // Too wide for the planner, or too much for it now: the schema is served all the same.
-        if (error instanceof PlanFailure) return await stitching.compile(input);
-        throw error;
-      }
+      return new PlannedSchema(name, input, schema, await planner.load(input.supergraphSdl), upstream);
     },
-    [Symbol.asyncDispose]: () => planner[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => await planner[Symbol.asyncDispose](),
   };
 }
 
 /** What one schema runs its operations with. */
 export class PlannedSchema implements EngineSchema {
   readonly schema: GraphQLSchema;
-  readonly #input: EngineInput;
+  readonly #engine: string;
   readonly #planner: SchemaPlanner;
   readonly #upstream: Upstream;
-  readonly #stitching: GatewayEngine;
   readonly #targets: ReadonlyMap<string, ServiceTarget>;
   readonly #types: TypeMembership;
   readonly #owners: FieldOwners;
   readonly #neverPlain: ReadonlySet<string>;
   readonly #prepared = new WeakMap<DocumentNode, Map<string, PreparedOperation>>();
   readonly #variants = new VariantCache();
-  #stitched: Promise<EngineSchema> | null = null;
 
   constructor(
+    engine: string,
     input: EngineInput,
     schema: GraphQLSchema,
     planner: SchemaPlanner,
     upstream: Upstream,
-    stitching: GatewayEngine,
   ) {
     this.schema = schema;
-    this.#input = input;
+    this.#engine = engine;
     this.#planner = planner;
     this.#upstream = upstream;
-    this.#stitching = stitching;
     this.#targets = new Map(input.services.map(({ target }) => [target.name, target]));
     this.#types = new TypeMembership(schema, input.supergraphSdl);
     this.#owners = new FieldOwners(input.supergraphSdl);
@@ -101,9 +98,7 @@ export class PlannedSchema implements EngineSchema {
       if (fetches.kind === "steps" && fetches.step !== null) await runStep(fetches.step, run);
       return this.#complete(variant, bound, run);
     } catch (error) {
-      if (error instanceof OperationTooLarge) return tooLarge();
-      if (!(error instanceof PlanFailure)) throw error;
-      return await (await this.#stitch()).execute(operation);
+      return notPlanned(error);
     }
   }
 
@@ -135,9 +130,7 @@ export class PlannedSchema implements EngineSchema {
         previous instanceof PlannedStream ? previous : null,
       );
     } catch (error) {
-      if (error instanceof OperationTooLarge) return tooLarge();
-      if (!(error instanceof PlanFailure)) throw error;
-      return await (await this.#stitch()).subscribe(operation, previous);
+      return notPlanned(error);
     }
   }
 
@@ -149,12 +142,9 @@ export class PlannedSchema implements EngineSchema {
     try {
       const step = viewOf(await prepared.variant(bound).fetches(this.#planner));
       const note = step === null ? "The gateway answers it by itself." : null;
-      return { engine: "planned", step, conditions, note };
+      return { engine: this.#engine, step, conditions, note };
     } catch (error) {
-      if (error instanceof OperationTooLarge) return tooLarge().errors ?? [];
-      if (!(error instanceof PlanFailure)) throw error;
-      const note = `The planner failed: ${error.message}. The other engine does it, and plans while it runs.`;
-      return { engine: "stitching", step: null, conditions, note };
+      return notPlanned(error).errors ?? [];
     }
   }
 
@@ -215,11 +205,6 @@ export class PlannedSchema implements EngineSchema {
       throw new GatewayError("schema_invalid", `the plan names no service: ${service}`);
     return target;
   }
-
-  #stitch(): Promise<EngineSchema> {
-    this.#stitched ??= Promise.resolve(this.#stitching.compile(this.#input));
-    return this.#stitched;
-  }
 }
 
 /** What the promise resolves with; null when nobody waits for it any longer. */
@@ -236,14 +221,21 @@ async function whileWanted<T>(promise: Promise<T>, signal: AbortSignal): Promise
 
 function notPlannedInTime(): OperationResult {
   const message = "The operation was not planned before its time was up: too many new ones wait. Try again.";
-  const code: AnswerCode = "PLANNING_TIMEOUT";
-  return { errors: [new GraphQLError(message, { extensions: { code } })] };
+  return refused("PLANNING_TIMEOUT", message);
 }
 
-function tooLarge(): OperationResult {
-  const message =
-    "The operation is too large with its fragments written out for each type: split it into several.";
-  const code: AnswerCode = "OPERATION_TOO_LARGE";
+/** Throws what says nothing of the operation. */
+function notPlanned(error: unknown): OperationResult {
+  if (error instanceof OperationTooLarge) {
+    const message =
+      "The operation is too large with its fragments written out for each type: split it into several.";
+    return refused("OPERATION_TOO_LARGE", message);
+  }
+  if (!(error instanceof PlanFailure)) throw error;
+  return refused("OPERATION_NOT_PLANNED", `The operation cannot be planned: ${error.message}.`);
+}
+
+function refused(code: AnswerCode, message: string): OperationResult {
   return { errors: [new GraphQLError(message, { extensions: { code } })] };
 }
 

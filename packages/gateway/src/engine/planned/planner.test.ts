@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { Composer } from "../../schema/composition.ts";
 import { serviceSchema } from "../../service.ts";
 import { subgraphSdl } from "../../testing/test-services.ts";
-import { PlanFailure, Planner } from "./planner.ts";
+import { PlanFailure } from "../plan-failure.ts";
+import { Planner } from "./planner.ts";
 
 function supergraph(schemas: Readonly<Record<string, string>>): string {
   const composition = new Composer().compose(
@@ -36,8 +37,8 @@ describe("a planner", () => {
     await using planner = new Planner();
     using one = await planner.load(simple());
     using other = await planner.load(supergraph({ b: subgraphSdl("type Query { three: Int }") }));
-    assert.equal((await one.plan("{ one two }", undefined))?.kind, "Fetch");
-    assert.equal((await other.plan("{ three }", undefined))?.kind, "Fetch");
+    assert.equal((await one.plan("{ one two }", undefined))?.kind, "root");
+    assert.equal((await other.plan("{ three }", undefined))?.kind, "root");
     await assert.rejects(one.plan("{ three }", undefined), PlanFailure);
     assert.equal(planner.starts, 1);
   });
@@ -52,12 +53,12 @@ describe("a planner", () => {
     using schema = await planner.load(fatal());
     const plans = ["{ media { id } }", fatalOperation, "{ b }", "{ media { title } }"].map((query) =>
       schema.plan(query, undefined).then(
-        (node) => node?.kind,
+        (plan) => plan?.kind,
         (error) => error.constructor.name,
       ),
     );
     const [first, second, third, fourth] = await Promise.all(plans);
-    assert.deepEqual([first, third, fourth], ["Fetch", "Fetch", "Fetch"]);
+    assert.deepEqual([first, third, fourth], ["root", "root", "root"]);
     // When a later planner plans it, this test has nothing to show: find another operation that ends it.
     assert.equal(second, "PlanFailure");
     assert.equal(planner.starts, 2);

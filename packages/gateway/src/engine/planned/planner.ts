@@ -1,5 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { PlanNode } from "@graphql-hive/router-query-planner";
+import { PlanFailure } from "../plan-failure.ts";
+import { knowsItsKeys } from "./known-keys.ts";
+import type { OperationPlanner, SchemaPlanner } from "./operation-planner.ts";
+import { compilePlan } from "./plan.ts";
 
 /** What the planner is asked. `number` counts requests; a schema is loaded before anything is planned on it. */
 export type PlannerRequest =
@@ -25,28 +29,10 @@ export type PlannerAnswer =
 /** What the process says first: why it cannot plan on this system, or null. */
 export type PlannerReadiness = { readonly unavailable: string | null };
 
-/** Why there is no plan: the planner said so, ended, or took too long. */
-export class PlanFailure extends Error {
-  override readonly name = "PlanFailure";
-  /** It says nothing of the operation: another time it may be planned. */
-  readonly passing: boolean;
-
-  constructor(message: string, { passing = false } = {}) {
-    super(message);
-    this.passing = passing;
-  }
-}
-
 /** Operations that are remembered for not being planned, for each schema. */
 const maxFailed = 1_000;
 /** Requests that wait at a time. */
 const maxPending = 1_000;
-
-/** A schema that operations are planned on. */
-export type SchemaPlanner = Disposable & {
-  /** Plans one operation of a document; null when there is nothing to fetch. Rejects with {@link PlanFailure}. */
-  plan(query: string, operationName: string | undefined): Promise<PlanNode | null>;
-};
 
 type Asked = Exclude<PlannerRequest, { kind: "drop" }>;
 type Pending = {
@@ -68,7 +54,7 @@ const defaultLimits: PlannerLimits = { planTimeoutMs: 2_000, loadTimeoutMs: 30_0
  * The planner, in a process of its own that starts with the first schema. Requests are answered one after the other:
  * when the process ends or hangs, the first of them is the culprit and fails, and the rest go to the next process.
  */
-export class Planner implements AsyncDisposable {
+export class Planner implements OperationPlanner {
   readonly #limits: PlannerLimits;
   /** Schemas in use, to load them again. */
   readonly #schemas = new Map<number, string>();
@@ -115,8 +101,11 @@ export class Planner implements AsyncDisposable {
       if (known !== undefined) throw known;
       try {
         const node = await this.#ask({ kind: "plan", number: ++this.#count, schema, query, operationName });
-        if (node !== null && losesField(node)) throw new PlanFailure("a field that is required is not read");
-        return node;
+        if (node === null) return null;
+        if (losesField(node)) throw new PlanFailure("a field that is required is not read");
+        const compiled = compilePlan(node);
+        if (!knowsItsKeys(compiled)) throw new PlanFailure("a key is not asked for that is needed");
+        return compiled;
       } catch (error) {
         // What ended the process once would end it again.
         if (failed.size >= maxFailed) failed.clear();

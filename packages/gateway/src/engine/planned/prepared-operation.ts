@@ -1,4 +1,3 @@
-import type { PlanNode } from "@graphql-hive/router-query-planner";
 import {
   type DocumentNode,
   type ExecutionResult,
@@ -14,10 +13,10 @@ import {
   visit,
 } from "graphql";
 import type { AnswerParse } from "./answer-parser.ts";
+import type { SchemaPlanner } from "./operation-planner.ts";
 import { findPassages } from "./passages.ts";
-import { compilePlan, compileSubscription, type PlanStep, type SubscriptionPlan } from "./plan.ts";
+import type { PlanStep, SubscriptionPlan } from "./plan.ts";
 import { type Conditions, isIncluded, PlannedDocument } from "./planned-document.ts";
-import { PlanFailure, type SchemaPlanner } from "./planner.ts";
 import { type ObjectSelection, type SelectionParts, selectFrom } from "./selection.ts";
 import type { VariantCache } from "./variant-cache.ts";
 
@@ -198,17 +197,10 @@ export class OperationVariant {
     if (text === null) return this.#steps(null);
     this.weight = weightOf(text);
     this.#kept.weigh(this);
-    const type = this.#operation.operation;
-    try {
-      const node = await planner.plan(text, this.#operation.name?.value);
-      if (node === null) return this.#steps(null);
-      if (type === "subscription") return { kind: "subscription", plan: compileSubscription(node) };
-      if (type === "query" || !hasJoins(node)) return this.#steps(compilePlan(node));
-    } catch (error) {
-      // What is too much for the planner at once it plans field by field.
-      if (!(error instanceof PlanFailure) || type === "subscription") throw error;
-    }
-    return this.#steps(await this.#planFields(planner));
+    const plan = await planner.plan(text, this.#operation.name?.value);
+    if (plan?.kind === "subscription") return { kind: "subscription", plan };
+    const apart = this.#operation.operation === "mutation" && plan !== null && hasJoins(plan);
+    return this.#steps(apart ? await this.#planFields(planner) : plan);
   }
 
   #steps(step: PlanStep | null): Fetches {
@@ -226,10 +218,10 @@ export class OperationVariant {
     const steps: PlanStep[] = [];
     for (const fields of groups.values()) {
       const text = planned.printFields(this.#operation, fields, conditions);
-      const node = await planner.plan(text, this.#operation.name?.value);
-      if (node !== null) steps.push(compilePlan(node));
+      const plan = await planner.plan(text, this.#operation.name?.value);
+      if (plan !== null && plan.kind !== "subscription") steps.push(plan);
     }
-    return { kind: this.#operation.operation === "mutation" ? "sequence" : "parallel", steps };
+    return { kind: "sequence", steps };
   }
 }
 
@@ -241,9 +233,10 @@ function weightOf(text: string): number {
 const nothing: Readonly<Record<string, unknown>> = {};
 const never = () => false;
 
-function hasJoins(node: PlanNode): boolean {
-  if (node.kind === "Sequence") return node.nodes.some(hasJoins);
-  return node.kind !== "Fetch";
+function hasJoins(step: PlanStep): boolean {
+  if (step.kind === "root") return false;
+
+  return step.kind !== "sequence" || step.steps.some(hasJoins);
 }
 
 function conditionVariablesOf(document: DocumentNode): string[] {
