@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { VirtualNetwork, type VirtualStream } from "./virtual-network.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
@@ -22,33 +21,28 @@ function watch(stream: Stream) {
 async function pair(conditions: ConstructorParameters<typeof VirtualNetwork>[1] = {}) {
   const time = new VirtualTime();
   const network = new VirtualNetwork<never>(time, conditions);
-  const there = Promise.withResolvers<Stream>();
-  const here = Promise.withResolvers<Stream>();
-  await network.host("b").listen("b:1", { accept: () => ({ up: there.resolve, failed: there.reject }) });
-  network.host("a").dial("b:1", { up: here.resolve, failed: here.reject });
-  await time.advance(1_000);
-  const [a, b] = [await here.promise, await there.promise];
+  const up: Stream[] = [];
+  const dialled = { up: (stream: Stream) => void up.push(stream), failed: assert.ifError };
+  await network.host("b").listen("b:1", { accept: () => dialled });
+  network.host("a").dial("b:1", dialled);
+  await time.until(() => up.length === 2);
+  const [b, a] = up;
+  assert.ok(a !== undefined && b !== undefined);
   return { time, network, a, b, atA: watch(a), atB: watch(b) };
 }
 
 test("bytes come whole and in order over links that delay and lose, and the same way for the same seed", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.nat(1e6),
-      fc.array(fc.nat(255), { minLength: 1, maxLength: 40 }),
-      async (seed, sent) => {
-        const run = async () => {
-          const { time, a, atB } = await pair({ seed, latencyMs: 5, jitterMs: 50, loss: 0.3 });
-          for (const byte of sent) a.write(Uint8Array.of(byte));
-          await time.until(() => atB.bytes.length === sent.length, 600_000);
-          assert.deepEqual(atB.bytes, sent);
-          return time.now();
-        };
-        assert.equal(await run(), await run());
-      },
-    ),
-    { numRuns: 50 },
-  );
+  for (let seed = 1; seed <= 50; seed++) {
+    const sent = Array.from({ length: seed }, (_, at) => (7 * at) % 256);
+    const run = async () => {
+      const { time, a, atB } = await pair({ seed, latencyMs: 5, jitterMs: 50, loss: 0.3 });
+      for (const byte of sent) a.write(Uint8Array.of(byte));
+      await time.until(() => atB.bytes.length === sent.length, 600_000);
+      assert.deepEqual(atB.bytes, sent);
+      return time.now();
+    };
+    assert.equal(await run(), await run());
+  }
 });
 
 test("in a partition nothing passes, and when it is healed everything comes", async () => {

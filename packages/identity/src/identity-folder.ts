@@ -25,7 +25,13 @@ export type ProcessIdentity = {
   readonly notAfter: number;
 };
 
-const membership = z.object({ domain: z.string(), node: z.string(), joinedAt: z.string() });
+const membership = z.object({
+  domain: z.string(),
+  node: z.string(),
+  /** The id of the token that it joined with. */
+  token: z.string(),
+  joinedAt: z.string(),
+});
 /** Which node of which organisation has joined here. */
 export type Membership = z.output<typeof membership>;
 

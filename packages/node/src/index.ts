@@ -2,7 +2,8 @@
  * One node: its configuration, and one composition per process. The command line starts them; nothing else has
  * to know how they are put together. A process is loaded when it is run: asking a node a question is quick.
  */
-import type { JoinToken } from "@catalyst/identity";
+import { existsSync } from "node:fs";
+import { IdentityError, type JoinToken } from "@catalyst/identity";
 import { prepareDataDir } from "./data-dir.ts";
 import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";
@@ -28,6 +29,10 @@ export async function runAuth(config: NodeConfig, dataDir: string): Promise<void
  * `enrolment_refused`.
  */
 export async function joinOrganisation(dataDir: string, token: JoinToken): Promise<void> {
+  if (existsSync(paths.authDatabase(dataDir))) {
+    const why = "has been a root of its own: its API keys and nodes would be lost";
+    throw new IdentityError("identity_taken", `${dataDir} ${why}; give --node-data-dir another folder`);
+  }
   prepareDataDir(dataDir);
   const join = await import("./auth/join.ts");
   await join.joinOrganisation(paths.identity(dataDir), token);

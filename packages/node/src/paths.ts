@@ -27,6 +27,8 @@ export const paths = {
   signingKeys: (dataDir: string) => join(dataDir, "keys", "auth"),
   /** Those of the organisation's authorities; the root's may be kept elsewhere. The auth process alone has them. */
   authorityKeys: (dataDir: string) => join(dataDir, "keys", "authority"),
+  /** What the auth process of a root knows of its organisation; a node that has joined has none. */
+  authDatabase: (dataDir: string) => join(dataDir, "auth.db"),
   /** The node's certificates and their keys, and what is believed in its organisation. */
   identity: (dataDir: string) => join(dataDir, "identity"),
   /** The audit log that a process writes. */

@@ -21,16 +21,15 @@ export class AdjRibIn {
     return this.#origins.get(origin)?.get(service) ?? null;
   }
 
-  /** Puts a path in the place of the one of its origin and service. */
-  put(path: Path): void {
+  /** Puts a path in the place of the one of its origin and service, which is given: null where there is none. */
+  put(path: Path, before: Path | null): void {
     const { origin } = path.received;
     let services = this.#origins.get(origin);
     if (services === undefined) {
       services = new Map();
       this.#origins.set(origin, services);
     }
-    const before = services.get(path.service);
-    if (before === undefined) this.#routes += 1;
+    if (before === null) this.#routes += 1;
     else this.#bytes -= sizeOf(before);
     this.#bytes += sizeOf(path);
     services.set(path.service, path);

@@ -22,7 +22,7 @@ export class Outbound {
   readonly #locRib: LocRib;
   readonly #exportPath: ExportPath;
   readonly #healthIntervalMs: number;
-  readonly #changed = new Set<string>();
+  #changed = new Set<string>();
   readonly #changedHealth = new Set<string>();
   /** What is still to be gone through of the Loc-RIB; null when it was. */
   #dump: Iterator<string> | null;
@@ -105,12 +105,7 @@ export class Outbound {
 
   /** Plans changed services, then those of the dump; true when the dump ended by it. */
   #takeServices(batch: Batch): boolean {
-    let room = batchServices;
-    for (const service of this.#changed) {
-      if (room-- === 0) return false;
-      this.#changed.delete(service);
-      this.#plan(service, false, batch);
-    }
+    let room = batchServices - this.#takeChanged(batch);
     if (this.#dump === null) return false;
     for (; room > 0; room--) {
       const { value, done } = this.#dump.next();
@@ -121,6 +116,22 @@ export class Outbound {
       this.#plan(value, this.#force, batch);
     }
     return false;
+  }
+
+  /** Plans changed services, as many as a batch has room for; how many they were. */
+  #takeChanged(batch: Batch): number {
+    const { size } = this.#changed;
+    if (size <= batchServices) {
+      const all = this.#changed;
+      this.#changed = new Set();
+      for (const service of all) this.#plan(service, false, batch);
+      return size;
+    }
+    for (const service of this.#changed.values().take(batchServices)) {
+      this.#changed.delete(service);
+      this.#plan(service, false, batch);
+    }
+    return batchServices;
   }
 
   #plan(service: string, force: boolean, batch: Batch): void {

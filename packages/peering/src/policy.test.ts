@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import fc from "fast-check";
 import { encodeAttributes } from "./attributes.ts";
 import type { PolicyRule } from "./policy.ts";
 import { show, TestPeers } from "./test-peers.ts";
@@ -130,5 +131,63 @@ describe("what a peer is not entitled to, spec/peering.md §4.1", () => {
     assert.deepEqual(peers.through(products), []);
     assert.deepEqual(show(peers.heard(n2)), [`withdraw ${products} at ${n1}`]);
     assert.equal([...receivedRoutes(peers.speaker)][0]?.rule, "path_forged");
+  });
+});
+
+describe("what stays inside, spec/peering.md §4.2", () => {
+  const rule = fc.record({
+    name: fc.constant("any"),
+    match: fc.record(
+      {
+        service: fc.constantFrom("*", "s*", "*.internal"),
+        peer: fc.constantFrom("*", "gate.*"),
+        organisation: fc.constantFrom("*", acme),
+        protocol: fc.constant("http" as const),
+      },
+      { requiredKeys: [] },
+    ),
+    action: fc.constant("accept" as const),
+    set: fc.record({ localPref: fc.nat(300), noExport: fc.boolean() }, { requiredKeys: [] }),
+  });
+  const told = fc.record({
+    label: fc.constantFrom("s1", "s2", "s3"),
+    metric: fc.nat(3),
+    noExport: fc.boolean(),
+  });
+
+  test("no rule that does not name another organisation lets a byte about a route out to it", () => {
+    fc.assert(
+      fc.property(fc.array(rule, { maxLength: 4 }), fc.array(told, { maxLength: 12 }), (rules, routes) => {
+        const peers = new TestPeers({ import: rules, export: rules });
+        peers.up(n1, gate);
+        for (const { label, ...more } of routes) peers.announce(n1, [service(label)], more);
+        for (const { label } of routes) peers.health(n1, [service(label)], false);
+        for (const { label } of routes) peers.withdraw(n1, [service(label)]);
+        peers.pass(1_000);
+        assert.deepEqual(show(peers.heard(gate)), ["END_OF_RIB 0"]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("a route with noExport stays inside, whatever the rules", () => {
+    fc.assert(
+      fc.property(fc.array(told, { maxLength: 12 }), (routes) => {
+        const peers = new TestPeers({ export: [everybody] });
+        peers.up(n1, gate);
+        const outside = new Set<string>();
+        for (const { label, ...more } of routes) {
+          peers.announce(n1, [service(label)], more);
+          if (more.noExport) outside.delete(label);
+          else outside.add(label);
+          const known = [...advertisedRoutes(peers.speaker)].filter(({ peer }) => peer === gate);
+          assert.deepEqual(
+            known.map((one) => one.service).sort(),
+            [...outside].map((one) => service(one)).sort(),
+          );
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 });

@@ -365,7 +365,7 @@ export class Speaker {
 
   #replace(source: Peer, before: Path | null, path: Path): void {
     if (before !== null) this.#expiries.delete(before);
-    source.rib.put(path);
+    source.rib.put(path, before);
     if (path.verdict !== expired) this.#expiries.add(path);
     this.#note(path.service, this.#locRib.replace(path.service, before, path));
   }

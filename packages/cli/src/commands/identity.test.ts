@@ -159,6 +159,9 @@ test("`up` with a token that is damaged, expired or for somebody else stops befo
   };
   await refused(2, /no join token: a character is missing/, "--join", token.slice(0, -2));
   await refused(2, /the token is for --node-name n5/, "--join", token, "--node-name", "n6");
+  const root = await catalyst("up", "--node-data-dir", join(folder, "n1"), "--join", token);
+  assert.equal(root.code, 2);
+  assert.match(root.stderr, /has been a root of its own/);
 });
 
 test("a node signs a certificate for itself that its peers can pin, and overwrites none", async () => {

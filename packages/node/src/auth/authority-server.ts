@@ -19,6 +19,7 @@ import {
   exporterOf,
   IdentityError,
   isLabel,
+  type PeerTrust,
   peerTrustOf,
   readPeerCertificate,
   toPem,
@@ -73,6 +74,8 @@ export class AuthorityServer implements AsyncDisposable {
   /** Connections on which somebody came with a certificate. */
   readonly #open = new Set<TLSSocket>();
   #renewAt = 0;
+  /** Whom the board says to believe; null when it has said something else since. */
+  #trust: PeerTrust | null = null;
 
   private constructor(parts: AuthorityServerParts) {
     this.#parts = parts;
@@ -124,8 +127,9 @@ export class AuthorityServer implements AsyncDisposable {
     this.#renewAt = now() + certificateLifetimes.leafMs / 2;
   }
 
-  /** Cuts the connections of those who are not admitted any more. */
+  /** What is believed is other than before: cuts the connections of those who are not admitted any more. */
   recheck(): void {
+    this.#trust = null;
     for (const socket of this.#open) {
       if (socket.authorized && this.#admit(socket).kind === "refused") socket.destroy();
     }
@@ -205,7 +209,8 @@ export class AuthorityServer implements AsyncDisposable {
 
   #admit(socket: TLSSocket): Admission {
     const { board, now, domain } = this.#parts;
-    const trust = peerTrustOf(board.current());
+    this.#trust ??= peerTrustOf(board.current());
+    const trust = this.#trust;
     const roots = trust.roots.map(({ certificate }) => certificate);
     const certificate = socket.authorized ? readPeerCertificate(chainOf(socket), roots) : null;
     return admit({ certificate, protocol: "member", expected: { domain }, now: now() }, trust);

@@ -323,6 +323,15 @@ test("a node that was revoked joins again with a new token, and what it had befo
   await assert.rejects(watchTrust(before.call(), 0), refusedFor("peer_refused"));
 });
 
+test("a machine that was revoked joins again as the same node, in the same folder", async () => {
+  await using root = await openTestAuthority();
+  const machine = newMachine();
+  await machine.join(await root.newToken("n2"));
+  await root.registrar.revoke({ node: "n2" });
+  await machine.join(await root.newToken("n2"));
+  assert.equal((await watchTrust(machine.call(), 0)).domain, domain);
+});
+
 test("one certificate of a node is revoked alone, and is forgotten when it has expired", async () => {
   await using root = await openTestAuthority();
   const machine = newMachine();

@@ -25,6 +25,8 @@ export type IdentityKeeperParts = {
   readonly node: string;
   /** Has the requests signed by the root authority, here or elsewhere. */
   readonly sign: (requests: SigningRequests) => Promise<EnrolmentAnswer>;
+  /** Whether the root authority is here: it asks for no certificate that is still good. */
+  readonly isRoot: boolean;
   readonly now: () => number;
 };
 
@@ -62,7 +64,9 @@ export class IdentityKeeper {
 
   /** Renews when it is time. An expired node of a root elsewhere is left alone: nobody would answer it. */
   async keepUp(): Promise<void> {
-    if (this.need().kind === "renew") await this.renew().catch(() => undefined); // told of as a problem, and tried again
+    const { kind } = this.need();
+    const isDue = kind === "renew" || (kind === "expired" && this.#parts.isRoot);
+    if (isDue) await this.renew().catch(() => undefined); // told of as a problem, and tried again
   }
 
   /** Throws what the root authority says, or why it says nothing. */

@@ -10,8 +10,9 @@ import { newRequests } from "./identity-keeper.ts";
 
 /**
  * Makes a machine the node that a token names, spec/enrolment.md §4: what it is certified by is in the folder when this
- * resolves. Who was interrupted calls it once more with the same token; a machine that is that node already stays as it
- * is. Throws IdentityError, DurableError, or RpcError `authority_unreachable` or `enrolment_refused`.
+ * resolves. Who was interrupted calls it once more with the same token; a machine that has joined with it already stays
+ * as it is, and with another one for the same node it joins anew. Throws IdentityError, DurableError, or RpcError
+ * `authority_unreachable` or `enrolment_refused`.
  */
 export async function joinOrganisation(
   folderPath: string,
@@ -28,8 +29,8 @@ export async function joinOrganisation(
       `this machine is ${is} and the token is for ${other}: give --node-data-dir another folder`,
     );
   }
-  if (before !== null && isGood(folder, now())) return before;
   const id = joinTokenId(token.secret);
+  if (before !== null && before.token === id && isGood(folder, now())) return before;
   let pending = folder.pending(id);
   if (pending === null) {
     pending = await newRequests({ node, domain });
@@ -37,7 +38,7 @@ export async function joinOrganisation(
   }
   const answer = await enrol(token, pending.requests, now);
   await folder.keep(answer, pending.keys);
-  const joined = { domain, node, joinedAt: new Date(now()).toISOString() };
+  const joined = { domain, node, token: id, joinedAt: new Date(now()).toISOString() };
   await folder.join(joined);
   return joined;
 }

@@ -13,7 +13,7 @@ import type { authContract, NodeIdentity } from "@catalyst/rpc";
 import { Ledger } from "../ledger.ts";
 import { OwnIdentity } from "../own-identity.ts";
 import { paths } from "../paths.ts";
-import { notExplainable, type ProcessBody, type ProcessFrame } from "../process.ts";
+import type { ProcessBody, ProcessFrame } from "../process.ts";
 import { readBelievedKeys } from "./believed-keys.ts";
 import { serveDiscovery } from "./discovery-server.ts";
 import { certificatesOf, IdentityKeeper } from "./identity-keeper.ts";
@@ -42,7 +42,7 @@ export async function composeMember(
   const believed = readBelievedKeys(config.auth.identity.jwksFile);
   const member = new Member({ folder, domain, node, believed, now: Date.now, onTrust });
   const sign = (requests: SigningRequests) => member.renew(requests);
-  const keeper = new IdentityKeeper({ folder, node, domain, now: Date.now, sign });
+  const keeper = new IdentityKeeper({ folder, node, domain, isRoot: false, now: Date.now, sign });
   resources.use(
     await serveDiscovery({ socketPath: paths.jwksSocket(dataDir), issuers: publishedBy(member) }),
   );
@@ -68,9 +68,7 @@ export async function composeMember(
     drain: async () => undefined,
     implementation: {
       check: () => [identityCheck(problem())],
-      explain: ({ subject }) => {
-        throw notExplainable("auth", subject, ["what its root authority does not know either"]);
-      },
+      explain: () => member.elsewhere(),
       credentials: () => member.credentials(),
       watch: async ({ after }) => {
         await member.after(after);

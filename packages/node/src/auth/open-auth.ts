@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { openDatabase } from "@catalyst/durable";
 import { openKeyStore, type RotationTimings, type TokenIssuer, type TokenKind } from "@catalyst/identity";
 import { Ledger } from "../ledger.ts";
@@ -42,7 +41,7 @@ export async function openAuth(
       now,
     }),
   );
-  const database = resources.use(openDatabase(join(dataDir, "auth.db"), { migrations: authMigrations }));
+  const database = resources.use(openDatabase(paths.authDatabase(dataDir), { migrations: authMigrations }));
   const keyTable = new SigningKeyTable(database);
   const version = new VersionCounter(database);
   const apiKeys = new ApiKeyTable(database);

@@ -204,7 +204,8 @@ export class Registrar {
     const { tokens, certificates, addresses, now, denials } = this.#parts;
     const reached = addresses();
     if (reached.length === 0) {
-      const how = "start this node with --auth-authority-listen ADDRESS:PORT, such as 192.0.2.1:10002";
+      const how =
+        "give auth.authority.listen, such as 192.0.2.1:10002; where that is every address, give auth.authority.addresses too";
       throw new RpcError("authority_not_served", `no other node can reach this one's root authority: ${how}`);
     }
     const isAlive = certificates.ofNode(node, now()).length > 0 && denials.get(node, null) === undefined;

@@ -27,7 +27,7 @@ export async function composeRoot(
   const { name: node, domain } = config.node;
   const folder = new IdentityFolder(paths.identity(dataDir));
   const sign = (requests: Parameters<typeof registrar.issueOwn>[0]) => registrar.issueOwn(requests);
-  const keeper = new IdentityKeeper({ folder, node, domain, now: parts.now, sign });
+  const keeper = new IdentityKeeper({ folder, node, domain, isRoot: true, now: parts.now, sign });
   await keeper.keepUp();
   const own = new OwnIdentity(config, dataDir);
   const server = await serveAuthority(frame, parts, resources);
