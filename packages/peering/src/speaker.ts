@@ -217,6 +217,7 @@ export class Speaker {
     if (peer === undefined || peer.session === null) return;
     peer.session.awaited = peer.session.outbound.askRefresh();
     peer.rib.round += 1;
+    if (peer.staleUntil !== null) peer.staleUntil = this.#now.instant + this.#restartMs;
   }
 
   #receive(node: string, bytes: Uint8Array): void {
