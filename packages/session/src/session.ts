@@ -40,8 +40,8 @@ export type SessionUser = {
   readonly openFor: (purpose: string, transport: Transport) => Open;
   /** Judges the peer's OPEN. Throws {@link SessionError} with the reason of a refusal. */
   readonly judge: (session: Session, own: Open, theirs: Open) => Agreement;
-  /** A dialled transport is there; false when it is no longer needed. */
-  readonly onUp: (session: Session) => boolean;
+  /** A dialled transport is there: `up`, or what ends it because it leads elsewhere or is no longer needed. */
+  readonly onUp: (session: Session, transport: Transport) => SessionEvent;
   readonly onEstablished: (session: Session) => void;
   /** `established` says whether it was. A session that was answered is over for good. */
   readonly onEnded: (session: Session, reason: EndReason, established: boolean) => void;
@@ -168,8 +168,7 @@ export class Session {
       up: (transport) => {
         this.giveUpDial = null;
         this.attach(transport);
-        const reason: EndReason = { code: "collision", text: "a session is there already", by: "us" };
-        this.dispatch(this.user.onUp(this) ? { kind: "up" } : { kind: "stop", reason, again: false });
+        this.dispatch(this.user.onUp(this, transport));
       },
       failed: (error) => {
         this.giveUpDial = null;

@@ -203,25 +203,23 @@ test("a peer that does not let the node in says why, and is not dialled again so
   assert.equal(waiting?.lastEnd?.reason.code, "not_admitted");
 });
 
-test("a node that dials itself, and one that finds another node than it dialled, are told so", async () => {
-  const world = new VirtualFederation();
-  const a = await world.node("a");
-  const b = await world.node("b");
-  await world.node("c");
-  a.sessions.setPeers([{ node: nameOf("b"), address: "a" }]);
-  b.sessions.setPeers([{ node: nameOf("a"), address: "c" }]);
-  await world.time.advance(1_000);
-  assert.deepEqual(new Set(a.ends.map(({ code }) => code)), new Set(["self_connection"]));
-  assert.deepEqual(
-    b.ends.map(({ code, text }) => ({ code, text })),
-    [
-      {
-        code: "identity_mismatch",
-        text: "a.acme.catalyst.internal was dialled, c.acme.catalyst.internal answered",
-      },
-    ],
-  );
-});
+for (const authenticated of [true, false]) {
+  const how = authenticated ? "by its certificate" : "plainly, by its OPEN";
+  test(`a node that dials itself, and one that finds another than it dialled, find out ${how}`, async () => {
+    const world = new VirtualFederation();
+    const [a, b] = [await world.node("a", { authenticated }), await world.node("b", { authenticated })];
+    const c = await world.node("c", { authenticated });
+    a.sessions.setPeers([{ node: nameOf("b"), address: "a" }]);
+    b.sessions.setPeers([{ node: nameOf("a"), address: "c" }]);
+    await world.time.advance(1_000);
+    const dialled = ({ ends }: VirtualNode) => ends.find(({ peer }) => peer !== null);
+    assert.equal(dialled(a)?.code, "self_connection");
+    assert.equal(dialled(b)?.code, "identity_mismatch");
+    const text = "a.acme.catalyst.internal was dialled, c.acme.catalyst.internal answered";
+    assert.equal(dialled(b)?.text, text);
+    assert.equal(c.ends[0]?.code, authenticated ? "connection_lost" : "identity_mismatch");
+  });
+}
 
 test("no protocol in a common version is a refusal that says which there are", async () => {
   const world = new VirtualFederation();

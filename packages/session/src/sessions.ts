@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
+import { nodeNameOf } from "@catalyst/identity";
 import type { Channel } from "./channel.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { survivor } from "./collision.ts";
 import { type EndReason, SessionError } from "./errors.ts";
 import type { SessionEvents } from "./events.ts";
 import { HalfOpen } from "./half-open.ts";
+import type { SessionEvent } from "./machine.ts";
 import { decodeMessage, encodeMessage } from "./message/message.ts";
 import type { Open } from "./message/open.ts";
 import { type Agreement, agree } from "./negotiation.ts";
@@ -220,7 +222,7 @@ class Registry {
       dial: (to) => ("address" in from ? this.parts.transports.dial(from.address, to) : () => undefined),
       openFor: (purpose, transport) => this.openFor(purpose, transport),
       judge: (session, own, theirs) => this.judge(session, own, theirs),
-      onUp: (session) => session.subject !== null && this.agreedWith(session.subject).length === 0,
+      onUp: (session, transport) => this.up(session, transport),
       onEstablished: (session) => {
         leave();
         this.established(session);
@@ -235,6 +237,19 @@ class Registry {
         });
       },
     };
+  }
+
+  /** Nothing is sent to another node than the one that was dialled, or where a session came about meanwhile. */
+  up({ subject }: Session, { certificate }: Transport): SessionEvent {
+    if (subject === null) throw new Error("unreachable: dialled for nobody");
+    const found = certificate?.id == null ? subject.node : nodeNameOf(certificate.id);
+    if (found !== subject.node) {
+      const code = found === this.parts.node ? "self_connection" : "identity_mismatch";
+      return { kind: "fault", code, text: `${subject.node} was dialled, ${found} answered` };
+    }
+    if (this.agreedWith(subject).length === 0) return { kind: "up" };
+    const reason: EndReason = { code: "collision", text: "a session is there already", by: "us" };
+    return { kind: "stop", reason, again: false };
   }
 
   openFor(purpose: string, { ownKeyThumbprint }: Pick<Transport, "ownKeyThumbprint">): Open {
