@@ -43,6 +43,24 @@ test("Two nodes exchange routes without proof when that is asked for by name, an
   await knows(n2, "products of n1", "reviews of n2");
 });
 
+test("Routes travel through a node that is not their origin, and go when their origin goes down", async () => {
+  const [port = 0] = await freePorts(1);
+  const plain = "--insecure-plain-peers";
+  const dialling = ["--peer", JSON.stringify({ name: "n2", address: `127.0.0.1:${port}` }), plain];
+  await using n1 = await NodeUnderTest.start({ services: [service("products")], flags: dialling });
+  await using n2 = await NodeUnderTest.start({
+    name: "n2",
+    flags: ["--listen-peers", `127.0.0.1:${port}`, plain],
+  });
+  await using n3 = await NodeUnderTest.start({ name: "n3", services: [service("reviews")], flags: dialling });
+  for (const node of [n1, n2, n3]) await knows(node, "products of n1", "reviews of n3");
+  const [route] = await n3.routes();
+  assert.deepEqual([route?.peer, route?.nodePath], [`n2.${domain}`, [`n2.${domain}`, `n1.${domain}`]]);
+  assert.equal(route?.nextHop, `127.0.0.1:${n1.ports.ingress}`);
+  await n1.stop();
+  for (const node of [n2, n3]) await knows(node, "reviews of n3");
+});
+
 test("A node that has joined by a token proves who it is, keeps what it was told over a crash, and is put out when it is revoked", async () => {
   const [port = 0, authority = 0] = await freePorts(2);
   await using n1 = await NodeUnderTest.start({

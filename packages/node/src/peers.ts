@@ -167,8 +167,9 @@ export class Peers implements AsyncDisposable {
     return { ...decision, steps: [...decision.steps] };
   }
 
+  /** Who goes down in good order takes its routes along; after a crash peers keep them for a while. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sessions.close("restarting", "the node's orchestrator goes down");
+    await this.#sessions.close("stopped", "the node goes down");
     await this.#peering[Symbol.asyncDispose]();
   }
 
