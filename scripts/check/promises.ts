@@ -79,10 +79,11 @@ function lostReturns(file: SourceFile, checker: Checker): Lost[] {
   });
 }
 
-/** What a function of a type may return; a type that is several is asked for each. */
+/** What a function of a type may return, null and undefined in its place aside. */
 function returnsOf(type: Type, checker: Checker): Type[] {
-  if (type.isUnionType()) return type.getTypes().flatMap((member) => returnsOf(member, checker));
-  const signatures = checker.getSignaturesOfType(type, SignatureKind.Call);
+  // Asked for the members of some unions with tuples in them, the compiler's interface ends: what has no call is left.
+  const present = checker.getNonNullableType(type) ?? type;
+  const signatures = checker.getSignaturesOfType(present, SignatureKind.Call);
   return signatures.flatMap((signature) => checker.getReturnTypeOfSignature(signature) ?? []);
 }
 
