@@ -30,6 +30,9 @@ export const defaultDamping: DampingOptions = {
 
 type Flap = { penalty: number; at: number; suppressed: boolean };
 
+/** So many figures are kept; a peer that changes more routes at once has no one route that flaps. */
+const maxFlaps = 65_536;
+
 /** The figures of the routes of one peer that changed lately. */
 export class Damping {
   readonly #options: DampingOptions;
@@ -45,20 +48,19 @@ export class Damping {
     return this.#deadlines.next;
   }
 
-  /** Adds to the figure of a route; true when it is suppressed from now on. */
-  add(route: string, kind: "withdrawal" | "change", now: number): boolean {
+  /** Adds to the figure of a route. */
+  add(route: string, kind: "withdrawal" | "change", now: number): void {
     const { suppressAt, ceiling } = this.#options;
     const flap = this.#flaps.get(route) ?? { penalty: 0, at: now, suppressed: false };
     const isNew = flap.penalty === 0;
+    if (isNew && this.#flaps.size >= maxFlaps) return;
     flap.penalty = Math.min(ceiling, this.#penaltyAt(flap, now) + this.#options[kind]);
     flap.at = now;
-    const wasSuppressed = flap.suppressed;
     flap.suppressed ||= flap.penalty > suppressAt;
     if (isNew) {
       this.#flaps.set(route, flap);
       this.#deadlines.add(this.#timeOfEnd(flap), route);
     }
-    return flap.suppressed && !wasSuppressed;
   }
 
   /** Whether no route changed lately. */
@@ -68,12 +70,6 @@ export class Damping {
 
   isSuppressed(route: string): boolean {
     return this.#flaps.get(route)?.suppressed ?? false;
-  }
-
-  /** The figure of a route, for people. */
-  penalty(route: string, now: number): number {
-    const flap = this.#flaps.get(route);
-    return flap === undefined ? 0 : Math.round(this.#penaltyAt(flap, now));
   }
 
   /** The routes that are no longer suppressed. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { Damping, defaultDamping } from "./damping.ts";
 import { show, TestPeers } from "./test-peers.ts";
 import { n1, n2, node, products, service } from "./test-route.ts";
 import { encodeUpdate } from "./update.ts";
@@ -83,6 +84,19 @@ describe("damping, spec/peering.md §6.5", () => {
     assert.deepEqual(peers.through(products), [n1]);
     peers.pass(600_000);
     assert.equal(peers.speaker.peers.get(n1)?.damping.isQuiet, true);
+  });
+
+  test("figures are kept for 65,536 routes of a peer at most", () => {
+    const damping = new Damping(defaultDamping);
+    for (let at = 0; at < 70_000; at++) damping.add(`route ${at}`, "withdrawal", 0);
+    for (let times = 0; times < 7; times++) {
+      damping.add("route 0", "withdrawal", 0);
+      damping.add("route 69999", "withdrawal", 0);
+    }
+    assert.deepEqual([damping.isSuppressed("route 0"), damping.isSuppressed("route 69999")], [true, false]);
+    assert.deepEqual(damping.release(600_000), ["route 0"]);
+    damping.release(1_200_000);
+    assert.equal(damping.isQuiet, true);
   });
 
   test("health and sessions that end damp nothing", () => {
