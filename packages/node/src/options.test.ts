@@ -8,7 +8,7 @@ import { nodeConfig } from "./options.ts";
 
 /** Each listener has a range of ports to itself: two cannot have one address. */
 const address = (from: number) =>
-  fc.tuple(fc.ipV4(), fc.integer({ min: from, max: from + 9_999 })).map(([host, port]) => `${host}:${port}`);
+  fc.tuple(fc.ipV4(), fc.integer({ min: from, max: from + 4_999 })).map(([host, port]) => `${host}:${port}`);
 
 /** A root's kid and key belong together: they are of a few keys that were made before. */
 const signers = Array.from({ length: 6 }, () => createSigner(generateKey("Ed25519")));
@@ -26,7 +26,7 @@ const trustRoot = fc
 
 const own = {
   "auth.trust.roots[]": trustRoot,
-  "auth.authority.listen": address(60_000),
+  "auth.authority.listen": address(15_000),
   "auth.authority.addresses[]": fc.constantFrom(
     "root.acme.example:10002",
     "192.0.2.1:443",
@@ -35,6 +35,9 @@ const own = {
   "mesh.listen.ingress": address(20_000),
   "mesh.listen.ingressTls": address(30_000),
   "mesh.listen.egress": address(40_000),
+  "mesh.listen.peers": address(60_000),
+  "mesh.peers[].address": fc.constantFrom("n2.acme.example:7400", "192.0.2.2:7400", "[2001:db8::2]:7400"),
+  "mesh.peering.advertise": fc.constantFrom("n1.acme.example:10000", "192.0.2.1:10000"),
   "telemetry.listen": fc.oneof(address(50_000), fc.constant("off")),
 };
 
