@@ -16,13 +16,20 @@ export type OperationPlanner = AsyncDisposable & {
   load(supergraphSdl: string): Promise<SchemaPlanner>;
 };
 
-/** Plans by the one, and by the other what the first one gives up: operations, or a whole schema. */
-export function withFallback(first: OperationPlanner, other: OperationPlanner): OperationPlanner {
+/**
+ * Plans by the one, and by the other what the first one gives up: operations, or a whole schema; and operations that it
+ * is not to be asked for, told by schema.
+ */
+export function withFallback(
+  first: OperationPlanner,
+  other: OperationPlanner,
+  isBeyond: (supergraphSdl: string) => (query: string) => boolean,
+): OperationPlanner {
   return {
     async load(supergraphSdl) {
       const fallback = await other.load(supergraphSdl);
       try {
-        return eitherOf(await first.load(supergraphSdl), fallback);
+        return eitherOf(await first.load(supergraphSdl), fallback, isBeyond(supergraphSdl));
       } catch (error) {
         if (error instanceof PlanFailure) return fallback;
         fallback[Symbol.dispose]();
@@ -36,9 +43,14 @@ export function withFallback(first: OperationPlanner, other: OperationPlanner): 
   };
 }
 
-function eitherOf(first: SchemaPlanner, other: SchemaPlanner): SchemaPlanner {
+function eitherOf(
+  first: SchemaPlanner,
+  other: SchemaPlanner,
+  isBeyond: (query: string) => boolean,
+): SchemaPlanner {
   return {
     async plan(query, operationName) {
+      if (isBeyond(query)) return await other.plan(query, operationName);
       try {
         return await first.plan(query, operationName);
       } catch (error) {

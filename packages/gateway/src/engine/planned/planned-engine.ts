@@ -18,6 +18,7 @@ import { OperationTooLarge, PlanFailure } from "../plan-failure.ts";
 import { TypescriptPlanner } from "../query-planner/typescript-planner.ts";
 import type { AnswerParse } from "./answer-parser.ts";
 import { Completion, clientPath } from "./completion.ts";
+import { fragmentsOnInterfaceObjects } from "./interface-fragments.ts";
 import { type OperationPlanner, type SchemaPlanner, withFallback } from "./operation-planner.ts";
 import type { PlanStep } from "./plan.ts";
 import { type PlanRun, runStep, type Send } from "./plan-run.ts";
@@ -35,7 +36,11 @@ export function createPlannedEngine(
   upstream: Upstream,
   planner: OperationPlanner = new Planner(),
 ): GatewayEngine {
-  return engineWith("planned", upstream, withFallback(planner, new TypescriptPlanner()));
+  return engineWith(
+    "planned",
+    upstream,
+    withFallback(planner, new TypescriptPlanner(), fragmentsOnInterfaceObjects),
+  );
 }
 
 /** Operations are planned by our own planner alone, which runs everywhere. */
