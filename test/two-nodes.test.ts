@@ -8,6 +8,8 @@ const domain = "test.catalyst.internal";
 /** A service that nobody has to reach: routes are told of it all the same. */
 const service = (name: string) => ({ name, protocol: "http" as const, url: "http://127.0.0.1:9" });
 
+const noSecrets = { name: "no secrets", action: "reject", match: { service: "secret.*" } };
+
 /** Services and the nodes that they come from, as a node knows them. */
 async function known(node: NodeUnderTest): Promise<string[]> {
   const routes = await node.routes();
@@ -30,7 +32,10 @@ test("Two nodes exchange routes without proof when that is asked for by name, an
   await using n2 = await NodeUnderTest.start({
     name: "n2",
     services: [service("reviews")],
-    flags: ["--peer", JSON.stringify({ name: "n1", address: `127.0.0.1:${port}` }), plain],
+    flags: [
+      ...["--peer", JSON.stringify({ name: "n1", address: `127.0.0.1:${port}` }), plain],
+      ...["--mesh-peering-import", JSON.stringify(noSecrets)],
+    ],
   });
   for (const node of [n1, n2]) {
     await knows(node, "products of n1", "reviews of n2");
@@ -40,6 +45,15 @@ test("Two nodes exchange routes without proof when that is asked for by name, an
   await n1.addService(service("stock"));
   await knows(n2, "products of n1", "reviews of n2", "stock of n1");
   await n1.removeService("stock");
+  await n1.addService(service("secret"));
+  await n2.until("what is kept out", 10_000, async () => {
+    const rejected = await n2.routes("rejected");
+    return (
+      rejected.length === 1 &&
+      rejected[0]?.service === `secret.${domain}` &&
+      rejected[0].rule === "no secrets"
+    );
+  });
   await knows(n2, "products of n1", "reviews of n2");
 });
 

@@ -2,21 +2,10 @@ import { defineConfig, isAddress, keyedList, option, z } from "@catalyst/config"
 import { gatewayOptions } from "@catalyst/gateway/options";
 import { authorityAddress, identityOptions, keyOptions, trustOptions } from "@catalyst/identity";
 import { domainPattern, labelPattern, serviceDeclaration } from "@catalyst/rpc";
-import { sessionOptions } from "@catalyst/session";
 import { contentOptions } from "@catalyst/store/options";
 import { telemetryOptions } from "@catalyst/telemetry";
 import { clash, leadsTo } from "./address.ts";
-
-/** A node's label, or its full name. */
-const peerPattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
-
-/** A host name or address, and a port. */
-function isPeerAddress(text: string): boolean {
-  return (
-    /^(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[1-9]\d{0,4}$/.test(text) &&
-    Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535
-  );
-}
+import { peeringOptions, peerList } from "./peering-options.ts";
 
 const address = z.string().refine(isAddress, "must be an IP address and a port, such as 127.0.0.1:10000");
 
@@ -55,33 +44,6 @@ const listenOptions = z.strictObject({
       "Where other nodes open sessions with this one, to exchange routes. Off unless given: it may still open sessions itself.",
     flag: "listen-peers",
   }),
-});
-
-const peerDeclaration = z.strictObject({
-  name: z
-    .string()
-    .regex(
-      peerPattern,
-      "must be the name of a node, such as n2, or with its domain n2.acme.catalyst.internal",
-    )
-    .meta({ description: "The peer's name in this organisation, or with its domain." }),
-  address: z
-    .string()
-    .refine(isPeerAddress, "must be a host and a port, such as n2.example:7400")
-    .meta({ description: "Where it takes sessions.", examples: ["10.0.0.2:7400"] }),
-});
-
-const peeringOptions = z.strictObject({
-  advertise: option(z.string().refine(isPeerAddress, "must be a host and a port").optional(), {
-    description:
-      "Where other nodes' Envoys reach this one: the next hop of its routes. By default where clients reach it, `mesh.listen.ingress`.",
-  }),
-  insecurePlain: option(z.boolean().default(false), {
-    description:
-      "Opens and takes sessions without TLS, where nobody proves anything: only to see whether two nodes reach each other.",
-    flag: "insecure-plain-peers",
-  }),
-  session: sessionOptions,
 });
 
 const tlsOptions = z.strictObject({
@@ -161,12 +123,7 @@ const meshOptions = z
     listen: listenOptions,
     tls: tlsOptions,
     envoy: envoyOptions,
-    peers: keyedList(peerDeclaration, {
-      key: "name",
-      flag: "peer",
-      description:
-        "Nodes that this one opens sessions with. Others may open one with it where `mesh.listen.peers` is given.",
-    }),
+    peers: peerList,
     peering: peeringOptions,
     graphql: gatewayOptions,
     cors: corsOptions,

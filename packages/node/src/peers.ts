@@ -23,6 +23,7 @@ import {
 import { NodeError } from "./errors.ts";
 import type { NodeConfig } from "./options.ts";
 import { OwnIdentity } from "./own-identity.ts";
+import { routeRules } from "./peering-options.ts";
 import type { ServiceChange } from "./service-table.ts";
 
 export type PeersParts = {
@@ -58,7 +59,15 @@ export class Peers implements AsyncDisposable {
     );
     this.#peering = createPeering(
       { clock: systemClock, onChange },
-      { node: this.#node, domain, nextHop: nextHopOf(config) },
+      {
+        node: this.#node,
+        domain,
+        nextHop: nextHopOf(config),
+        import: routeRules(config.mesh.peering.import),
+        export: routeRules(config.mesh.peering.export),
+        restartMs: config.mesh.peering.restartMs,
+        limits: { maxRoutes: config.mesh.peering.maxRoutes },
+      },
     );
     const plain = config.mesh.peering.insecurePlain;
     this.#sessions = createSessions(
