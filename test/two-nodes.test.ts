@@ -42,6 +42,9 @@ test("Two nodes exchange routes without proof when that is asked for by name, an
     const { peering } = await node.mesh();
     assert.equal(peering?.authenticated, false);
   }
+  const metrics = await (await fetch(`http://127.0.0.1:${n2.ports.telemetry}/metrics`)).text();
+  assert.match(metrics, /^catalyst_routes\{(?=.*peer="n1\.)(?=.*table="received").*\} 1$/m);
+  assert.match(metrics, /^catalyst_peers\{.*state="established".*\} 1$/m);
   await n1.addService(service("stock"));
   await knows(n2, "products of n1", "reviews of n2", "stock of n1");
   await n1.removeService("stock");

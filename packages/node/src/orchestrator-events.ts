@@ -1,3 +1,4 @@
+import type { PeerStatus } from "@catalyst/rpc";
 import type { Logger, Metrics } from "@catalyst/telemetry";
 
 /** Everything that the orchestrator logs and counts, one function per event. Types are short: `Cluster`. */
@@ -38,6 +39,7 @@ export type OrchestratorCounts = {
   readonly proxies: () => number;
   readonly quarantined: () => number;
   readonly gatewayConnected: () => boolean;
+  readonly peers: () => readonly PeerStatus[];
 };
 
 const mostNames = 20;
@@ -120,5 +122,21 @@ export function exposeCounts(metrics: Metrics, counts: OrchestratorCounts): void
   one("xds_quarantined", "Resources held back because an Envoy rejected them.", counts.quarantined);
   one("gateway_connected", "1 while the gateway takes its services from here.", () =>
     counts.gatewayConnected() ? 1 : 0,
+  );
+  metrics.readGauge("peers", "Peers, by the state of the session with them.", ["state"], () => {
+    const states = Map.groupBy(counts.peers(), ({ state }) => state);
+    return [...states].map(([state, peers]) => [{ state }, peers.length]);
+  });
+  metrics.readGauge(
+    "routes",
+    "Routes, by peer, that it told (received) and was told (advertised).",
+    ["peer", "table"],
+    () =>
+      counts
+        .peers()
+        .flatMap(({ node, received, advertised }) => [
+          [{ peer: node ?? "", table: "received" }, received] as const,
+          [{ peer: node ?? "", table: "advertised" }, advertised] as const,
+        ]),
   );
 }

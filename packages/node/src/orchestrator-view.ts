@@ -97,12 +97,13 @@ export class OrchestratorView {
   }
 
   counts(): OrchestratorCounts {
-    const { proxies, gateway } = this.#parts;
+    const { proxies, gateway, peers } = this.#parts;
     return {
       services: () => this.#summary().counts,
       proxies: () => proxies.proxies().length,
       quarantined: () => proxies.quarantined().length,
       gatewayConnected: () => gateway.connected(),
+      peers: () => peers?.list() ?? [],
     };
   }
 
