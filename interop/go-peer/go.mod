@@ -1,0 +1,3 @@
+module catalyst.internal/peer
+
+go 1.22
