@@ -87,20 +87,21 @@ test("a service listens, is registered with its URL, and is gone from the node b
 });
 
 test("a request in flight is finished, an event stream is ended, and then the service is closed", async () => {
-  const answering = Promise.withResolvers<void>();
+  const [arrived, answering] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const listener = async (incoming: IncomingMessage, response: ServerResponse) => {
     if (incoming.url === "/events") {
       response.setHeader("content-type", "text/event-stream");
       response.write("data: 1\n\n");
       return;
     }
+    arrived.resolve();
     await answering.promise;
     response.end("slow but whole");
   };
   const service = await serve({ listener });
   const events = await get(service.port, "/events");
   const slow = get(service.port, "/slow");
-  await sleep(20);
+  await arrived.promise;
   const closing = service.close();
   assert.equal(await text(events), "data: 1\n\n");
   answering.resolve();
@@ -157,9 +158,10 @@ test("an event stream of a Fetch handler is ended too, and its source is cancell
 test("a request that does not end is cut off after the time for draining", async () => {
   const lines = new LogLines();
   const logger = createLogger({ process: "products", destination: lines });
-  const service = await serve({ listener: () => undefined, drainMs: 50, logger });
+  const arrived = Promise.withResolvers<void>();
+  const service = await serve({ listener: () => arrived.resolve(), drainMs: 50, logger });
   const hanging = get(service.port, "/");
-  await sleep(20);
+  await arrived.promise;
   const cut = assert.rejects(hanging, { code: "ECONNRESET" });
   await service.close();
   await cut;
