@@ -13,6 +13,7 @@ import {
   type Admit,
   createSessions,
   insecurePlainTransports,
+  type SessionAdmission,
   type SessionEvents,
   type SessionSnapshot,
   type Sessions,
@@ -257,9 +258,10 @@ export class Peers implements AsyncDisposable {
     return credentials;
   }
 
-  readonly #admit: Admit = ({ node, domain, certificate }, protocol) => {
+  readonly #admit: Admit = ({ node, domain, certificate, purpose }, protocol) => {
     const trust: PeerTrust = this.#credentials?.trust ?? { roots: [], pinned: [], denied: [] };
-    if (protocol !== controlPlane.name) return { admitted: false, reason: `${protocol} is not spoken here` };
+    const unspoken = unspokenIn(purpose, protocol);
+    if (unspoken !== null) return unspoken;
     const admission = admit({ certificate, protocol: "cp", now: systemClock.wall() }, trust);
     if (admission.kind === "refused") return { admitted: false, reason: admission.text };
     const named = nodeNameOf(admission.id);
@@ -272,10 +274,16 @@ export class Peers implements AsyncDisposable {
 
 /** Without proof there is one thing left to look at: that a peer says to be of the same organisation. */
 function admitAnybody(own: string): Admit {
-  return ({ domain }) =>
-    domain === own
-      ? { admitted: true }
-      : { admitted: false, reason: `without proof nobody but ${own} is let in, and it says ${domain}` };
+  return ({ domain, purpose }, protocol) => {
+    if (domain === own) return unspokenIn(purpose, protocol) ?? { admitted: true };
+    return { admitted: false, reason: `without proof nobody but ${own} is let in, and it says ${domain}` };
+  };
+}
+
+/** Routes are exchanged in one session with each peer: in another one they would take the place of the first. */
+function unspokenIn(purpose: string, protocol: string): SessionAdmission | null {
+  if (protocol === controlPlane.name && purpose === "control") return null;
+  return { admitted: false, reason: `${protocol} is not spoken in sessions of the purpose ${purpose}` };
 }
 
 function fullName(name: string, domain: string): string {

@@ -27,6 +27,16 @@ describe("limits, spec/peering.md §6.4", () => {
     });
   }
 
+  test("routes that grow when they are announced anew count as what they are now", () => {
+    const peers = new TestPeers({ limits: { maxBytes: 2_000 } });
+    peers.up(n1);
+    peers.announce(n1, names(5));
+    assert.deepEqual(peers.closed, []);
+    const labels = new Map(Array.from({ length: 8 }, (_, at) => [`note${at}`, "x".repeat(60)]));
+    peers.announce(n1, names(5), { labels });
+    assert.deepEqual(peers.closed, [{ peer: n1, code: "limit_bytes" }]);
+  });
+
   test("a peer that tells one service from too many nodes loses its session", () => {
     const peers = new TestPeers({ limits: { maxOrigins: 3 } });
     peers.up(n1);

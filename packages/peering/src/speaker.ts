@@ -280,7 +280,7 @@ export class Speaker {
     }
     const verdict = this.#judge(source, attributes, service);
     this.#replace(source, before, { service, source, received: attributes, verdict, healthy, round });
-    if (before === null && session !== null) this.#checkLimits(source, service);
+    if (session !== null) this.#checkLimits(source, service);
   }
 
   #checkLimits({ rib, node }: Peer, service: string): void {
