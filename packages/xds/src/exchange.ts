@@ -1,6 +1,6 @@
 import { splitRejected } from "./bisection.ts";
 import type { DiscoveryRequest } from "./discovery.ts";
-import { takeInterest } from "./interest.ts";
+import { takeInterest, takeStaleInterest } from "./interest.ts";
 import {
   type Acknowledged,
   type Batch,
@@ -30,8 +30,8 @@ export type Gate = {
 
 /**
  * A request of the client. Its nonce settles the outstanding response when it answers that one. A stale one says
- * nothing; its names still count in delta, where they are changes, and do not in the state of the world, where the
- * answer to the newer response repeats them.
+ * nothing; its names still count in delta, where they are changes. In the state of the world the answer to the newer
+ * response repeats them, and a stale list only tells what the client has given up in between.
  */
 export function receive(
   sub: Subscription,
@@ -40,7 +40,10 @@ export function receive(
   view: View,
   now: number,
 ): Effect[] {
-  if (sub.protocol === "sotw" && !first && request.nonce !== sub.nonce) return [];
+  if (sub.protocol === "sotw" && !first && request.nonce !== sub.nonce) {
+    takeStaleInterest(sub, request.interest, view);
+    return [];
+  }
   const effects = takeAnswer(sub, request, now);
   const dropped = takeInterest(sub, request.interest, first, view);
   const removed = dropped.filter((name) => !view.entry({ type: sub.type.url, name }));

@@ -17,6 +17,20 @@ export function takeInterest(sub: Subscription, interest: Interest, first: boole
   return interest.kind === "list" ? takeList(sub, interest, view) : takeChange(sub, interest, first, view);
 }
 
+/**
+ * State of the world: a list that crossed a response. It is younger than all that was taken over, so the client has
+ * dropped what it leaves out, and needs it again should the next list name it.
+ */
+export function takeStaleInterest(sub: Subscription, interest: Interest, view: View): void {
+  if (interest.kind !== "list" || sub.wildcard) return;
+  const wanted = new Set(interest.names);
+  for (const name of sub.held.keys()) {
+    if (wanted.has(name)) continue;
+    sub.held.delete(name);
+    markPending(sub, name, view.revision);
+  }
+}
+
 /** State of the world: naming nothing means everything until a first name was given, and nothing afterwards. */
 function takeList(sub: Subscription, { names }: ListInterest, view: View): string[] {
   const wanted = new Set(names);

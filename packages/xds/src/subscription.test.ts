@@ -330,6 +330,18 @@ test("state of the world: names in a message with a stale nonce do not count", (
   assert.deepEqual(say("endpoint", { nonce: "1", names: ["e", "f"] }), ["2 endpoint +f"]);
 });
 
+test("state of the world: what was given up and asked for again while a response was on its way is sent again", () => {
+  const { say, publish } = talk("sotw");
+  publish([endpoint("e"), endpoint("f")]);
+  say("endpoint", { names: ["e"] });
+  say("endpoint", { nonce: "1", names: ["e"] });
+  assert.deepEqual(say("endpoint", { nonce: "1", names: ["e", "f"] }), ["2 endpoint +f"]);
+  say("endpoint", { nonce: "1", names: ["f"] });
+  say("endpoint", { nonce: "1", names: ["e", "f"] });
+  assert.deepEqual(say("endpoint", { nonce: "2", names: ["e", "f"] }), ["3 endpoint +e"]);
+  assert.deepEqual(say("endpoint", { nonce: "3", names: ["e", "f"] }), []);
+});
+
 test("state of the world: an unknown name is answered when it appears", () => {
   const { say, publish } = talk("sotw");
   publish([cluster("a")]);
