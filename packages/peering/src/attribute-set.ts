@@ -69,23 +69,10 @@ function idOf(origin: string, bytes: Uint8Array): string {
 
 function makeSet(id: string, origin: string, bytes: Uint8Array, attributes: RouteAttributes): AttributeSet {
   const alone: AttributeSet[] = [];
-  const { organisation, protocol, nextHop, nodePath, orgPath, localPref, metric, noExport, expiry } =
-    attributes;
-  const { labels, schemaDigest, originFact } = attributes;
+  const { protocol, nextHop, labels, schemaDigest } = attributes;
   const digest = schemaDigest === null ? "" : Buffer.from(schemaDigest).toString("hex");
   const set: AttributeSet = {
-    organisation,
-    protocol,
-    nextHop,
-    nodePath,
-    orgPath,
-    localPref,
-    metric,
-    noExport,
-    expiry,
-    labels,
-    schemaDigest,
-    originFact,
+    ...attributes,
     origin,
     bytes,
     id,

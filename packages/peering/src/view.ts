@@ -1,21 +1,12 @@
 import type { AttributeSet } from "./attribute-set.ts";
-import type { NextHop, Protocol } from "./attributes.ts";
+import type { RouteAttributes } from "./attributes.ts";
 import type { Path } from "./path.ts";
 import type { Peer } from "./peer.ts";
 import type { Speaker } from "./speaker.ts";
 
 /** Attributes as lists of routes show them. */
-export type AttributesView = {
+export type AttributesView = Omit<RouteAttributes, "labels" | "schemaDigest" | "originFact"> & {
   readonly origin: string;
-  readonly organisation: string;
-  readonly protocol: Protocol;
-  readonly nextHop: NextHop;
-  readonly nodePath: readonly string[];
-  readonly orgPath: readonly string[];
-  readonly localPref: number;
-  readonly metric: number;
-  readonly noExport: boolean;
-  readonly expiry: number | null;
   readonly labels: Readonly<Record<string, string>>;
   /** SHA-256 in hexadecimal. */
   readonly schemaDigest: string | null;
