@@ -3,9 +3,12 @@ export {
   type Address,
   isAddress,
   isAnyAddress,
+  isHostAddress,
   isLoopback,
   parseAddress,
+  parseHostAddress,
   readAddress,
+  readHostAddress,
   showAddress,
 } from "./address.ts";
 export {

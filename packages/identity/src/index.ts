@@ -50,7 +50,6 @@ export {
   type JoinToken,
   joinTokenId,
   parseJoinToken,
-  splitAuthorityAddress,
 } from "./enrolment/join-token.ts";
 export { decodeMessage, encodeMessage } from "./enrolment/message.ts";
 export {

@@ -1,15 +1,9 @@
-import { keyedList, option, z } from "@catalyst/config";
+import { isHostAddress, keyedList, option, z } from "@catalyst/config";
 import { compilePolicy, PeeringError, type PolicyRule, protocols } from "@catalyst/peering";
 import { sessionOptions } from "@catalyst/session";
 
 /** A node's label, or its full name. */
 const peerPattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
-
-/** A host name or address, and a port. */
-function isPeerAddress(text: string): boolean {
-  const port = Number(text.slice(text.lastIndexOf(":") + 1));
-  return /^(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[1-9]\d{0,4}$/.test(text) && port <= 65_535;
-}
 
 const peerDeclaration = z.strictObject({
   name: z
@@ -21,7 +15,7 @@ const peerDeclaration = z.strictObject({
     .meta({ description: "The peer's name in this organisation, or with its domain." }),
   address: z
     .string()
-    .refine(isPeerAddress, "must be a host and a port, such as n2.example:7400")
+    .refine(isHostAddress, "must be a host and a port, such as n2.example:7400")
     .meta({ description: "Where it takes sessions.", examples: ["10.0.0.2:7400"] }),
 });
 
@@ -95,7 +89,7 @@ const routePolicy = z.array(routeRule).superRefine((rules, context) => {
 
 /** Section `mesh.peering`: which routes are exchanged, and how. */
 export const peeringOptions = z.strictObject({
-  advertise: option(z.string().refine(isPeerAddress, "must be a host and a port").optional(), {
+  advertise: option(z.string().refine(isHostAddress, "must be a host and a port").optional(), {
     description:
       "Where other nodes' Envoys reach this one: the next hop of its routes. By default where clients reach it, `mesh.listen.ingress`.",
   }),

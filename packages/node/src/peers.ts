@@ -1,3 +1,4 @@
+import { parseHostAddress, showAddress } from "@catalyst/config";
 import { admit, nodeNameOf, type PeerTrust, peerTrustOf, type TrustDocument } from "@catalyst/identity";
 import {
   advertisedRoutes,
@@ -291,11 +292,8 @@ function fullName(name: string, domain: string): string {
 }
 
 function nextHopOf({ node, mesh }: NodeConfig) {
-  const address = mesh.peering.advertise ?? mesh.listen.ingress;
-  const at = address.lastIndexOf(":");
   return {
-    host: address.slice(0, at).replace(/^\[|\]$/g, ""),
-    port: Number(address.slice(at + 1)),
+    ...parseHostAddress(mesh.peering.advertise ?? mesh.listen.ingress),
     sni: `${node.name}.${node.domain}`,
     spiffeId: `spiffe://${node.domain}/node/${node.name}/envoy`,
   };
@@ -313,8 +311,7 @@ type Shown = {
 
 function rowOf(service: string, route: Shown) {
   const { origin, protocol, nextHop, nodePath, localPref, metric, labels } = route;
-  const host = nextHop.host.includes(":") ? `[${nextHop.host}]` : nextHop.host;
-  const where = { nextHop: `${host}:${nextHop.port}`, nodePath: [...nodePath] };
+  const where = { nextHop: showAddress(nextHop), nodePath: [...nodePath] };
   return { service, origin, protocol, ...where, localPref, metric, labels: { ...labels } };
 }
 

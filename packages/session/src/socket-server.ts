@@ -1,16 +1,14 @@
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
+import { type Address, readHostAddress } from "@catalyst/config";
 import { SessionError } from "./errors.ts";
 import type { Acceptor, Dialled, Listening } from "./transport.ts";
 
 /** Reads `host:port` or `[host]:port`. Throws {@link SessionError} `misused` for another text. */
-export function socketAddress(address: string): { readonly host: string; readonly port: number } {
-  const [, six, host, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(address) ?? [];
-  const name = six ?? host;
-  if (name === undefined || Number(port) > 65_535) {
-    throw new SessionError("misused", `${address} is not HOST:PORT`);
-  }
-  return { host: name, port: Number(port) };
+export function socketAddress(address: string): Address {
+  const read = readHostAddress(address);
+  if (read === null) throw new SessionError("misused", `${address} is not HOST:PORT`);
+  return read;
 }
 
 /** Accepts connections of TCP; `take` makes a transport of each that there is room for. */

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { z } from "@catalyst/config";
+import { isHostAddress, z } from "@catalyst/config";
 import { IdentityError } from "../errors.ts";
 import { isName } from "../name.ts";
 import { isLabel } from "../spiffe-id.ts";
@@ -27,7 +27,6 @@ export type JoinToken = {
 const prefix = "join1.";
 const checksumBytes = 4;
 const maxTokenLength = 2_048;
-const hostPattern = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]):[1-9]\d{0,4}$/;
 
 const bytes = (length: number) => z.instanceof(Uint8Array).refine((value) => value.length === length);
 
@@ -35,7 +34,7 @@ const bytes = (length: number) => z.instanceof(Uint8Array).refine((value) => val
 export const authorityAddress = z
   .string()
   .max(261)
-  .regex(hostPattern, "is not an address such as 192.0.2.1:10002");
+  .refine(isHostAddress, "is not an address such as 192.0.2.1:10002");
 
 const joinToken = z.strictObject({
   addresses: z.array(authorityAddress).min(1).max(8),
@@ -72,12 +71,6 @@ export function parseJoinToken(text: string): JoinToken {
   if (!isWhole) return malformed("a character is missing, was added, or is another one");
   const read = joinToken.safeParse(decodeMessage(body, "join_token_malformed"));
   return read.success ? read.data : malformed("it was made by a release that this one does not know");
-}
-
-/** Host and port of an address of an authority, as they are connected to: IPv6 without its brackets. */
-export function splitAuthorityAddress(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(":");
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
 }
 
 /** What a token is called where its secret may not be: 16 hexadecimal digits. */

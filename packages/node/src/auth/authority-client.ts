@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { parseHostAddress } from "@catalyst/config";
 import {
   admit,
   authoritiesOf,
@@ -23,7 +24,6 @@ import {
   readPeerCertificate,
   readTrustDocument,
   type SigningRequests,
-  splitAuthorityAddress,
   type TrustDocument,
 } from "@catalyst/identity";
 import { RpcError } from "@catalyst/rpc";
@@ -188,7 +188,7 @@ async function anyOf<Result>(
 }
 
 async function open(address: string, options: ConnectionOptions): Promise<TLSSocket> {
-  const socket = connect({ ...splitAuthorityAddress(address), minVersion: "TLSv1.3", ...options });
+  const socket = connect({ ...parseHostAddress(address), minVersion: "TLSv1.3", ...options });
   try {
     await once(socket, "secureConnect", { signal: AbortSignal.timeout(connectMs) });
     return socket;
