@@ -11,6 +11,7 @@ export { type DampingOptions, defaultDamping } from "./damping.ts";
 export { encodeEndOfRib } from "./end-of-rib.ts";
 export { type CloseCode, closeCodes, PeeringError, type PeeringErrorCode } from "./errors.ts";
 export { explainRoute, type RouteExplanation } from "./explain.ts";
+export { compileGlob, type NameTest } from "./glob.ts";
 export { encodeHealth } from "./health.ts";
 export { defaultLimits, type PeerLimits } from "./limits.ts";
 export { decodeMessage, type Message } from "./message.ts";
@@ -26,6 +27,7 @@ export {
 } from "./peering.ts";
 export { compilePolicy, type PolicyMatch, type PolicyRule, type PolicySet } from "./policy.ts";
 export { encodeRefresh } from "./refresh.ts";
+export type { RouteChange, RouteEvent, SessionEnd, SweepReason, Tap } from "./route-event.ts";
 export { Speaker, type SpeakerOptions } from "./speaker.ts";
 export type { Effects, Moment, OwnRoute, SpeakerEvent } from "./speaker-event.ts";
 export { encodeUpdate } from "./update.ts";
@@ -36,5 +38,6 @@ export {
   type PeerView,
   type ReceivedRoute,
   receivedRoutes,
+  viewAttributes,
   viewPeers,
 } from "./view.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { encodeEndOfRib } from "./end-of-rib.ts";
 import { type Channel, type Clock, createPeering } from "./peering.ts";
+import type { SessionEnd } from "./route-event.ts";
 import { acme, domainOf, n1, n2, nextHopOf, products } from "./test-route.ts";
 
 /** Two ends of a session in memory. */
@@ -15,17 +16,17 @@ function connect(a: string, b: string): { readonly atA: TestEnd; readonly atB: T
 
 class TestEnd implements Channel {
   readonly peer: Channel["peer"];
-  readonly ended: Promise<{ readonly code: string }>;
+  readonly ended: Channel["ended"];
   other: TestEnd | null = null;
   closedWith: readonly [number, string] | null = null;
-  readonly #settle: (end: { readonly code: string }) => void;
+  readonly #settle: (end: SessionEnd) => void;
   readonly #arrived: Uint8Array[] = [];
   #wake = () => {};
   #isOver = false;
 
   constructor(peer: string) {
     this.peer = { node: peer, domain: domainOf(peer) };
-    const { promise, resolve } = Promise.withResolvers<{ readonly code: string }>();
+    const { promise, resolve } = Promise.withResolvers<SessionEnd>();
     this.ended = promise;
     this.#settle = resolve;
   }
@@ -48,7 +49,7 @@ class TestEnd implements Channel {
 
   end(code: string): void {
     this.#isOver = true;
-    this.#settle({ code });
+    this.#settle({ code, text: `${code}, for people`, by: "peer" });
     this.#wake();
   }
 

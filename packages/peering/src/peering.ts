@@ -1,4 +1,5 @@
 import { closeCodes } from "./errors.ts";
+import type { SessionEnd } from "./route-event.ts";
 import { Speaker, type SpeakerOptions } from "./speaker.ts";
 import type { Effects, SpeakerEvent } from "./speaker-event.ts";
 
@@ -9,7 +10,7 @@ export type Channel = AsyncIterable<Uint8Array> & {
   send(message: Uint8Array): Promise<void>;
   close(code: number, text: string): void;
   /** Resolves when the session has ended, with why. */
-  readonly ended: Promise<{ readonly code: string }>;
+  readonly ended: Promise<SessionEnd>;
 };
 
 /** Where time comes from: monotonic and wall time, both in ms, and a timer. */
@@ -81,10 +82,10 @@ export function createPeering({ clock, onChange }: PeeringParts, options: Speake
       for await (const bytes of channel) {
         if (channels.get(peer) === channel) run({ kind: "message", peer, bytes });
       }
-      const { code } = await channel.ended;
+      const { code, text, by } = await channel.ended;
       if (channels.get(peer) !== channel) return;
       channels.delete(peer);
-      run({ kind: "down", peer, retain: comesBack.has(code) });
+      run({ kind: "down", peer, retain: comesBack.has(code), end: { code, text, by } });
     },
     [Symbol.asyncDispose]: async () => stopTimer(),
   };

@@ -1,6 +1,7 @@
 import type { NextHop, Protocol } from "./attributes.ts";
 import type { CloseCode } from "./errors.ts";
 import type { PolicyRule } from "./policy.ts";
+import type { SessionEnd } from "./route-event.ts";
 
 /** Two clocks: what waits goes by the monotonic one, in ms; what expires by the wall's, in seconds since 1970 with their fractions. */
 export type Moment = { readonly instant: number; readonly wall: number };
@@ -26,8 +27,11 @@ export type SpeakerEvent =
   | { readonly kind: "message"; readonly peer: string; readonly bytes: Uint8Array }
   /** The peer took the messages of the last `send`. */
   | { readonly kind: "taken"; readonly peer: string }
-  /** The session ended; with `retain` its routes stay until the peer is back, or the restart time is over. */
-  | { readonly kind: "down"; readonly peer: string; readonly retain: boolean }
+  /**
+   * The session ended; with `retain` its routes stay until the peer is back, or the restart time is over. `end` says why,
+   * for those who look on.
+   */
+  | { readonly kind: "down"; readonly peer: string; readonly retain: boolean; readonly end?: SessionEnd }
   /** The peer is none any more. */
   | { readonly kind: "remove"; readonly peer: string }
   | { readonly kind: "originate"; readonly route: OwnRoute }

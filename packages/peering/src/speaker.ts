@@ -16,6 +16,16 @@ import { ownAttributes } from "./own-route.ts";
 import type { Path, UsablePath } from "./path.ts";
 import { Peer, type Session } from "./peer.ts";
 import { compilePolicy, type Policy, type PolicyRule, type Verdict } from "./policy.ts";
+import {
+  describeBest,
+  describeChange,
+  describeRemoval,
+  describeRoute,
+  type Removal,
+  type RouteEvent,
+  type SessionEnd,
+  type Tap,
+} from "./route-event.ts";
 import type { Effects, Moment, OwnRoute, SpeakerEvent } from "./speaker-event.ts";
 import type { Announced, Update } from "./update.ts";
 
@@ -41,6 +51,8 @@ export type SpeakerOptions = {
 const clockCheckMs = 60_000;
 const expired: Verdict = { attributes: null, rule: "expired" };
 const damped: Verdict = { attributes: null, rule: "damped" };
+const unsaid: SessionEnd = { code: "unknown", text: "nobody said why", by: null };
+const replaced: SessionEnd = { code: "replaced", text: "a newer session took its place", by: null };
 
 /**
  * The tables of a node, spec/peering.md: what each peer told (Adj-RIB-In), what import policy let in (Loc-RIB), and what
@@ -52,6 +64,8 @@ const damped: Verdict = { attributes: null, rule: "damped" };
  * speaker.step({ kind: "up", peer: "n2.acme.catalyst.internal", domain: "acme.catalyst.internal" }, now);
  */
 export class Speaker {
+  /** Is told of what happens to routes and sessions while somebody looks on; null, as it begins, costs nothing. */
+  tap: Tap | null = null;
   readonly self: Readonly<Omit<SpeakerOptions, "nextHopSelf">> & { readonly nextHopSelf: boolean };
   readonly #limits: PeerLimits;
   readonly #damping: DampingOptions;
@@ -144,7 +158,7 @@ export class Speaker {
         this.#peers.get(event.peer)?.session?.outbound.taken();
         break;
       case "down":
-        this.#end(event.peer, event.retain);
+        this.#end(event.peer, event.retain, event.end ?? unsaid);
         break;
       case "remove":
         this.#remove(event.peer);
@@ -153,7 +167,7 @@ export class Speaker {
         this.#originate(event.route);
         break;
       case "withdraw":
-        for (const path of this.#own.rib.pathsOf(event.service)) this.#forget(this.#own, path);
+        for (const path of this.#own.rib.pathsOf(event.service)) this.#forget(this.#own, path, "withdrawn");
         break;
       case "health":
         for (const path of this.#own.rib.pathsOf(event.service))
@@ -170,7 +184,7 @@ export class Speaker {
   }
 
   #begin(node: string, domain: string): void {
-    this.#end(node, true);
+    this.#end(node, true, replaced);
     let peer = this.#peers.get(node);
     if (peer === undefined) {
       peer = new Peer(node, domain, domain === this.self.domain, this.#damping);
@@ -182,27 +196,35 @@ export class Speaker {
     const outbound = new Outbound(this.#locRib, exportPath, this.self.healthIntervalMs ?? 500);
     known.beginSession(outbound, this.#limits, this.#now.instant);
     if (known.rib.routes > 0) known.staleUntil = this.#now.instant + this.#restartMs;
+    this.tap?.({ kind: "session_up", peer: node }, this.#now);
   }
 
-  #end(node: string, retain: boolean): void {
+  #end(node: string, retain: boolean, end: SessionEnd): void {
     const peer = this.#peers.get(node);
     if (peer === undefined) return;
     const wasUp = peer.session !== null;
     peer.session = null;
-    if (!retain) this.#sweep(peer, () => true);
+    if (wasUp) this.#tellDown(peer, retain, end);
+    if (!retain) this.#sweep(peer, "session_ended");
     else if (wasUp) peer.staleUntil = this.#now.instant + this.#restartMs;
+  }
+
+  #tellDown({ node, rib }: Peer, retain: boolean, end: SessionEnd): void {
+    this.tap?.({ kind: "session_down", peer: node, end, stale: retain ? rib.routes : 0 }, this.#now);
+    if (this.tap === null || !retain) return;
+    for (const path of rib.paths()) this.tap(describeRoute("stale", path), this.#now);
   }
 
   #close(peer: Peer, code: CloseCode, text: string): void {
     this.#closed.push({ peer: peer.node, code, text });
-    this.#end(peer.node, false);
+    this.#end(peer.node, false, { code, text, by: "us" });
   }
 
   #remove(node: string): void {
     const peer = this.#peers.get(node);
     if (peer === undefined) return;
     if (peer.session !== null) this.#close(peer, "peer_removed", "this peer was removed");
-    else this.#end(node, false);
+    else this.#sweep(peer, "peer_removed");
     this.#peers.delete(node);
   }
 
@@ -270,7 +292,9 @@ export class Speaker {
     const before = source.rib.get(attributes.origin, service);
     const { round } = source.rib;
     if (before !== null && isSameSet(before.received, attributes)) {
+      const isRenewed = session !== null && before.round < session.firstRound;
       before.round = round;
+      if (isRenewed) this.tap?.(describeRoute("renewed", before), this.#now);
       this.#setHealth(source, before, healthy);
       return;
     }
@@ -301,7 +325,7 @@ export class Speaker {
       const path = peer.rib.get(origin, service);
       if (path === null) continue;
       peer.damping.add(routeKey(origin, service), "withdrawal", this.#now.instant);
-      this.#forget(peer, path);
+      this.#forget(peer, path, "withdrawn");
     }
   }
 
@@ -319,13 +343,13 @@ export class Speaker {
   #endOfRib(peer: Peer, session: Session): void {
     session.awaited = null;
     peer.staleUntil = null;
-    this.#sweep(peer, (path) => peer.rib.isStale(path));
+    this.#sweep(peer, "not_announced_again", (path) => peer.rib.isStale(path));
   }
 
-  /** Removes routes of a peer. */
-  #sweep(peer: Peer, isGone: (path: Path) => boolean): void {
+  /** Removes routes of a peer, by default all of them. */
+  #sweep(peer: Peer, removal: Removal, isGone: (path: Path) => boolean = () => true): void {
     peer.staleUntil = null;
-    for (const path of peer.rib.paths()) if (isGone(path)) this.#forget(peer, path);
+    for (const path of peer.rib.paths()) if (isGone(path)) this.#forget(peer, path, removal);
   }
 
   #setPolicy(imported: Policy, exported: Policy): void {
@@ -368,13 +392,23 @@ export class Speaker {
     if (before !== null) this.#expiries.delete(before);
     source.rib.put(path, before);
     if (path.verdict !== expired) this.#expiries.add(path);
-    this.#note(path.service, this.#locRib.replace(path.service, before, path));
+    this.#select(path, before, path, this.tap && describeChange(before, path, this.#now.wall));
   }
 
-  #forget(source: Peer, path: Path): void {
+  #forget(source: Peer, path: Path, removal: Removal): void {
     source.rib.delete(path);
     this.#expiries.delete(path);
-    this.#note(path.service, this.#locRib.replace(path.service, path, null));
+    this.#select(path, path, null, this.tap && describeRemoval(path, removal));
+  }
+
+  #select(path: Path, gone: Path | null, come: Path | null, event: RouteEvent | null): void {
+    const { service } = path;
+    const before = event && this.#locRib.paths(service);
+    this.#note(service, this.#locRib.replace(service, gone, come));
+    if (event === null || before === null) return;
+    this.tap?.(event, this.#now);
+    const best = describeBest(path, before, this.#locRib.paths(service));
+    if (best !== null) this.tap?.(best, this.#now);
   }
 
   #note(service: string, { routes, endpoints, health }: SelectionChange): void {
@@ -391,8 +425,8 @@ export class Speaker {
     for (const path of this.#expiries.takeEnded(wall)) this.#judgeAgain(path.source as Peer, path);
     for (const peer of this.#peers.values()) {
       if (peer.staleUntil !== null && peer.staleUntil <= instant) {
-        const isGone = peer.session === null ? () => true : (path: Path) => peer.rib.isStale(path);
-        this.#sweep(peer, isGone);
+        const isGone = (path: Path) => peer.session === null || peer.rib.isStale(path);
+        this.#sweep(peer, "restart_time_over", isGone);
       }
       for (const route of peer.damping.release(instant)) {
         const [origin = "", service = ""] = route.split(" ");
