@@ -100,11 +100,12 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
     return {
       details: () => view.details(),
       readiness: () => view.readiness(),
-      drain: async () => {},
+      drain: async () => peers?.endWatches(),
       implementation: {
         ...serviceCalls(config, registry, activator, view),
         listPeers: () => peers?.list() ?? [],
         listRoutes: ({ table, peer }) => peers?.routes(table, peer) ?? [],
+        watchRoutes: (what) => peers?.watch(what) ?? null,
         check: () => view.check(),
         explain: ({ subject, name }) => view.explain(subject, name),
       },

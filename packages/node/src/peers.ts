@@ -9,7 +9,15 @@ import {
   receivedRoutes,
   viewPeers,
 } from "@catalyst/peering";
-import type { Decision, PeeringState, PeerStatus, RouteTable, RouteView } from "@catalyst/rpc";
+import type {
+  Decision,
+  PeeringState,
+  PeerStatus,
+  RouteEvents,
+  RouteTable,
+  RouteView,
+  RouteWatch,
+} from "@catalyst/rpc";
 import {
   type Admit,
   createSessions,
@@ -26,6 +34,7 @@ import { NodeError } from "./errors.ts";
 import type { NodeConfig } from "./options.ts";
 import { OwnIdentity } from "./own-identity.ts";
 import { routeRules } from "./peering-options.ts";
+import { RouteTap } from "./route-tap.ts";
 import type { ServiceChange } from "./service-table.ts";
 
 export type PeersParts = {
@@ -45,6 +54,7 @@ export class Peers implements AsyncDisposable {
   readonly #node: string;
   readonly #own: OwnIdentity;
   readonly #peering: Peering;
+  readonly #tap: RouteTap;
   readonly #sessions: Sessions;
   readonly #configured: ReadonlyMap<string, string>;
   #heard: PeerTrust | null = null;
@@ -71,6 +81,7 @@ export class Peers implements AsyncDisposable {
         limits: { maxRoutes: config.mesh.peering.maxRoutes },
       },
     );
+    this.#tap = new RouteTap({ speaker: this.#peering.speaker, node: this.#node, domain });
     const plain = config.mesh.peering.insecurePlain;
     this.#sessions = createSessions(
       {
@@ -176,6 +187,16 @@ export class Peers implements AsyncDisposable {
     const service = name.includes(".") ? name : `${name}.${this.#config.node.domain}`;
     const decision = explainRoute(this.#peering.speaker, service, Math.floor(systemClock.wall() / 1_000));
     return { ...decision, steps: [...decision.steps] };
+  }
+
+  /** What happens to routes and sessions, as it does. Rejects with {@link RpcError} `busy`. */
+  watch(what: RouteWatch): Promise<RouteEvents> {
+    return this.#tap.watch(what);
+  }
+
+  /** Answers who watches, and lets nobody wait any more. */
+  endWatches(): void {
+    this.#tap[Symbol.dispose]();
   }
 
   /** Who goes down in good order takes its routes along; after a crash peers keep them for a while. */

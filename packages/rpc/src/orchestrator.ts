@@ -3,6 +3,7 @@ import { defineContract, defineMethod } from "./contract.ts";
 import { gatewayReport } from "./gateway.ts";
 import { peeringState, peerStatus, routeTables, routeView } from "./peering.ts";
 import { processMethods, timestamp } from "./process.ts";
+import { routeEvents, routeWatch } from "./route-events.ts";
 import { serviceDeclaration, serviceName } from "./service.ts";
 
 /** Where a service comes from: the configuration, `service add`, or a lease held through the SDK. */
@@ -132,6 +133,12 @@ export const orchestratorContract = defineContract({
       z.object({ table: routeTables.default("best"), peer: z.string().optional() }),
       z.array(routeView),
     ),
+    /**
+     * What happens to routes and sessions, from the first call on: at once when something did since `after`, and at the
+     * latest after 25 s; give the call a `timeoutMs` above that. Who has not called for ten seconds begins anew. Null for
+     * a node that has no peers and takes none. Throws `busy` when too many watch different things.
+     */
+    watchRoutes: defineMethod(routeWatch, routeEvents.nullable()),
     release: defineMethod(z.object({ leaseId: z.string() }), z.object({ name: z.string().nullable() })),
   },
 });

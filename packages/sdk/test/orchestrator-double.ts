@@ -60,6 +60,7 @@ export class OrchestratorDouble implements AsyncDisposable {
         listServices: unused,
         listPeers: unused,
         listRoutes: unused,
+        watchRoutes: unused,
         lease: ({ service, ttlMs, holder }) => {
           calls.push({ kind: "lease", service, ttlMs, holder });
           if (this.refusal !== null) throw new RpcError(this.refusal.code, this.refusal.message);
