@@ -7,6 +7,8 @@ export {
 } from "./admission/admission-contract.ts";
 export {
   createTestOrganisation,
+  issueBelow,
+  issuingBelow,
   selfSigned,
   type TestIdentity,
   type TestOrganisation,

@@ -29,6 +29,17 @@ import {
 import { RpcError } from "@catalyst/rpc";
 import { z } from "zod";
 
+/** What OpenSSL says of a chain that does not end at the root that is believed. */
+const unproven: ReadonlySet<string> = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "CERT_SIGNATURE_FAILURE",
+  "INVALID_CA",
+]);
+
 /** How a node reaches the root authority of its organisation. */
 export type AuthorityCall = {
   readonly addresses: readonly string[];
@@ -242,7 +253,10 @@ function refusalOf(answer: Uint8Array, status: number): RpcError {
 }
 
 function unreachable(cause: unknown): RpcError {
-  const reason =
+  const code =
     cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause);
+  const reason = unproven.has(code)
+    ? `whoever answers cannot prove to be it (${code}): see who is in between`
+    : code;
   return new RpcError("authority_unreachable", reason, { cause });
 }

@@ -19,6 +19,7 @@ import {
   exporterOf,
   IdentityError,
   isLabel,
+  type PeerCertificate,
   type PeerTrust,
   peerTrustOf,
   readPeerCertificate,
@@ -131,7 +132,7 @@ export class AuthorityServer implements AsyncDisposable {
   recheck(): void {
     this.#trust = null;
     for (const socket of this.#open) {
-      if (socket.authorized && this.#admit(socket).kind === "refused") socket.destroy();
+      if (socket.authorized && this.#judge(socket).admission.kind === "refused") socket.destroy();
     }
   }
 
@@ -171,17 +172,17 @@ export class AuthorityServer implements AsyncDisposable {
         return cbor(encodeEnrolmentAnswer(await registrar.enrol(asked, exporterOf(socket))));
       }
       case "POST /renew": {
-        const peer = this.#member(socket);
+        const peer = await this.#member(socket, "node.renew");
         const requests = decodeRenewalRequest(await bodyOf(request));
         return cbor(encodeEnrolmentAnswer(await registrar.renew(peer, requests)));
       }
       case "POST /token":
-        return this.#mint(this.#member(socket), await bodyOf(request));
+        return this.#mint(await this.#member(socket, "token.mint"), await bodyOf(request));
       case "GET /trust": {
-        this.#member(socket);
+        await this.#member(socket, "trust.read");
         const after = Number(searchParams.get("after") ?? "0");
         const document = Number.isSafeInteger(after) ? await board.after(after) : board.current();
-        if (!socket.destroyed) this.#member(socket); // the news may be that it is denied
+        if (!socket.destroyed) await this.#member(socket, "trust.read"); // the news may be that it is denied
         return { status: 200, type: "application/json", body: Buffer.from(JSON.stringify(document)) };
       }
       default:
@@ -199,21 +200,28 @@ export class AuthorityServer implements AsyncDisposable {
     return cbor(encodeMessage({ token, jti, expiresAt }));
   }
 
-  /** Who asks, by its certificate, now. Throws {@link EnrolmentRefusal}. */
-  #member(socket: TLSSocket): Admitted {
-    const admission = this.#admit(socket);
+  /** Who asks, by its certificate, now. That nobody is admitted is in the audit log. Throws {@link EnrolmentRefusal}. */
+  async #member(socket: TLSSocket, action: Parameters<Registrar["refused"]>[0]): Promise<Admitted> {
+    const { certificate, admission } = this.#judge(socket);
     if (admission.kind === "admitted") return admission;
-    this.#parts.events.connectionRefused(admission.code, admission.text);
-    throw new EnrolmentRefusal("peer_refused", admission.text);
+    const { code, text } = admission;
+    this.#parts.events.connectionRefused(code, text);
+    const proven = socket.authorized ? (certificate?.id?.node ?? null) : null;
+    await this.#parts.registrar.refused(action, proven, code);
+    throw new EnrolmentRefusal("peer_refused", text);
   }
 
-  #admit(socket: TLSSocket): Admission {
+  #judge(socket: TLSSocket): { certificate: PeerCertificate | null; admission: Admission } {
     const { board, now, domain } = this.#parts;
     this.#trust ??= peerTrustOf(board.current());
     const trust = this.#trust;
     const roots = trust.roots.map(({ certificate }) => certificate);
-    const certificate = socket.authorized ? readPeerCertificate(chainOf(socket), roots) : null;
-    return admit({ certificate, protocol: "member", expected: { domain }, now: now() }, trust);
+    const certificate = readPeerCertificate(chainOf(socket), roots);
+    const question = { protocol: "member", expected: { domain }, now: now() } as const;
+    const admission = admit({ ...question, certificate }, trust);
+    // Nobody is let in by our own eyes alone, where TLS found a fault.
+    if (admission.kind === "refused" || socket.authorized) return { certificate, admission };
+    return { certificate, admission: admit({ ...question, certificate: null }, trust) };
   }
 }
 

@@ -12,6 +12,7 @@ import type { Ledger } from "../ledger.ts";
 import { shown, timeOf } from "./api-key.ts";
 import type { ApiKeyRecord, ApiKeyTable, NewApiKey, VersionCounter } from "./auth-store.ts";
 import { lingerMs } from "./bulletin.ts";
+import { auditingDenial, clip } from "./denied-action.ts";
 import type { AuthEvents } from "./events.ts";
 import type { KeyRing } from "./key-ring.ts";
 
@@ -36,9 +37,6 @@ type Request<Call extends keyof Calls> = Parameters<Calls[Call]>[0];
 /** How long it is told of an API key that has expired. */
 const rememberMs = 30 * 86_400_000;
 
-/** What a text of the audit log may have, in characters that may take three bytes. */
-const maxAuditedLength = 170;
-
 /** Gives credentials and takes them back. Each time is in the audit log before it is answered. */
 export class Authority {
   readonly #parts: AuthorityParts;
@@ -47,7 +45,23 @@ export class Authority {
     this.#parts = parts;
   }
 
-  async mint({ subject, services, ttlMs }: Request<"mint">) {
+  mint(asked: Request<"mint">) {
+    const denied = { action: "token.mint", target: clip(asked.subject) };
+    return auditingDenial(this.#parts.ledger, denied, () => this.#mint(asked));
+  }
+
+  createApiKey(asked: Request<"createApiKey">) {
+    const name = asked.name ?? `key-${randomBytes(3).toString("hex")}`;
+    const denied = { action: "apikey.create", target: name };
+    return auditingDenial(this.#parts.ledger, denied, async () => {
+      const { key, record } = this.#makeApiKey({ ...asked, name });
+      await this.#auditApiKey(record);
+      this.#parts.events.apiKeyCreated(name, record.id);
+      return { ...this.#shown({ ...record, revokedAt: null }), key };
+    });
+  }
+
+  async #mint({ subject, services, ttlMs }: Request<"mint">) {
     const { rings, ledger, events, issuers } = this.#parts;
     const { audience, maxLifetimeMs } = issuers.tokens;
     if (!subject.startsWith(`spiffe://${audience}/`)) {
@@ -66,23 +80,6 @@ export class Authority {
     return { token, jti: claims.jti, expiresAt: timeOf(claims.exp * 1_000) };
   }
 
-  async createApiKey(asked: Request<"createApiKey">) {
-    const { ledger, events } = this.#parts;
-    const name = asked.name ?? `key-${randomBytes(3).toString("hex")}`;
-    try {
-      const { key, record } = this.#makeApiKey({ ...asked, name });
-      await this.#auditApiKey(record);
-      events.apiKeyCreated(name, record.id);
-      return { ...this.#shown({ ...record, revokedAt: null }), key };
-    } catch (error) {
-      if (error instanceof RpcError && refusals.has(error.code)) {
-        const reason = clip(error.message);
-        await ledger.act({ action: "apikey.create", target: name, outcome: "denied", reason });
-      }
-      throw error;
-    }
-  }
-
   listApiKeys({ after = "", limit }: Request<"apiKeys">): ApiKey[] {
     return this.#parts.apiKeys.page(after, limit).map((key) => this.#shown(key));
   }
@@ -91,7 +88,12 @@ export class Authority {
    * Revoking is on disk, and told to all who wait, before the audit log is written: it must not fail with the log. An
    * entry that failed is made up for when the key is revoked again.
    */
-  async revokeApiKey({ key }: Request<"revokeApiKey">): Promise<ApiKey> {
+  revokeApiKey({ key }: Request<"revokeApiKey">): Promise<ApiKey> {
+    const denied = { action: "apikey.revoke", target: clip(key) };
+    return auditingDenial(this.#parts.ledger, denied, () => this.#revokeApiKey(key));
+  }
+
+  async #revokeApiKey(key: string): Promise<ApiKey> {
     const { apiKeys, ledger, events } = this.#parts;
     const found = apiKeys.find(key);
     if (found === undefined) throw new RpcError("api_key_unknown", `there is no API key ${key}`);
@@ -231,9 +233,6 @@ export class Authority {
   }
 }
 
-/** Wishes that are refused, in contrast to those that failed. */
-const refusals: ReadonlySet<string> = new Set(["ttl_too_long", "api_keys_full", "api_key_name_taken"]);
-
 /** Runs something, and says what the keys or the disk refuse in the terms of the interface. */
 function inTerms<T>(run: () => T): T {
   try {
@@ -257,8 +256,4 @@ function refusalOf(error: unknown): unknown {
   }
   if (!(error instanceof IdentityError || error instanceof DurableError)) return error;
   return new RpcError("keys_failed", `${error.message} (${error.code})`, { cause: error });
-}
-
-function clip(text: string): string {
-  return text.length <= maxAuditedLength ? text : `${text.slice(0, maxAuditedLength - 1)}…`;
 }

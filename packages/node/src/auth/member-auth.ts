@@ -15,6 +15,7 @@ import { OwnIdentity } from "../own-identity.ts";
 import { paths } from "../paths.ts";
 import type { ProcessBody, ProcessFrame } from "../process.ts";
 import { readBelievedKeys } from "./believed-keys.ts";
+import { auditingDenial, clip } from "./denied-action.ts";
 import { serveDiscovery } from "./discovery-server.ts";
 import { certificatesOf, IdentityKeeper } from "./identity-keeper.ts";
 import { Member } from "./member.ts";
@@ -55,6 +56,8 @@ export async function composeMember(
   const problem = () => keeper.problem() ?? member.problem;
   const identity = () => identityOf(member, own, { node, domain, problem: problem() });
   const notice = () => ({ version: member.trust.version, document: JSON.stringify(member.trust) });
+  const denied = (action: string, target: string) =>
+    auditingDenial(ledger, { action, target }, () => member.elsewhere());
   const details = () => ({
     issuer: `https://${domain}`,
     version: member.trust.version,
@@ -74,19 +77,22 @@ export async function composeMember(
         await member.after(after);
         return member.credentials();
       },
-      mint: (request) => member.mint(request),
+      mint: (request) => {
+        const asked = { action: "token.mint", target: clip(request.subject) };
+        return auditingDenial(ledger, asked, () => member.mint(request));
+      },
       signingKeys: () => [],
-      rotate: () => member.elsewhere(),
-      createApiKey: () => member.elsewhere(),
+      rotate: ({ kind }) => denied("keys.rotate", kind),
+      createApiKey: ({ name }) => denied("apikey.create", name ?? "unnamed"),
       apiKeys: () => member.elsewhere(),
-      revokeApiKey: () => member.elsewhere(),
+      revokeApiKey: ({ key }) => denied("apikey.revoke", clip(key)),
       identity,
       renewIdentity: async () => {
         await keeper.renew();
         return identity();
       },
-      createJoinToken: () => member.elsewhere(),
-      revokeNode: () => member.elsewhere(),
+      createJoinToken: ({ node }) => denied("jointoken.create", node),
+      revokeNode: ({ node }) => denied("node.revoke", node),
       trust: notice,
       watchTrust: async ({ after }) => {
         await member.after(after);

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type Database, failpoint } from "@catalyst/durable";
 import {
   type Admission,
+  type AdmissionCode,
   decodeMessage,
   type EnrolmentAnswer,
   type EnrolmentRequest,
@@ -29,8 +30,10 @@ import type {
   StoredJoinToken,
 } from "./authority-store.ts";
 import type { CertificateOffice } from "./certificate-office.ts";
+import { type AskedAction, auditingDenial } from "./denied-action.ts";
 import { EnrolmentRefusal } from "./enrolment-refusal.ts";
 import type { AuthEvents } from "./events.ts";
+import { type Allowance, Ration } from "./ration.ts";
 import type { TrustBoard } from "./trust-board.ts";
 
 export type RegistrarParts = {
@@ -62,34 +65,26 @@ type Admitted = Extract<Admission, { kind: "admitted" }>;
 const longestTokenMs = 86_400_000;
 const mostTokens = 1_000;
 
-const strangersPerMinute = 10;
+/** Whoever is denied again and again does not fill the disk; all are counted. */
+const auditedDenials: Allowance = { most: 10, inMs: 60_000 };
+/** A node that was denied asks for news for as long as it runs. */
+const auditedNews: Allowance = { most: 1, inMs: 3_600_000 };
 
 const chainsOnDisk = z.record(z.string(), z.array(z.instanceof(Uint8Array)));
 
 /** Who becomes a node of the organisation, and who is one no more: spec/enrolment.md §3, §4 and §7. */
 export class Registrar {
   readonly #parts: RegistrarParts;
-  #strangers = { minute: 0, count: 0 };
+  readonly #ration = new Ration();
 
   constructor(parts: RegistrarParts) {
     this.#parts = parts;
   }
 
   /** Throws RpcError `authority_not_served`, `node_name_taken`, `ttl_too_long` or `busy`. */
-  async createToken({ node, ttlMs }: Request<"createJoinToken">) {
-    const { tokens, ledger, now, domain, office } = this.#parts;
-    const addresses = this.#checkToken(node, ttlMs);
-    const secret = Uint8Array.from(randomBytes(16));
-    const id = joinTokenId(secret);
-    const createdAt = now();
-    const expires = Math.floor((createdAt + ttlMs) / 1_000);
-    const digest = Uint8Array.from(Buffer.from(office.rootThumbprint(), "base64url"));
-    const token = formatJoinToken({ addresses, domain, node, root: digest, secret, expires });
-    tokens.insert({ id, node, secret, createdAt, expiresAt: expires * 1_000 });
-    await failpoint("auth.jointoken.kept");
-    const reason = `${id} until ${timeOf(expires * 1_000)}`;
-    await ledger.act({ action: "jointoken.create", target: node, outcome: "done", reason });
-    return { token, id, node, addresses: [...addresses], expiresAt: timeOf(expires * 1_000) };
+  createToken(asked: Request<"createJoinToken">) {
+    const denied = { action: "jointoken.create", target: asked.node };
+    return auditingDenial(this.#parts.ledger, denied, () => this.#createToken(asked));
   }
 
   /**
@@ -109,7 +104,7 @@ export class Registrar {
       await this.#auditEnrolment(request.token, node);
       return this.#answer(node, chains);
     } catch (error) {
-      await this.#denied("node.enrol", token?.node ?? "unknown", error);
+      await this.#denied("node.enrol", token?.node ?? null, error);
       throw error;
     }
   }
@@ -152,8 +147,22 @@ export class Registrar {
    * Denies a node, or one certificate of it. On disk and told to all who watch before it is answered. Throws RpcError
    * `node_unknown`.
    */
-  async revoke({ node, serial: certificate }: Request<"revokeNode">) {
-    const serial = certificate ?? null;
+  revoke({ node, serial }: Request<"revokeNode">) {
+    const denied = { action: "node.revoke", target: node };
+    return auditingDenial(this.#parts.ledger, denied, () => this.#revoke(node, serial ?? null));
+  }
+
+  /** That somebody was not admitted to the authority, who may have proved to be a node; `node` is null where nobody did. */
+  async refused(
+    action: "node.renew" | "token.mint" | "trust.read",
+    node: string | null,
+    code: AdmissionCode,
+  ) {
+    const allowance = action === "trust.read" ? auditedNews : auditedDenials;
+    await this.#auditDenial({ action, target: node ?? "unknown" }, code, node === null ? null : allowance);
+  }
+
+  async #revoke(node: string, serial: string | null) {
     const { denials, ledger, events, domain } = this.#parts;
     const before = denials.get(node, serial);
     const { since, until, isUnaudited } = before ?? this.#newDenial(node, serial);
@@ -183,6 +192,22 @@ export class Registrar {
     if (denials.all().some(({ until }) => until !== null && until <= now())) {
       this.#change(() => denials.forget(now()));
     }
+  }
+
+  async #createToken({ node, ttlMs }: Request<"createJoinToken">) {
+    const { tokens, ledger, now, domain, office } = this.#parts;
+    const addresses = this.#checkToken(node, ttlMs);
+    const secret = Uint8Array.from(randomBytes(16));
+    const id = joinTokenId(secret);
+    const createdAt = now();
+    const expires = Math.floor((createdAt + ttlMs) / 1_000);
+    const digest = Uint8Array.from(Buffer.from(office.rootThumbprint(), "base64url"));
+    const token = formatJoinToken({ addresses, domain, node, root: digest, secret, expires });
+    tokens.insert({ id, node, secret, createdAt, expiresAt: expires * 1_000 });
+    await failpoint("auth.jointoken.kept");
+    const reason = `${id} until ${timeOf(expires * 1_000)}`;
+    await ledger.act({ action: "jointoken.create", target: node, outcome: "done", reason });
+    return { token, id, node, addresses: [...addresses], expiresAt: timeOf(expires * 1_000) };
   }
 
   #newDenial(node: string, serial: string | null): StoredDenial {
@@ -286,20 +311,19 @@ export class Registrar {
     return { domain: this.#parts.domain, node, chains, trust: this.#parts.board.current() };
   }
 
-  async #denied(action: string, target: string, error: unknown): Promise<void> {
+  async #denied(action: string, node: string | null, error: unknown): Promise<void> {
     if (!(error instanceof EnrolmentRefusal)) return;
-    const { ledger, events } = this.#parts;
-    events.enrolmentRefused(error.code);
-    if (error.code === "token_unknown" && !this.#takesStranger()) return;
-    await ledger.act({ action, target, outcome: "denied", reason: error.code });
+    this.#parts.events.enrolmentRefused(error.code);
+    const allowance = node === null ? null : auditedDenials;
+    await this.#auditDenial({ action, target: node ?? "unknown" }, error.code, allowance);
   }
 
-  /** Strangers do not fill the disk: of those without any token a few a minute are in the audit log, all are counted. */
-  #takesStranger(): boolean {
-    const minute = Math.floor(this.#parts.now() / 60_000);
-    if (this.#strangers.minute !== minute) this.#strangers = { minute, count: 0 };
-    this.#strangers.count += 1;
-    return this.#strangers.count <= strangersPerMinute;
+  /** All strangers together have one allowance, which is null here; each node and each token's has its own. */
+  async #auditDenial(asked: AskedAction, code: string, allowance: Allowance | null): Promise<void> {
+    const { ledger, now } = this.#parts;
+    const kind = allowance === null ? "strangers" : `${asked.action} ${asked.target} ${code}`;
+    if (!this.#ration.takes(kind, allowance ?? auditedDenials, now())) return;
+    await ledger.act({ ...asked, outcome: "denied", reason: code });
   }
 
   #change(make: () => void): void {
