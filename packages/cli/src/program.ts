@@ -24,6 +24,7 @@ import { addPeers } from "./commands/peer.ts";
 import { addRoutes } from "./commands/route.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
 import { type CheckOptions, type ExplainOptions, explain, runChecks, showStatus } from "./commands/status.ts";
+import { addTaps } from "./commands/tap.ts";
 import { addJoinTokens } from "./commands/token.ts";
 import { up } from "./commands/up.ts";
 import { unknownWord } from "./given.ts";
@@ -54,6 +55,7 @@ function buildProgram(entry: string, printer: Printer): Command {
   addServices(program, printer);
   addPeers(program, printer);
   addRoutes(program, printer);
+  addTaps(program, printer);
   addApiKeys(program, printer);
   addSigningKeys(program, printer);
   addJoinTokens(program, printer);

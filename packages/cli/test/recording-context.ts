@@ -27,7 +27,9 @@ export function recordingContext(
     colours: pc.createColors(false),
     interactive: false,
     data: (text: string) => void printed.push(...text.split("\n")),
-    bytes: async () => undefined,
+    bytes: async (bytes: Uint8Array) => {
+      printed.push(...new TextDecoder().decode(bytes).trimEnd().split("\n"));
+    },
     talk: () => undefined,
     fail: () => undefined,
     width: () => options.width,
