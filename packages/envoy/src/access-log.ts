@@ -27,7 +27,7 @@ const fields = {
   details: "%RESPONSE_CODE_DETAILS%",
   flags: "%RESPONSE_FLAGS%",
   durationMs: "%DURATION%",
-  service: "%UPSTREAM_CLUSTER%",
+  service: "%ROUTE_NAME%",
   upstream: "%UPSTREAM_HOST%",
   client: "%DOWNSTREAM_REMOTE_ADDRESS%",
   caller: "%REQ(X-CATALYST-CALLER):256%",
@@ -54,8 +54,11 @@ export function accessLog(listener: string, logging: AccessLogging): Init<typeof
       }),
     },
   };
-  return [logging === "all" ? log : { ...log, filter: failed }];
+  return [{ ...log, filter: logging === "all" ? asked : failed }];
 }
+
+/** Not what nodes ask each other every second. */
+const asked: FilterInit = { filterSpecifier: { case: "notHealthCheckFilter", value: {} } };
 
 const failed: FilterInit = {
   filterSpecifier: {

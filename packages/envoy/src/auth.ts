@@ -243,7 +243,8 @@ function present(name: string): Init<typeof HeaderMatcherSchema> {
   return { name, headerMatchSpecifier: { case: "presentMatch", value: true } };
 }
 
-function discovered(name: string, ...schemas: readonly DescMessage[]): Init<typeof HttpFilterSchema> {
+/** A filter whose configuration is discovered by the filter's own name: to change it is not to change the listener. */
+export function discovered(name: string, ...schemas: readonly DescMessage[]): Init<typeof HttpFilterSchema> {
   const typeUrls = schemas.map((schema) => typeUrl(schema));
   return { name, configType: { case: "configDiscovery", value: { configSource: fromAds, typeUrls } } };
 }

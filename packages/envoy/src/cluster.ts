@@ -52,7 +52,7 @@ const watched = {
 } satisfies ClusterInit;
 
 /** What every cluster has: limits that one bad service meets alone, and connections that notice a dead peer. */
-const base = {
+export const base = {
   connectTimeout: duration(1_500),
   // What a client does not read waits here, in each of its connections: Envoy's own limit is four times that.
   perConnectionBufferLimitBytes: 256 * 1024,
@@ -139,7 +139,7 @@ function assign(clusterName: string, endpoints: readonly Endpoint[]): Assignment
 }
 
 /** `hostname` becomes the Host of requests to it. */
-function lbEndpoint(to: Address | { readonly socketPath: string }, hostname = "") {
+export function lbEndpoint(to: Address | { readonly socketPath: string }, hostname = "") {
   const address =
     "port" in to ? socketAddress(to) : { address: { case: "pipe" as const, value: { path: to.socketPath } } };
   return { hostIdentifier: { case: "endpoint" as const, value: { address, hostname } } };

@@ -1,16 +1,19 @@
-import type { ServiceDeclaration } from "@catalyst/rpc";
 import type { Resource } from "@catalyst/xds";
 import { compileCredentials } from "./auth.ts";
 import { gatewayCluster, publicKeysCluster, serviceCluster } from "./cluster.ts";
+import { EnvoyError } from "./errors.ts";
 import { listeners } from "./listener.ts";
 import { checkMesh, type MeshInput } from "./mesh.ts";
-import { anyCaseScope, anyHostScope, gatewayScope, serviceScope } from "./scope.ts";
-import { routeService } from "./service.ts";
+import { nodeCluster, nodeClusterName, pathsCluster } from "./node-cluster.ts";
+import { declarationOf, nextHopsOf, type ReachableService } from "./reachable.ts";
+import { anyCaseScope, anyHostScope, gatewayScope, meshScope, nodesScope, serviceScope } from "./scope.ts";
+import { type RoutedService, routeService } from "./service.ts";
 import { compileTrust } from "./tls.ts";
 
 /**
  * All that a node's Envoy has whatever its services are: listeners, the gateway, what is served outside the
- * domain, and the trust in services' certificates. With a TLS listener the caller adds its secret.
+ * domain, and the trust in services' certificates. With a TLS listener the caller adds its secret, with other nodes
+ * this one's identity and its trust.
  *
  * Throws {@link EnvoyError} `mesh_invalid`.
  */
@@ -28,15 +31,47 @@ export function compileNode(mesh: MeshInput): Resource[] {
   ];
 }
 
+/** What a service needs in Envoy: what is its own, and what it shares with others. */
+export type CompiledService = { readonly own: readonly Resource[]; readonly shared: readonly Resource[] };
+
 /**
- * One service's own resources, which no other service shares: its cluster, its endpoints, its scope; less than
- * 2 kB in all. Throws {@link EnvoyError} `service_invalid`.
+ * The resources of one service, less than 2 kB of its own. Where this node has it: its cluster, its endpoints, its scope,
+ * and one for other nodes. Where others have it: its scope alone; clusters are theirs, shared by all of their services.
+ * Throws {@link EnvoyError} `service_invalid` and `next_hop_invalid`.
  *
  * ```ts
- * compileService({ name: "products", protocol: "graphql", url: "http://127.0.0.1:4001/graphql", timeoutMs: 15_000 }, mesh);
+ * compileService(servedHere({ name: "products", protocol: "graphql", url: "http://127.0.0.1:4001/graphql", timeoutMs: 15_000 }), mesh);
  * ```
  */
-export function compileService(service: ServiceDeclaration, mesh: MeshInput): Resource[] {
-  const routed = routeService(service, mesh);
-  return [...serviceCluster(routed), serviceScope(routed, mesh)];
+export function compileService(reachable: ReachableService, mesh: MeshInput): CompiledService {
+  const declared = declarationOf(reachable);
+  const here = declared === null ? null : routeService(declared, mesh);
+  const own = here === null ? [] : serviceCluster(here);
+  if (here !== null && mesh.listen.mesh !== undefined) own.push(meshScope(here, mesh));
+  const ways = waysOf(reachable, here);
+  const [first, ...others] = ways;
+  if (first === undefined) throw new EnvoyError("service_invalid", `service ${reachable.name} is nowhere`);
+  if (here !== null && first === here.host && others.length === 0) {
+    return { own: [...own, serviceScope(here, mesh)], shared: [] };
+  }
+  const shared = nextHopsOf(reachable).map((nextHop) => nodeCluster(nextHop, mesh));
+  if (others.length === 0) return { own: [...own, nodesScope(reachable.name, first, 1, mesh)], shared };
+  const paths = pathsCluster(ways);
+  return {
+    own: [...own, nodesScope(reachable.name, paths.name, ways.length, mesh)],
+    shared: [...shared, paths],
+  };
+}
+
+/**
+ * The clusters that a service is reached by, the preferred one first. One here whose paths are rewritten stands alone:
+ * to other nodes they go as they are.
+ */
+function waysOf({ paths }: ReachableService, here: RoutedService | null): readonly string[] {
+  const rewrites = here?.paths.some(({ to }) => to !== null) === true;
+  if (here !== null && rewrites && paths[0]?.to === "here") return [here.host];
+  return paths.flatMap((path) => {
+    if (path.to === "node") return [nodeClusterName(path.nextHop)];
+    return rewrites || here === null ? [] : [here.host];
+  });
 }

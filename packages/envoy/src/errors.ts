@@ -5,6 +5,7 @@
  * |---|---|
  * | `mesh_invalid` | correct the node's domain, name or addresses: the message names what is wrong |
  * | `service_invalid` | correct the service's declaration: the message names it and what is wrong |
+ * | `next_hop_invalid` | a peer told a route that leads nowhere: `catalyst route explain` names the peer |
  * | `service_unknown` | the service is not in force: `catalyst service list` shows those that are |
  * | `plan_stale` | a fault of the caller: plans are committed in the order in which they were made |
  * | `secret_invalid` | give the certificate chain and its unencrypted key as PEM |
@@ -15,6 +16,7 @@
 export type EnvoyErrorCode =
   | "mesh_invalid"
   | "service_invalid"
+  | "next_hop_invalid"
   | "service_unknown"
   | "plan_stale"
   | "secret_invalid"

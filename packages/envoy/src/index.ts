@@ -3,7 +3,7 @@
 export { type EnvoyAdmin, type EnvoyInfo, type EnvoyView, readAdmin } from "./admin.ts";
 export { type CredentialIssuer, type CredentialRules, compileCredentials } from "./auth.ts";
 export { type BootstrapOptions, bootstrap, xdsCluster } from "./bootstrap.ts";
-export { compileNode, compileService } from "./compile.ts";
+export { type CompiledService, compileNode, compileService } from "./compile.ts";
 export { EnvoyError, type EnvoyErrorCode } from "./errors.ts";
 export type { LocalReplyCode } from "./local-reply.ts";
 export {
@@ -15,6 +15,9 @@ export {
   type MeshInput,
   serviceHost,
 } from "./mesh.ts";
+export { compileNodeTrust, type NodeTrust } from "./node-access.ts";
+export { type Anchor, compileNodeIdentity } from "./node-tls.ts";
 export { type EnvoyProcessOptions, envoyArguments, envoyRelease, parseEnvoyVersion } from "./process.ts";
+export { type NextHop, type ReachableService, type ServicePath, servedHere } from "./reachable.ts";
 export { compileSecret, compileTrust, type KeyPair } from "./tls.ts";
 export { MeshTranslation, type ServiceChange, type TranslationPlan } from "./translation.ts";

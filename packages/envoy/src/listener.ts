@@ -15,11 +15,13 @@ import { corsFilter } from "./cors.ts";
 import { localReplies } from "./local-reply.ts";
 import type { Address, MeshInput } from "./mesh.ts";
 import { duration, fromAds, type Init, packed, socketAddress } from "./message.ts";
-import { earlyHeaders, lowerCaseHost, scopeKeyBuilder, type Untrusted } from "./scope-key.ts";
+import { certificateHeader, certificateValue, nodeHealth, nodesAllowed } from "./node-access.ts";
+import { nodesTls } from "./node-tls.ts";
+import { earlyHeaders, lowerCaseHost, meshPrefix, scopeKeyBuilder, type Untrusted } from "./scope-key.ts";
 import { downstreamTls } from "./tls.ts";
 
-/** Where Envoy is listened to: clients plain, clients over TLS, and the node itself. */
-export type ListenerName = "ingress" | "ingress-tls" | "egress";
+/** Where Envoy is listened to: clients plain, clients over TLS, the node itself, and other nodes. */
+export type ListenerName = "ingress" | "ingress-tls" | "egress" | "mesh";
 
 /** What no caller may set: what Envoy, its policy filters and this node say about a request. */
 const untrusted: readonly Untrusted[] = [
@@ -54,14 +56,22 @@ function exactly(...names: readonly string[]): Untrusted[] {
 
 /** All listeners of a node. */
 export function listeners(mesh: MeshInput): Resource[] {
-  const { ingress, ingressTls, egress } = mesh.listen;
+  const { ingress, ingressTls, egress, mesh: nodes } = mesh.listen;
   const made = [listener("ingress", ingress, mesh), listener("egress", egress, mesh)];
   if (ingressTls !== undefined) made.push(listener("ingress-tls", ingressTls, mesh));
+  if (nodes !== undefined) made.push(listener("mesh", nodes, mesh));
   return made;
+}
+
+/** TLS on a listener; null for plain text. */
+function tlsOf(name: ListenerName, mesh: MeshInput): ReturnType<typeof downstreamTls> | null {
+  if (name === "ingress-tls") return downstreamTls(mesh);
+  return name === "mesh" && mesh.nodes !== "plain" ? nodesTls() : null;
 }
 
 function listener(name: ListenerName, address: Address, mesh: MeshInput): Resource {
   const typedConfig = packed(HttpConnectionManagerSchema, http(name, mesh));
+  const tls = tlsOf(name, mesh);
   return encodeResource(ListenerSchema, name, {
     name,
     address: socketAddress(address),
@@ -75,7 +85,7 @@ function listener(name: ListenerName, address: Address, mesh: MeshInput): Resour
             configType: { case: "typedConfig", value: typedConfig },
           },
         ],
-        ...(name === "ingress-tls" ? { transportSocket: downstreamTls(mesh) } : {}),
+        ...(tls === null ? {} : { transportSocket: tls }),
         transportSocketConnectTimeout: duration(10_000),
       },
     ],
@@ -83,22 +93,26 @@ function listener(name: ListenerName, address: Address, mesh: MeshInput): Resour
 }
 
 /**
- * How a listener treats HTTP. Every Host selects a scope; egress serves services alone, ingress also the node.
+ * How a listener treats HTTP. Every Host selects a scope; egress serves services alone, ingress also the node, and the
+ * mesh what other nodes may have of this one's.
  * Streams may be silent for an hour; how soon an answer begins is a matter of each service's route. A client has a
  * quarter of an hour to send a request, so that slow bodies do not hold connections.
  */
 function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionManagerSchema> {
-  const edge = name !== "egress";
+  const edge = name === "ingress" || name === "ingress-tls";
+  const fromNodes = name === "mesh";
   const outside = edge ? "node" : "nothing";
+  const look = { domain: mesh.domain, outside, untrusted: edge ? untrustedAtEdge : untrusted } as const;
   return {
     statPrefix: name,
     ...hardening,
+    ...(fromNodes ? { http2ProtocolOptions: betweenNodes } : {}),
     useRemoteAddress: edge,
     ...(edge ? { requestTimeout: duration(900_000) } : {}),
     generateRequestId: true,
     preserveExternalRequestId: !edge,
     alwaysSetRequestIdInResponse: true,
-    earlyHeaderMutationExtensions: [earlyHeaders(mesh.domain, outside, edge ? untrustedAtEdge : untrusted)],
+    earlyHeaderMutationExtensions: [earlyHeaders(fromNodes ? { ...look, ...lookAtNodes } : look)],
     routeSpecifier: {
       case: "scopedRoutes",
       value: {
@@ -108,16 +122,29 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
       },
     },
     httpFilters: [
-      lowerCaseHost(mesh.domain, outside),
+      ...(fromNodes ? [] : [lowerCaseHost(mesh.domain, outside)]),
+      ...(fromNodes && mesh.nodes !== "plain" ? [nodesAllowed] : []),
+      ...(fromNodes ? [nodeHealth] : []),
       ...(edge && mesh.cors !== undefined ? [corsFilter] : []),
       ...(mesh.auth === undefined ? [] : authFilters),
       router,
     ],
     upgradeConfigs: [{ upgradeType: "websocket" }],
     accessLog: accessLog(name, mesh.accessLog ?? "all"),
-    localReplyConfig: localReplies(edge ? "clients" : "inside"),
+    localReplyConfig: localReplies(edge ? "clients" : fromNodes ? "nodes" : "inside"),
   };
 }
+
+const lookAtNodes = { prefix: meshPrefix, told: { [certificateHeader]: certificateValue } };
+
+/** One connection of a node carries the requests of all of its clients. */
+const betweenNodes = {
+  maxConcurrentStreams: 1_000,
+  initialStreamWindowSize: 1024 * 1024,
+  initialConnectionWindowSize: 8 * 1024 * 1024,
+  allowConnect: true,
+  connectionKeepalive: { interval: duration(10_000), timeout: duration(5_000) },
+};
 
 const router = {
   name: "envoy.filters.http.router",

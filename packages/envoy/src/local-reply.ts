@@ -8,6 +8,12 @@ import { type Init, packedStruct } from "./message.ts";
 
 type FilterInit = Init<typeof AccessLogFilterSchema>;
 
+/**
+ * One node says by it to another that the service has seen nothing of the request: it may be sent another way, whatever
+ * it is. It reaches no client.
+ */
+export const unreachedHeader = "x-catalyst-unreached";
+
 /** What failed: the gateway, or a service. */
 type Subject = "GATEWAY" | "SERVICE";
 
@@ -49,16 +55,19 @@ type Reply = {
   readonly status?: number;
   /** Says that the same request may succeed in a second. */
   readonly retryAfter?: boolean;
+  /** Nothing of the request has reached the service. */
+  readonly unreached?: boolean;
   /** Says which kind of credential is asked for. */
   readonly challenge?: boolean;
 };
 
 /**
  * Envoy's own answers as the errors of GraphQL: what failed, what to do, and the request's id, under which the access
- * log has the rest. They name the service by its cluster, so that no service needs an entry here. Who stands inside,
- * the gateway and services on this machine, is told Envoy's own details besides, which hold addresses.
+ * log has the rest. They name the service by its route, so that no service needs an entry here. Who stands inside, the
+ * gateway and services on this machine, is told Envoy's own details besides, which hold addresses; other nodes are told
+ * whether the request may go another way.
  */
-export function localReplies(audience: "clients" | "inside"): Init<typeof LocalReplyConfigSchema> {
+export function localReplies(audience: "clients" | "inside" | "nodes"): Init<typeof LocalReplyConfigSchema> {
   const details: JsonObject = audience === "inside" ? { details: "%RESPONSE_CODE_DETAILS%" } : {};
   return {
     mappers: [...failures("GATEWAY"), ...failures("SERVICE"), ...access, ...notServed, ...refusals].map(
@@ -68,6 +77,9 @@ export function localReplies(audience: "clients" | "inside"): Init<typeof LocalR
         ...(reply.status === undefined ? {} : { statusCode: reply.status }),
         headersToAdd: [
           ...(reply.retryAfter === true ? [{ header: { key: "retry-after", value: "1" } }] : []),
+          ...(reply.unreached === true && audience === "nodes"
+            ? [{ header: { key: unreachedHeader, value: "true" } }]
+            : []),
           ...(reply.challenge === true ? [{ header: { key: "www-authenticate", value: "Bearer" } }] : []),
         ],
       }),
@@ -79,15 +91,16 @@ export function localReplies(audience: "clients" | "inside"): Init<typeof LocalR
 /** The request did not come through to the gateway or to a service, or its answer did not come back. */
 function failures(subject: Subject): Reply[] {
   const toService = subject === "SERVICE";
-  const name = toService ? "The service %UPSTREAM_CLUSTER%" : "The GraphQL gateway";
+  const name = toService ? "The service %ROUTE_NAME%" : "The GraphQL gateway";
   const about = (filter: FilterInit) => (toService ? filter : all(toGateway(), filter));
-  const more = toService ? { service: "%UPSTREAM_CLUSTER%" } : {};
+  const more = toService ? { service: "%ROUTE_NAME%" } : {};
   const away = {
     code: `${subject}_UNAVAILABLE`,
     message: `${name} is not available right now: it is down, restarting or not yet configured. Try again shortly.`,
     more,
     status: 503,
     retryAfter: true,
+    unreached: true,
   } as const;
   const late = { code: `${subject}_TIMEOUT`, message: `${name} did not answer in time.`, more } as const;
   return [
@@ -100,6 +113,7 @@ function failures(subject: Subject): Reply[] {
       message: `${name} has more requests than it takes. Try again shortly.`,
       more,
       retryAfter: true,
+      unreached: true,
     },
     {
       when: about(flags(["UPE"])),
@@ -113,9 +127,10 @@ function failures(subject: Subject): Reply[] {
       message: `${name} broke the connection before it answered: the request may have been carried out.`,
       more,
     },
-    { when: about(flags(["UF", "UH", "URX", "LR", "NC", "DF"])), ...away },
+    { when: about(flags(["UF", "UH", "NC", "DF"])), ...away },
+    { when: about(flags(["URX", "LR"])), ...away, unreached: false },
     // An upload that outgrew what is kept of a request until it is tried again: Envoy says 507.
-    { when: about(detailed("request_payload_exceeded_retry_buffer_limit")), ...away },
+    { when: about(detailed("request_payload_exceeded_retry_buffer_limit")), ...away, unreached: false },
   ];
 }
 
@@ -191,6 +206,7 @@ const notServed: readonly Reply[] = [
     code: "HOST_NOT_FOUND",
     message: "No service answers at the Host %REQ(:AUTHORITY):256%.",
     more: { host: "%REQ(:AUTHORITY):256%" },
+    unreached: true,
   },
   { when: detailed("direct_response"), code: "PATH_NOT_FOUND", message: "%LOCAL_REPLY_BODY%" },
 ];

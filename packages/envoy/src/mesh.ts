@@ -19,7 +19,14 @@ export type MeshInput = {
     /** Absent: no TLS listener. */
     readonly ingressTls?: Address | undefined;
     readonly egress: Address;
+    /** Where other nodes' Envoys bring their requests. Absent: nobody reaches this node's services from elsewhere. */
+    readonly mesh?: Address | undefined;
   };
+  /**
+   * How Envoys of nodes prove to each other who they are: by mutual TLS, with what {@link compileNodeIdentity} and
+   * {@link compileNodeTrust} give; or not at all, to see whether they reach each other. Default `tls`.
+   */
+  readonly nodes?: "tls" | "plain" | undefined;
   /** Where the gateway takes GraphQL, plain HTTP. */
   readonly gateway: { readonly socketPath: string } | Address;
   /** Name of the secret with the TLS listener's certificate. Default {@link defaultTlsSecret}. */
@@ -83,8 +90,7 @@ export function checkMesh(mesh: MeshInput): void {
   if (!domainPattern.test(mesh.domain))
     refuse(`${JSON.stringify(mesh.domain)} is not a domain of two labels or more`);
   if (!labelPattern.test(mesh.node)) refuse(`${JSON.stringify(mesh.node)} is not a node's name`);
-  const { ingress, ingressTls, egress } = mesh.listen;
-  for (const [name, address] of Object.entries({ ingress, ingressTls, egress })) {
+  for (const [name, address] of Object.entries(mesh.listen)) {
     if (address !== undefined) checkAddress(name, address);
   }
   if ("port" in mesh.gateway) checkAddress("gateway", mesh.gateway);

@@ -12,6 +12,8 @@ import { type Init, packed } from "./message.ts";
 /** Carries the scope's key from the first look at the headers to the choice of the scope; never leaves Envoy. */
 export const scopeHeader = "x-catalyst-scope";
 
+/** Before the key of what other nodes bring: a Host has a scope for those that stand at this node, and one for them. */
+export const meshPrefix = "mesh/";
 /** Key of what ingress serves outside the domain. Without dots, so that no Host of the domain equals it. */
 export const nodeScope = "node";
 /** Key of Hosts that have upper-case letters: keys are compared byte for byte, Hosts are not. */
@@ -25,17 +27,31 @@ export const lowerCaseFilter = "catalyst.lower-case-host";
 /** A header that a client may set but nobody may trust, by its name or by the beginning of its name. */
 export type Untrusted = { readonly case: "exact" | "prefix"; readonly value: string };
 
+/** What a listener makes of the headers of a request before anything else. */
+export type FirstLook = {
+  readonly domain: string;
+  /** What Hosts outside of the domain get. */
+  readonly outside: "node" | "nothing";
+  readonly untrusted: readonly Untrusted[];
+  /** What is told to the filters, by header, in Envoy's words. Default nothing. */
+  readonly told?: Readonly<Record<string, string>>;
+  /** Before the key. Default nothing. */
+  readonly prefix?: string;
+};
+
 /**
  * The first look at a request: removes what callers must not set, and computes the key: the Host when it is a name
  * below the domain, with a port or without, else a key of the node's own. A name without colons that ends with the
  * domain is never one of those. One regular expression for most requests, and none that holds the domain: Envoy
  * takes short ones alone. The domain was checked, so it cannot end the expression's string.
  */
-export function earlyHeaders(
-  domain: string,
-  outside: "node" | "nothing",
-  untrusted: readonly Untrusted[],
-): Init<typeof TypedExtensionConfigSchema> {
+export function earlyHeaders({
+  domain,
+  outside,
+  untrusted,
+  told = {},
+  prefix = "",
+}: FirstLook): Init<typeof TypedExtensionConfigSchema> {
   const fallback = outside === "node" ? nodeScope : noScope;
   const lowerCase = "request.host.matches('^[^:A-Z]+(:[0-9]+)?$')";
   const inside = `request.host.endsWith('.${domain}') || request.host.contains('.${domain}:')`;
@@ -44,15 +60,12 @@ export function earlyHeaders(
   const mutations: Init<typeof MutationSchema>[] = untrusted.map((matchPattern) => ({
     action: { case: "removeOnMatch", value: { keyMatcher: { matchPattern } } },
   }));
-  mutations.push({
-    action: {
-      case: "append",
-      value: {
-        appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
-        header: { key: scopeHeader, value: `%CEL(${key})%` },
-      },
-    },
-  });
+  const headers = { ...told, [scopeHeader]: `${prefix}%CEL(${key})%` };
+  for (const [name, value] of Object.entries(headers)) {
+    const appendAction = HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD;
+    const append = { appendAction, header: { key: name, value } };
+    mutations.push({ action: { case: "append", value: append } });
+  }
   return {
     name: "envoy.http.early_header_mutation.header_mutation",
     typedConfig: packed(HeaderMutationSchema, { mutations }),

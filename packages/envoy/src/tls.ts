@@ -24,7 +24,7 @@ export type KeyPair = { readonly certificate: string; readonly privateKey: strin
 /** Name of the secret with the certificates that https services are checked against. */
 const trustSecret = "upstream-trust";
 
-const socketName = "envoy.transport_sockets.tls";
+export const tlsSocketName = "envoy.transport_sockets.tls";
 const protocols = {
   tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
   tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
@@ -39,7 +39,7 @@ export function compileSecret(name: string, { certificate, privateKey }: KeyPair
     name,
     type: {
       case: "tlsCertificate",
-      value: { certificateChain: inline(certificate), privateKey: inline(privateKey) },
+      value: { certificateChain: inlineText(certificate), privateKey: inlineText(privateKey) },
     },
   });
 }
@@ -53,7 +53,7 @@ export function compileTrust(given = ""): Resource {
     name: trustSecret,
     type: {
       case: "validationContext",
-      value: { trustedCa: inline([...rootCertificates, given].join("\n")) },
+      value: { trustedCa: inlineText([...rootCertificates, given].join("\n")) },
     },
   });
 }
@@ -67,7 +67,7 @@ export function downstreamTls(mesh: MeshInput): SocketInit {
       tlsCertificateSdsSecretConfigs: [{ name: mesh.tlsSecretName ?? defaultTlsSecret, sdsConfig: fromAds }],
     },
   });
-  return { name: socketName, configType: { case: "typedConfig", value: typedConfig } };
+  return { name: tlsSocketName, configType: { case: "typedConfig", value: typedConfig } };
 }
 
 /** TLS towards a service: its certificate must be trusted and be made out to the name in its URL. */
@@ -90,9 +90,9 @@ export function upstreamTls({ tlsName }: RoutedService): SocketInit | null {
       },
     },
   });
-  return { name: socketName, configType: { case: "typedConfig", value: typedConfig } };
+  return { name: tlsSocketName, configType: { case: "typedConfig", value: typedConfig } };
 }
 
-function inline(text: string) {
+export function inlineText(text: string) {
   return { specifier: { case: "inlineString" as const, value: text } };
 }

@@ -4,6 +4,7 @@ import type { ServiceDeclaration } from "@catalyst/rpc";
 import type { Resource, ResourceName } from "@catalyst/xds";
 import fc from "fast-check";
 import { EnvoyError } from "./errors.ts";
+import { servedHere } from "./reachable.ts";
 import { MeshTranslation } from "./translation.ts";
 
 const host = "127.0.0.1";
@@ -43,7 +44,7 @@ test("Any sequence of changes leaves what the last services give from scratch", 
       const published = versions(translation.resources());
       const services = new Map<string, ServiceDeclaration>();
       for (const change of steps) {
-        const plan = translation.plan(change);
+        const plan = translation.plan({ ...change, put: change.put.map(servedHere) });
         translation.commit(plan);
         for (const gone of plan.remove)
           assert(published.delete(keyOf(gone)), "only what was there is removed");
@@ -55,7 +56,7 @@ test("Any sequence of changes leaves what the last services give from scratch", 
         for (const service of change.put) services.set(service.name, service);
       }
       const scratch = new MeshTranslation(mesh);
-      scratch.commit(scratch.plan({ put: [...services.values()] }));
+      scratch.commit(scratch.plan({ put: [...services.values()].map(servedHere) }));
       assert.deepEqual(published, versions(scratch.resources()));
       assert.deepEqual(versions(translation.resources()), published);
     }),
@@ -67,8 +68,8 @@ test("A changed service touches its own resources and no others", () => {
     fc.property(declaration, declaration, (before, after) => {
       const translation = new MeshTranslation(mesh);
       const other = { ...before, name: "other" };
-      translation.commit(translation.plan({ put: [before, other] }));
-      const { upsert, remove } = translation.plan({ put: [{ ...after, name: before.name }] });
+      translation.commit(translation.plan({ put: [before, other].map(servedHere) }));
+      const { upsert, remove } = translation.plan({ put: [servedHere({ ...after, name: before.name })] });
       for (const { name } of [...upsert, ...remove]) assert.equal(name, `${before.name}.${mesh.domain}`);
     }),
   );
@@ -82,9 +83,11 @@ test("A new address changes the endpoints alone, a new time limit the scope alon
     url: "http://127.0.0.1:4001/graphql",
     timeoutMs: 1_000,
   } as const;
-  translation.commit(translation.plan({ put: [service] }));
+  translation.commit(translation.plan({ put: [servedHere(service)] }));
   const touched = (changed: ServiceDeclaration) =>
-    translation.plan({ put: [changed] }).upsert.map(({ type }) => type.slice(type.lastIndexOf(".") + 1));
+    translation
+      .plan({ put: [servedHere(changed)] })
+      .upsert.map(({ type }) => type.slice(type.lastIndexOf(".") + 1));
   assert.deepEqual(touched({ ...service, timeoutMs: 2_000 }), ["ScopedRouteConfiguration"]);
   assert.deepEqual(touched({ ...service, url: "http://127.0.0.1:4002/graphql" }), ["ClusterLoadAssignment"]);
 });
@@ -97,7 +100,7 @@ test("One more service is less than 2 kB in all, whatever it is", () => {
       "https://[2001:db8::1]:8443/a",
       "https://api.example.com/x",
     ]) {
-      const { upsert } = new MeshTranslation(mesh).plan({ put: [{ ...longest, protocol, url }] });
+      const { upsert } = new MeshTranslation(mesh).plan({ put: [servedHere({ ...longest, protocol, url })] });
       const bytes = upsert.reduce((sum, { body }) => sum + body.length, 0);
       assert(bytes < 1_800, `${bytes} B for ${protocol} ${url}`);
     }
@@ -107,13 +110,16 @@ test("One more service is less than 2 kB in all, whatever it is", () => {
 test("A plan that another overtook is refused, and a refused declaration plans nothing", () => {
   const translation = new MeshTranslation(mesh);
   const service = { name: "a", protocol: "http", url: "http://127.0.0.1:1/", timeoutMs: 1 } as const;
-  const late = translation.plan({ put: [service] });
-  translation.commit(translation.plan({ put: [{ ...service, name: "b" }] }));
+  const late = translation.plan({ put: [servedHere(service)] });
+  translation.commit(translation.plan({ put: [servedHere({ ...service, name: "b" })] }));
   assert.throws(
     () => translation.commit(late),
     (error) => error instanceof EnvoyError && error.code === "plan_stale",
   );
-  assert.throws(() => translation.plan({ put: [service, { ...service, name: "graphql" }] }), EnvoyError);
+  assert.throws(
+    () => translation.plan({ put: [service, { ...service, name: "graphql" }].map(servedHere) }),
+    EnvoyError,
+  );
   assert.throws(
     () => translation.resourcesOf("a"),
     (error) => error instanceof EnvoyError && error.code === "service_unknown",

@@ -1,12 +1,12 @@
-import type { ServiceDeclaration } from "@catalyst/rpc";
 import type { Resource, ResourceName } from "@catalyst/xds";
-import { compileNode, compileService } from "./compile.ts";
+import { type CompiledService, compileNode, compileService } from "./compile.ts";
 import { EnvoyError } from "./errors.ts";
 import type { MeshInput } from "./mesh.ts";
+import type { ReachableService } from "./reachable.ts";
 
 /** Services to put in, or to put in another form, and names of services to take out. */
 export type ServiceChange = {
-  readonly put?: readonly ServiceDeclaration[];
+  readonly put?: readonly ReachableService[];
   readonly remove?: readonly string[];
 };
 
@@ -17,8 +17,13 @@ export type TranslationPlan = {
   /** Which translation it was made for. */
   readonly revision: number;
   /** The resources of each service touched; null when it goes. */
-  readonly services: ReadonlyMap<string, readonly Resource[] | null>;
+  readonly services: ReadonlyMap<string, CompiledService | null>;
 };
+
+/** A resource that several services have, and how many do. */
+type Shared = { readonly resource: Resource; readonly users: number };
+
+const nothing: CompiledService = { own: [], shared: [] };
 
 /**
  * The services in force and the Envoy resources that each has. A plan costs in proportion to the change that it
@@ -27,7 +32,8 @@ export type TranslationPlan = {
 export class MeshTranslation {
   readonly #mesh: MeshInput;
   readonly #node: readonly Resource[];
-  readonly #services = new Map<string, readonly Resource[]>();
+  readonly #services = new Map<string, CompiledService>();
+  readonly #shared = new Map<string, Shared>();
   #revision = 0;
 
   /** Throws {@link EnvoyError} `mesh_invalid`. */
@@ -44,29 +50,34 @@ export class MeshTranslation {
   /** Every resource in force: the node's and those of its services. */
   *resources(): Iterable<Resource> {
     yield* this.#node;
-    for (const resources of this.#services.values()) yield* resources;
+    for (const { own } of this.#services.values()) yield* own;
+    for (const { resource } of this.#shared.values()) yield resource;
   }
 
   /** The resources of one service; throws {@link EnvoyError} `service_unknown`. */
   resourcesOf(service: string): readonly Resource[] {
-    const resources = this.#services.get(service);
-    if (resources === undefined) throw new EnvoyError("service_unknown", `${service} is not in force`);
-    return resources;
+    const compiled = this.#services.get(service);
+    if (compiled === undefined) throw new EnvoyError("service_unknown", `${service} is not in force`);
+    return [...compiled.own, ...compiled.shared];
   }
 
-  /** Throws {@link EnvoyError} `service_invalid`, and then nothing of the change is planned. */
+  /** Throws {@link EnvoyError} `service_invalid` or `next_hop_invalid`, and then nothing of the change is planned. */
   plan({ put = [], remove = [] }: ServiceChange): TranslationPlan {
-    const services = new Map<string, readonly Resource[] | null>();
+    const services = new Map<string, CompiledService | null>();
     for (const name of remove) if (this.#services.has(name)) services.set(name, null);
     for (const service of put) services.set(service.name, compileService(service, this.#mesh));
     const upsert: Resource[] = [];
-    const gone: ResourceName[] = [];
+    const gone: Resource[] = [];
     for (const [name, after] of services) {
-      const before = this.#services.get(name) ?? [];
-      upsert.push(
-        ...(after ?? []).filter((resource) => find(before, resource)?.version !== resource.version),
-      );
-      gone.push(...before.filter((resource) => find(after ?? [], resource) === undefined));
+      const before = this.#services.get(name)?.own ?? [];
+      const own = after?.own ?? [];
+      upsert.push(...own.filter((resource) => find(before, resource)?.version !== resource.version));
+      gone.push(...before.filter((resource) => find(own, resource) === undefined));
+    }
+    for (const [key, { resource, users }] of this.#sharedAfter(services)) {
+      const before = this.#shared.get(key);
+      if (users === 0 && before !== undefined) gone.push(before.resource);
+      if (users > 0 && before?.resource.version !== resource.version) upsert.push(resource);
     }
     const removed = gone.map(({ type, name }) => ({ type, name }));
     return { upsert, remove: removed, revision: this.#revision, services };
@@ -78,11 +89,34 @@ export class MeshTranslation {
       throw new EnvoyError("plan_stale", "another plan was committed after this one was made");
     }
     this.#revision++;
-    for (const [name, resources] of plan.services) {
-      if (resources === null) this.#services.delete(name);
-      else this.#services.set(name, resources);
+    for (const [key, shared] of this.#sharedAfter(plan.services)) {
+      if (shared.users === 0) this.#shared.delete(key);
+      else this.#shared.set(key, shared);
+    }
+    for (const [name, compiled] of plan.services) {
+      if (compiled === null) this.#services.delete(name);
+      else this.#services.set(name, compiled);
     }
   }
+
+  /** The shared resources that a change of services touches, with the users that each has afterwards. */
+  #sharedAfter(services: TranslationPlan["services"]): Map<string, Shared> {
+    const touched = new Map<string, Shared>();
+    const count = (resource: Resource, by: 1 | -1) => {
+      const key = keyOf(resource);
+      const before = touched.get(key) ?? this.#shared.get(key);
+      touched.set(key, { resource, users: (before?.users ?? 0) + by });
+    };
+    for (const [name, after] of services) {
+      for (const resource of (this.#services.get(name) ?? nothing).shared) count(resource, -1);
+      for (const resource of after?.shared ?? []) count(resource, 1);
+    }
+    return touched;
+  }
+}
+
+function keyOf({ type, name }: ResourceName): string {
+  return `${type} ${name}`;
 }
 
 function find(resources: readonly Resource[], { type, name }: ResourceName): Resource | undefined {

@@ -10,6 +10,7 @@ import { createXdsServer, defaultKey, type Resource, type XdsServer } from "@cat
 import { bootstrap } from "../src/bootstrap.ts";
 import type { MeshInput } from "../src/mesh.ts";
 import { envoyArguments, envoyRelease } from "../src/process.ts";
+import { servedHere } from "../src/reachable.ts";
 import { MeshTranslation, type ServiceChange, type TranslationPlan } from "../src/translation.ts";
 
 const project = join(import.meta.dirname, "..", "..", "..");
@@ -39,6 +40,8 @@ export type EnvoySetup = {
   readonly services?: readonly ServiceDeclaration[];
   readonly mesh?: Partial<Omit<MeshInput, "listen">>;
   readonly tls?: boolean;
+  /** Whether other nodes bring their requests. */
+  readonly nodes?: boolean;
   readonly maxHeapBytes?: number;
   /** Resources besides those of the translation. */
   readonly extra?: readonly Resource[];
@@ -55,7 +58,7 @@ export async function startEnvoy(setup: EnvoySetup = {}): Promise<EnvoyUnderTest
   };
   const xds = await createXdsServer({ listen: [`unix:${sockets.xdsSocket}`] });
   const translation = new MeshTranslation(mesh);
-  const first = translation.plan({ put: setup.services ?? [] });
+  const first = translation.plan({ put: (setup.services ?? []).map(servedHere) });
   translation.commit(first);
   xds.update(defaultKey, { upsert: [...translation.resources(), ...(setup.extra ?? [])] });
   const bootstrapPath = join(folder, "bootstrap.json");
@@ -106,7 +109,7 @@ export async function startEnvoy(setup: EnvoySetup = {}): Promise<EnvoyUnderTest
 }
 
 async function testMesh(folder: string, setup: EnvoySetup): Promise<MeshInput> {
-  const [ingress, egress, ingressTls] = await freePorts(3);
+  const [ingress, egress, ingressTls, nodes] = await freePorts(4);
   const host = "127.0.0.1";
   return {
     domain: "acme.catalyst.internal",
@@ -117,6 +120,7 @@ async function testMesh(folder: string, setup: EnvoySetup): Promise<MeshInput> {
       ingress: { host, port: ingress ?? 0 },
       egress: { host, port: egress ?? 0 },
       ...(setup.tls === true ? { ingressTls: { host, port: ingressTls ?? 0 } } : {}),
+      ...(setup.nodes === true ? { mesh: { host, port: nodes ?? 0 } } : {}),
     },
   };
 }

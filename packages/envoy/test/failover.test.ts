@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createXdsServer, defaultKey } from "@catalyst/xds";
+import { servedHere } from "../src/reachable.ts";
 import { envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
 import { ask, startUpstream } from "./upstream.ts";
 
@@ -31,7 +32,7 @@ test("An orchestrator that goes is stood in for, and followed again when it retu
     back.set(defaultKey, published);
     await replay.close();
     await until(() => back.proxies().length === 1, 2_000);
-    back.update(defaultKey, { upsert: envoy.translate({ put: [service("added")] }).upsert });
+    back.update(defaultKey, { upsert: envoy.translate({ put: [servedHere(service("added"))] }).upsert });
     await until(async () => (await asked("added")) === 200);
   } finally {
     clearInterval(loading);

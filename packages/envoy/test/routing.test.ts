@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type ServiceDeclaration, serviceDeclaration } from "@catalyst/rpc";
+import { servedHere } from "../src/reachable.ts";
 import { at, type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
 import { type Ask, ask, echoOf, errorOf, startUpstream, type Upstream } from "./upstream.ts";
 
@@ -300,7 +301,7 @@ describe("A node's Envoy", { skip: envoyMissing }, () => {
     ];
     const services = urls.map((url, i) => service(`odd${i}`, i % 2 === 0 ? "http" : "graphql", url));
     for (const each of services) serviceDeclaration.parse(each);
-    await envoy.apply({ put: services });
+    await envoy.apply({ put: services.map(servedHere) });
     await envoy.apply({ remove: services.map(({ name }) => name) });
   });
 
@@ -313,7 +314,7 @@ describe("A node's Envoy", { skip: envoyMissing }, () => {
       other.origin.replace("127.0.0.1", "localhost"),
       upstream.origin,
     ]) {
-      await envoy.apply({ put: [service("moving", "http", url)] });
+      await envoy.apply({ put: [servedHere(service("moving", "http", url))] });
       const seen = echoOf(await egress({ host })).headers["host"];
       assert.equal(seen, new URL(url).host);
     }

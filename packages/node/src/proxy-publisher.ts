@@ -9,6 +9,7 @@ import {
   type KeyPair,
   type MeshInput,
   MeshTranslation,
+  servedHere,
   type TranslationPlan,
 } from "@catalyst/envoy";
 import type { ProxyStatus, QuarantinedResource } from "@catalyst/rpc";
@@ -100,7 +101,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   }
 
   put(entries: readonly ServiceEntry[]): void {
-    this.#publish(this.#translation.plan({ put: entries.map(({ service }) => service) }));
+    this.#publish(this.#translation.plan({ put: entries.map(({ service }) => servedHere(service)) }));
     for (const { service } of entries) this.#revisions.set(service.name, this.#published);
   }
 
@@ -178,7 +179,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     this.#first = [];
     this.#translation.commit(plan);
     for (const [service, resources] of plan.services) {
-      for (const { name } of resources ?? []) this.#owners.set(name, service);
+      for (const { name } of resources?.own ?? []) this.#owners.set(name, service);
     }
     for (const { name } of plan.remove) this.#owners.delete(name);
   }

@@ -1,0 +1,136 @@
+import { hash } from "node:crypto";
+import { isIP } from "node:net";
+import { encodeResource, type Resource } from "@catalyst/xds";
+import {
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from "@catalyst/xds/api/config/cluster/v3/cluster_pb";
+import type { HealthCheckSchema } from "@catalyst/xds/api/config/core/v3/health_check_pb";
+import { ClusterConfigSchema } from "@catalyst/xds/api/extensions/clusters/aggregate/v3/cluster_pb";
+import { HttpProtocolOptionsSchema } from "@catalyst/xds/api/extensions/upstreams/http/v3/http_protocol_options_pb";
+import { CodecClientType } from "@catalyst/xds/api/type/v3/http_pb";
+import { base, lbEndpoint } from "./cluster.ts";
+import type { MeshInput } from "./mesh.ts";
+import { duration, type Init, packed } from "./message.ts";
+import { nodeTls } from "./node-tls.ts";
+import { checkNextHop, type NextHop } from "./reachable.ts";
+
+type ClusterInit = Init<typeof ClusterSchema>;
+
+/** Where a mesh listener says that it takes requests, to nodes that it admits and to nobody else. */
+export const nodeHealthPath = "/.well-known/catalyst/mesh";
+
+/**
+ * What two nodes say to each other goes over few connections, and all services share them. A ping that is not
+ * answered ends a connection: a link that was cut says nothing.
+ */
+const overHttp2 = {
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packed(HttpProtocolOptionsSchema, {
+    commonHttpProtocolOptions: { idleTimeout: duration(600_000) },
+    upstreamProtocolOptions: {
+      case: "explicitHttpConfig",
+      value: {
+        protocolConfig: {
+          case: "http2ProtocolOptions",
+          value: {
+            maxConcurrentStreams: 1_000,
+            initialStreamWindowSize: 1024 * 1024,
+            initialConnectionWindowSize: 8 * 1024 * 1024,
+            allowConnect: true,
+            connectionKeepalive: { interval: duration(1_000), timeout: duration(1_000) },
+          },
+        },
+      },
+    },
+  }),
+};
+
+/**
+ * A node is asked every second whether it takes requests: it may be gone without a word, and says itself when it goes
+ * down. Who fails twice gets none, and those under way are ended.
+ */
+const checked = ({ sni }: NextHop): Init<typeof HealthCheckSchema> => ({
+  timeout: duration(750),
+  interval: duration(1_000),
+  intervalJitter: duration(100),
+  noTrafficInterval: duration(1_000),
+  unhealthyThreshold: 2,
+  healthyThreshold: 1,
+  healthChecker: {
+    case: "httpHealthCheck",
+    value: { host: sni, path: nodeHealthPath, codecClientType: CodecClientType.HTTP2 },
+  },
+});
+
+/**
+ * The cluster of a node, which all of its services share. Two requests in a row that it could not be reached with leave
+ * it out before the next look at it; what its services answer does not, for that is not the node's fault. Without a
+ * path that is well a request fails at once. Throws {@link EnvoyError} `next_hop_invalid`.
+ */
+export function nodeCluster(nextHop: NextHop, mesh: MeshInput): Resource {
+  checkNextHop(nextHop);
+  const name = nodeClusterName(nextHop);
+  const { host, port, sni } = nextHop;
+  const named = isIP(host) === 0;
+  const type = named ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.STATIC;
+  const cluster: ClusterInit = {
+    ...base,
+    name,
+    altStatName: `node.${sni}`,
+    clusterDiscoveryType: { case: "type", value: type },
+    ...(named ? { dnsLookupFamily: Cluster_DnsLookupFamily.ALL } : {}),
+    loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [lbEndpoint({ host, port })] }] },
+    typedExtensionProtocolOptions: overHttp2,
+    ...(mesh.nodes === "plain" ? {} : { transportSocket: nodeTls(nextHop) }),
+    healthChecks: [checked(nextHop)],
+    closeConnectionsOnHostHealthFailure: true,
+    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+    outlierDetection: {
+      splitExternalLocalOriginErrors: true,
+      consecutiveLocalOriginFailure: 2,
+      enforcingConsecutiveLocalOriginFailure: 100,
+      enforcingConsecutiveGatewayFailure: 0,
+      enforcingConsecutive5xx: 0,
+      enforcingSuccessRate: 0,
+      enforcingLocalOriginSuccessRate: 0,
+      maxEjectionPercent: 100,
+      interval: duration(1_000),
+      baseEjectionTime: duration(2_000),
+      maxEjectionTime: duration(10_000),
+    },
+  };
+  return encodeResource(ClusterSchema, name, cluster);
+}
+
+/** All that tells two next hops apart. */
+export function nodeClusterName({ host, port, sni, spiffeId }: NextHop): string {
+  return `${spiffeId}@${host}:${port}/${sni}`;
+}
+
+/**
+ * A cluster over clusters, the preferred one first: a request goes to the first that is well. Services with the same
+ * paths share it.
+ */
+export function pathsCluster(clusters: readonly string[]): Resource {
+  const name = pathsClusterName(clusters);
+  return encodeResource(ClusterSchema, name, {
+    ...base,
+    name,
+    altStatName: "paths",
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+    clusterDiscoveryType: {
+      case: "clusterType",
+      value: {
+        name: "envoy.clusters.aggregate",
+        typedConfig: packed(ClusterConfigSchema, { clusters: [...clusters] }),
+      },
+    },
+  });
+}
+
+export function pathsClusterName(clusters: readonly string[]): string {
+  return `paths/${hash("sha256", clusters.join("\n")).slice(0, 32)}`;
+}

@@ -1,0 +1,114 @@
+import { hash } from "node:crypto";
+import { encodeResource, type Resource } from "@catalyst/xds";
+import type { TransportSocketSchema } from "@catalyst/xds/api/config/core/v3/base_pb";
+import {
+  type CertificateValidationContextSchema,
+  SubjectAltNameMatcher_SanType,
+  TlsParameters_TlsProtocol,
+} from "@catalyst/xds/api/extensions/transport_sockets/tls/v3/common_pb";
+import { SecretSchema } from "@catalyst/xds/api/extensions/transport_sockets/tls/v3/secret_pb";
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from "@catalyst/xds/api/extensions/transport_sockets/tls/v3/tls_pb";
+import { SPIFFECertValidatorConfigSchema } from "@catalyst/xds/api/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb";
+import { fromAds, type Init, packed } from "./message.ts";
+import type { NextHop } from "./reachable.ts";
+import { compileSecret, inlineText, type KeyPair, tlsSocketName } from "./tls.ts";
+
+type SocketInit = Init<typeof TransportSocketSchema>;
+
+/** Names of the secrets: what this node's Envoy shows, and whom it believes. */
+const identitySecret = "node-identity";
+const trustSecret = "node-trust";
+
+/** The certificate by which this node's Envoy proves itself to others. Throws {@link EnvoyError} `secret_invalid`. */
+export function compileNodeIdentity(identity: KeyPair): Resource {
+  return compileSecret(identitySecret, identity);
+}
+
+/** A root of an organisation, or a certificate that one of its nodes has signed for itself: DER. */
+export type Anchor = { readonly domain: string; readonly certificate: Uint8Array };
+
+/**
+ * Whom this node's Envoy believes: each organisation's roots are good for its own SPIFFE ids and for no others. Only
+ * where there are none those are believed that are pinned: Envoy knows one of the two ways at a time.
+ */
+export function compileAnchors(roots: readonly Anchor[], pinned: readonly Anchor[]): Resource {
+  const value = roots.length === 0 ? pinning(pinned) : { customValidatorConfig: byDomain(roots) };
+  return encodeResource(SecretSchema, trustSecret, {
+    name: trustSecret,
+    type: { case: "validationContext", value },
+  });
+}
+
+function byDomain(roots: readonly Anchor[]) {
+  const trustDomains = [...Map.groupBy(roots, ({ domain }) => domain)].map(([name, own]) => ({
+    name,
+    trustBundle: inlineText(bundleOf(own)),
+  }));
+  const typedConfig = packed(SPIFFECertValidatorConfigSchema, { trustDomains });
+  return { name: "envoy.tls.cert_validator.spiffe", typedConfig };
+}
+
+/** Exactly these certificates, while their time lasts. */
+function pinning(pinned: readonly Anchor[]): Init<typeof CertificateValidationContextSchema> {
+  const hashes = pinned.map(({ certificate }) => hash("sha256", certificate));
+  return { trustedCa: inlineText(bundleOf(pinned)), verifyCertificateHash: hashes };
+}
+
+function bundleOf(anchors: readonly Anchor[]): string {
+  return anchors.map(({ certificate }) => toPem(certificate)).join("");
+}
+
+const common = {
+  tlsParams: {
+    tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+    tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+  },
+  alpnProtocols: ["h2"],
+  tlsCertificateSdsSecretConfigs: [{ name: identitySecret, sdsConfig: fromAds }],
+};
+const validation = { name: trustSecret, sdsConfig: fromAds };
+
+/** TLS towards other nodes' Envoys that come: who shows no certificate that is believed does not get in. */
+export function nodesTls(): SocketInit {
+  const typedConfig = packed(DownstreamTlsContextSchema, {
+    requireClientCertificate: true,
+    // A session that is taken up again would be one whose certificate nobody looked at again.
+    sessionTicketKeysType: { case: "disableStatelessSessionResumption", value: true },
+    disableStatefulSessionResumption: true,
+    commonTlsContext: {
+      ...common,
+      validationContextType: { case: "validationContextSdsSecretConfig", value: validation },
+    },
+  });
+  return { name: tlsSocketName, configType: { case: "typedConfig", value: typedConfig } };
+}
+
+/** TLS towards one node's Envoy: it has to be that one. */
+export function nodeTls({ sni, spiffeId }: NextHop): SocketInit {
+  const exactly = {
+    sanType: SubjectAltNameMatcher_SanType.URI,
+    matcher: { matchPattern: { case: "exact" as const, value: spiffeId } },
+  };
+  const typedConfig = packed(UpstreamTlsContextSchema, {
+    sni,
+    commonTlsContext: {
+      ...common,
+      validationContextType: {
+        case: "combinedValidationContext",
+        value: {
+          defaultValidationContext: { matchTypedSubjectAltNames: [exactly] },
+          validationContextSdsSecretConfig: validation,
+        },
+      },
+    },
+  });
+  return { name: tlsSocketName, configType: { case: "typedConfig", value: typedConfig } };
+}
+
+function toPem(der: Uint8Array): string {
+  const lines = Buffer.from(der).toString("base64").replaceAll(/.{64}/g, "$&\n").trimEnd();
+  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+}

@@ -1,0 +1,60 @@
+import { isIP } from "node:net";
+import type { ServiceDeclaration } from "@catalyst/rpc";
+import { EnvoyError } from "./errors.ts";
+
+/** Where another node's Envoy takes requests for its services. */
+export type NextHop = {
+  /** An IP address, or the name that Envoy resolves. */
+  readonly host: string;
+  readonly port: number;
+  /** The node's full name: what its certificate is asked for. */
+  readonly sni: string;
+  /** Who has to answer: the SPIFFE id of the node's Envoy. */
+  readonly spiffeId: string;
+};
+
+/** One way to a service: it is declared at this node, or another node has it. */
+export type ServicePath =
+  | { readonly to: "here"; readonly service: ServiceDeclaration }
+  | { readonly to: "node"; readonly nextHop: NextHop };
+
+/** A service, and all ways to it, the preferred one first; at least one, and at most one of them here. */
+export type ReachableService = {
+  /** Its name inside the organisation. */
+  readonly name: string;
+  readonly paths: readonly ServicePath[];
+};
+
+/** A service that this node alone has. */
+export function servedHere(service: ServiceDeclaration): ReachableService {
+  return { name: service.name, paths: [{ to: "here", service }] };
+}
+
+/** The service as this node declares it; null where other nodes alone have it. */
+export function declarationOf({ paths }: ReachableService): ServiceDeclaration | null {
+  for (const path of paths) if (path.to === "here") return path.service;
+  return null;
+}
+
+/** The other nodes that have the service, the preferred one first. */
+export function nextHopsOf({ paths }: ReachableService): readonly NextHop[] {
+  return paths.flatMap((path) => (path.to === "node" ? [path.nextHop] : []));
+}
+
+const spiffePattern = /^spiffe:\/\/[a-z0-9.-]{1,253}\/node\/[a-z0-9-]{1,63}\/envoy$/;
+const hostPattern = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+/** What a peer said becomes part of names and of TLS. Throws {@link EnvoyError} `next_hop_invalid`. */
+export function checkNextHop({ host, port, sni, spiffeId }: NextHop): void {
+  const fault =
+    isIP(host) === 0 && !hostPattern.test(host)
+      ? `${JSON.stringify(host)} is no host`
+      : !Number.isInteger(port) || port < 1 || port > 65_535
+        ? `${port} is no port`
+        : !hostPattern.test(sni)
+          ? `${JSON.stringify(sni)} is no server name`
+          : !spiffePattern.test(spiffeId)
+            ? `${JSON.stringify(spiffeId)} is not the id of a node's Envoy`
+            : null;
+  if (fault !== null) throw new EnvoyError("next_hop_invalid", fault);
+}

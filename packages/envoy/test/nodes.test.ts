@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { createTestOrganisation, type TestIdentity, type TestOrganisation } from "@catalyst/identity/testing";
+import { defaultKey, type Resource } from "@catalyst/xds";
+import { compileNodeTrust } from "../src/node-access.ts";
+import { compileNodeIdentity } from "../src/node-tls.ts";
+import type { NextHop, ReachableService } from "../src/reachable.ts";
+import { type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
+import { ask, echoOf, errorOf, startUpstream, type Upstream } from "./upstream.ts";
+
+const domain = "acme.catalyst.internal";
+const anyPort = { host: "127.0.0.1", port: 0 };
+
+/** What an Envoy shows, and whom it believes. */
+function credentials(identity: TestIdentity, { root }: TestOrganisation): Resource[] {
+  return [
+    compileNodeIdentity({ certificate: identity.cert, privateKey: identity.key }),
+    ...compileNodeTrust({ roots: [root], pinned: [], denied: [] }),
+  ];
+}
+
+const here = (name: string, url: string): ReachableService => ({
+  name,
+  paths: [{ to: "here", service: { name, protocol: "http", url, timeoutMs: 1_000 } }],
+});
+
+const hopTo = (envoy: EnvoyUnderTest, node: string): NextHop => ({
+  host: "127.0.0.1",
+  port: envoy.mesh.listen.mesh?.port ?? 0,
+  sni: `${node}.${domain}`,
+  spiffeId: `spiffe://${domain}/node/${node}/envoy`,
+});
+
+const at = (name: string, ...nextHops: NextHop[]): ReachableService => ({
+  name,
+  paths: nextHops.map((nextHop) => ({ to: "node", nextHop })),
+});
+
+describe("Requests from node to node", { skip: envoyMissing }, () => {
+  let acme: TestOrganisation;
+  let upstream: Upstream;
+  let n1: EnvoyUnderTest;
+  let n2: EnvoyUnderTest;
+  let n3: EnvoyUnderTest;
+  const start = async (node: string) =>
+    startEnvoy({
+      nodes: true,
+      mesh: { node, domain },
+      extra: credentials(await acme.issue(node, "envoy"), acme),
+    });
+  const egress = (host: string, more: object = {}) =>
+    ask(n1.mesh.listen.egress.port, { host: `${host}.${domain}`, ...more });
+
+  before(async () => {
+    acme = await createTestOrganisation(domain);
+    upstream = await startUpstream(anyPort);
+    [n1, n2, n3] = await Promise.all([start("n1"), start("n2"), start("n3")]);
+  });
+  after(async () => {
+    await Promise.all([n1, n2, n3].map((envoy) => envoy?.[Symbol.asyncDispose]()));
+    await upstream?.[Symbol.asyncDispose]();
+  });
+
+  test("A service of another node answers under the Host that a local one has", async () => {
+    await n2.apply({ put: [here("products", upstream.origin)] });
+    await n1.apply({ put: [at("products", hopTo(n2, "n2"))] });
+    const answer = await egress("products", { path: "/a?b=c" });
+    assert.equal(answer.status, 200, answer.body);
+    const { url, headers } = echoOf(answer);
+    assert.equal(url, "/a?b=c");
+    assert.equal(headers["host"], new URL(upstream.origin).host);
+    assert.equal(headers["x-forwarded-host"], `products.${domain}`);
+  });
+
+  test("Who is not the node that was to answer is told nothing", async () => {
+    await n1.apply({
+      put: [at("impostor", { ...hopTo(n2, "n2"), spiffeId: `spiffe://${domain}/node/n9/envoy` })],
+    });
+    const { status } = await egress("impostor");
+    assert.equal(status, 503);
+  });
+
+  test("A request that reached no service goes the next way, whatever its method", async () => {
+    await n2.apply({ put: [here("twice", "http://127.0.0.1:9")] });
+    await n3.apply({ put: [here("twice", upstream.origin)] });
+    await n1.apply({ put: [at("twice", hopTo(n2, "n2"), hopTo(n3, "n3"))] });
+    const answer = await egress("twice", { method: "POST", body: Buffer.from("x") });
+    assert.equal(answer.status, 200, answer.body);
+    assert.equal(answer.headers["x-catalyst-unreached"], undefined);
+    await n2.apply({ remove: ["twice"] });
+    assert.equal((await egress("twice", { method: "POST" })).status, 200);
+  });
+
+  test("A service that stands here and elsewhere is reached elsewhere when nobody answers here", async () => {
+    const elsewhere = { to: "node", nextHop: hopTo(n3, "n3") } as const;
+    const [local] = here("both", "http://127.0.0.1:9").paths;
+    assert.ok(local);
+    await n3.apply({ put: [here("both", upstream.origin)] });
+    await n1.apply({ put: [{ name: "both", paths: [local, elsewhere] }] });
+    assert.equal((await egress("both", { method: "POST" })).status, 200);
+  });
+
+  test("A node that was revoked is refused, also on connections that it has", async () => {
+    assert.equal((await egress("products")).status, 200);
+    const trust = { roots: [acme.root], pinned: [], denied: [] };
+    const denied = [{ domain, node: "n1", serial: null }];
+    n2.xds.update(defaultKey, { upsert: compileNodeTrust({ ...trust, denied }) });
+    await until(async () => (await egress("products")).status !== 200);
+    n2.xds.update(defaultKey, { upsert: compileNodeTrust(trust) });
+    await until(async () => (await egress("products")).status === 200);
+  });
+
+  test("What reaches no way is said in words", async () => {
+    await n1.apply({ put: [at("nowhere", { ...hopTo(n2, "n2"), port: 9 })] });
+    const answer = await egress("nowhere");
+    assert.equal(answer.status, 503);
+    assert.equal(errorOf(answer).extensions["code"], "SERVICE_UNAVAILABLE");
+    assert.equal(errorOf(answer).extensions["service"], "nowhere");
+  });
+});
