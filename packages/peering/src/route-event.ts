@@ -18,7 +18,7 @@ export type Removal = "withdrawn" | SweepReason;
 
 /**
  * What happened to a route: `changed` is one that has other attributes, `renewed` one that was stale and was told again
- * as it was, `judged` one of which import makes something else now, `stale` one that is used on while its peer is away.
+ * as it was, `judged` one of which import makes something else now, `stale` one that is kept while its peer is away.
  */
 export type RouteChange =
   | "announced"
@@ -35,7 +35,7 @@ export type RouteChange =
 /** What happened to the tables, in the order in which it did. */
 export type RouteEvent =
   | { readonly kind: "session_up"; readonly peer: string }
-  /** `stale` routes of the peer are used on; the others go with the session. */
+  /** So many routes of the peer are kept, stale; the others go with the session. */
   | { readonly kind: "session_down"; readonly peer: string; readonly end: SessionEnd; readonly stale: number }
   | {
       readonly kind: "route";

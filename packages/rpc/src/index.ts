@@ -66,7 +66,7 @@ export {
 } from "./orchestrator.ts";
 export type { PeeringState, PeerStatus, RouteTable, RouteView } from "./peering.ts";
 export type { CheckResult, Decision, ProcessName, ProcessState } from "./process.ts";
-export type { RouteEvents, RouteEventView, RouteWatch } from "./route-events.ts";
+export { type RouteEvents, type RouteEventView, type RouteWatch, routeWatch } from "./route-events.ts";
 export { type RpcServer, type RpcServerParts, serveRpc } from "./server.ts";
 export {
   type ServiceDeclaration,

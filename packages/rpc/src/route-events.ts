@@ -11,7 +11,7 @@ const eventRoute = routeView.omit({ stale: true });
 
 /**
  * What happened to a route. `changed` is one that has other attributes, `renewed` one that was stale and was told again,
- * `judged` one of which import makes something else now, `stale` one that is used on while its peer is away, `swept` one
+ * `judged` one of which import makes something else now, `stale` one that is kept while its peer is away, `swept` one
  * that is gone although nobody withdrew it.
  */
 const routeChanges = z.enum([
@@ -37,7 +37,7 @@ const routeEvent = z.discriminatedUnion("event", [
     code: text,
     text,
     by: z.enum(["us", "peer"]).nullable(),
-    /** How many routes of the peer are used on, stale. */
+    /** How many routes of the peer are kept, stale. */
     stale: count,
   }),
   stamped.extend({

@@ -70,7 +70,7 @@ function describe(event: RouteEventView, name: Name): [word: string, colour: Col
 
 function describeEnd({ peer, code, text, by, stale }: Of<"session_down">, name: Name): string {
   const who = by === null ? "" : by === "us" ? ", ended here" : ", ended there";
-  const rest = stale === 0 ? "" : `; ${counted(stale, "route")} of it used on, stale`;
+  const rest = stale === 0 ? "" : `; ${counted(stale, "route")} of it kept, stale`;
   return `with ${name(peer)}: ${visible(text)} (${visible(code)}${who})${rest}`;
 }
 
@@ -91,7 +91,7 @@ function describeRoute({ change, route, accepted, changed, reason }: RouteEvent,
     case "renewed":
       return `${what}: told again as it was`;
     case "stale":
-      return `${what}: used while the peer is expected back`;
+      return `${what}: kept while the peer is expected back`;
     case "swept":
       return `${what}: ${reason === null ? "nobody said why" : whySwept[reason]}`;
     default:

@@ -59,7 +59,7 @@ const told: readonly (readonly [RouteEventView, string])[] = [
   ],
   [
     { ...happened, change: "stale" },
-    "stale         products of n3 from n2: used while the peer is expected back",
+    "stale         products of n3 from n2: kept while the peer is expected back",
   ],
   [{ ...happened, change: "renewed" }, "renewed       products of n3 from n2: told again as it was"],
   [
@@ -75,7 +75,7 @@ const told: readonly (readonly [RouteEventView, string])[] = [
   [{ ...best, route: null }, "best          products: no path is left"],
   [
     { ...down, stale: 3 },
-    "session down  with n2: \\u{202e}gone (protocol_error, ended there); 3 routes of it used on, stale",
+    "session down  with n2: \\u{202e}gone (protocol_error, ended there); 3 routes of it kept, stale",
   ],
   [
     { ...down, text: "gone", code: "connection_lost", by: null, stale: 0 },
@@ -150,5 +150,6 @@ test("a node without peers, and a number that is none, are refused with what to 
     code: 2,
     message: /^--count is a whole number from 1/,
   });
+  await assert.rejects(tapRoutes(context, { service: "" }), { code: 2, message: '--service "" is empty' });
   await assert.rejects(tapRoutes(context, { for: "soon" }), { code: 2, message: /^--for is a time such as/ });
 });

@@ -1,10 +1,10 @@
-import { type Client, orchestratorContract, type RouteEventView } from "@catalyst/rpc";
+import { type Client, orchestratorContract, type RouteEventView, routeWatch } from "@catalyst/rpc";
 import type { Command } from "commander";
 import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
 import { parseDuration } from "../duration.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
-import { wholeNumber } from "../given.ts";
+import { readGiven, wholeNumber } from "../given.ts";
 import type { Printer } from "../printer.ts";
 import { renderEvent } from "./tap-view.ts";
 
@@ -39,7 +39,7 @@ export async function tapRoutes(context: CommandContext, options: TapOptions): P
   const endMs = options.for === undefined ? null : Math.min(mostMs, parseDuration("--for", options.for));
   const { count = "" } = options;
   let left = count === "" ? Number.POSITIVE_INFINITY : wholeNumber("--count", count, 1, 1_000_000_000);
-  const filter = { ...(service === undefined ? {} : { service }), ...(peer === undefined ? {} : { peer }) };
+  const filter = readGiven(routeWatch, { service, peer }, { service: "--service", peer: "--peer" });
   using orchestrator = await context.connect("orchestrator", orchestratorContract);
   const { watchRoutes } = orchestrator.call;
   const first = await watchRoutes(filter);
