@@ -12,7 +12,7 @@ import (
 var sessionCodes = []Code{"stopped", "restarting", "collision", "hold_expired", "handshake_timeout", "frame_invalid",
 	"message_malformed", "message_unexpected", "version_unsupported", "protocol_unsupported", "identity_mismatch",
 	"not_admitted", "self_connection", "open_mismatch", "credit_exceeded", "rate_exceeded", "too_many_sessions",
-	"not_reading", "certificate_expired", "protocol_error", "internal_error"}
+	"not_reading", "certificate_expired", "protocol_error", "internal_error", "too_soon"}
 
 // Identity is what a certificate says of the other end; ID is nil if it names nobody.
 type Identity struct {

@@ -65,6 +65,7 @@ type (
 		Text         string
 		Protocol     string // "" if it is left out
 		ProtocolCode int64  // -1 if it is left out
+		RetryAfterMs int64  // -1 if it is left out
 	}
 	// Amount is of messages, and of bytes in them.
 	Amount struct{ Messages, Bytes int64 }
@@ -95,6 +96,9 @@ func (n Notification) cbor() Map {
 	if n.ProtocolCode >= 0 {
 		m[int64(4)] = n.ProtocolCode
 	}
+	if n.RetryAfterMs >= 0 {
+		m[int64(5)] = n.RetryAfterMs
+	}
 	return m
 }
 
@@ -123,14 +127,17 @@ func parseMessage(b []byte) (any, error) {
 		msg = Credit{r.text(1, isToken), Amount{r.int(2, 0, maxInt), r.int(3, 0, maxInt)}}
 		r.keys(0, 3, false)
 	case int64(6):
-		n := Notification{Code: r.int(1, 1, 65535), Text: r.text(2, func(s string) bool { return len(s) <= 512 }), ProtocolCode: -1}
+		n := Notification{Code: r.int(1, 1, 65535), Text: r.text(2, func(s string) bool { return len(s) <= 512 }), ProtocolCode: -1, RetryAfterMs: -1}
 		if r.has(3) {
 			n.Protocol = r.text(3, isToken)
 		}
 		if r.has(4) {
 			n.ProtocolCode = r.int(4, 0, 65535)
 		}
-		r.keys(0, 4, true)
+		if r.has(5) {
+			n.RetryAfterMs = r.int(5, 0, 86400000)
+		}
+		r.keys(0, 5, true)
 		msg = n
 	default:
 		r.bad = true

@@ -193,7 +193,7 @@ func (s *session) end(f *Fault, deadline time.Time) {
 		return
 	}
 	s.conn.SetDeadline(deadline)
-	n := Notification{f.Number, cut(f.Text, 512), f.Protocol, f.ProtocolCode}
+	n := Notification{f.Number, cut(f.Text, 512), f.Protocol, f.ProtocolCode, -1}
 	if _, err := s.conn.Write(frame(encode(n.cbor()))); err != nil {
 		return
 	}

@@ -293,7 +293,7 @@ func TestRefused(t *testing.T) {
 func TestEndedByOther(t *testing.T) {
 	address, done := other(t, nil, func(t *testing.T, conn net.Conn) {
 		if s := answer(t, conn, 5000, newOpen(n1, acme, make([]byte, 32))); s != nil {
-			s.put(Notification{2, "back\u202esoon\n", "", -1})
+			s.put(Notification{2, "back\u202esoon\n", "", -1, -1})
 		}
 	})
 	events, exit := peer(t, address, "--plain", "--stay", "4s")

@@ -21,10 +21,11 @@
  * | `credit_exceeded` | more was sent than was allowed, or more was taken than was sent: the peer is broken |
  * | `rate_exceeded` | more keepalives than anybody needs: the peer is broken |
  * | `too_many_sessions` | the peer has as many sessions as it may: close one, or raise the limit |
- * | `not_reading` | the peer took nothing off the connection for the hold time: see what keeps it busy |
+ * | `not_reading` | what waited for the peer was not all taken within the hold time: see what keeps it busy, or the line |
  * | `certificate_expired` | the peer's certificate ended during the session: renew it; a renewed one is used at once |
  * | `protocol_error` | a protocol above ended the session: its own code and text say why |
  * | `internal_error` | a fault of the other implementation: see its log |
+ * | `too_soon` | the peer opens sessions more often than it may: find out what ends them; it is let in again when it says |
  * | `unknown` | a code of a later version: the text is for people |
  * | `connection_lost` | the connection ended without a word: check the network; it is dialled again |
  * | `dial_failed` | no connection: check address, port, certificates; `cause` has the system's reason |
@@ -54,6 +55,7 @@ export type SessionErrorCode =
   | "certificate_expired"
   | "protocol_error"
   | "internal_error"
+  | "too_soon"
   | "unknown"
   | "connection_lost"
   | "dial_failed"
@@ -71,15 +73,24 @@ export type EndReason = {
   /** Of `protocol_error`: which protocol, and its own code. */
   readonly protocol?: string;
   readonly protocolCode?: number;
+  /** Of `too_soon`: after how long the peer is let in again. */
+  readonly retryAfterMs?: number;
 };
 
 /** The one error of this package. */
 export class SessionError extends Error {
   override readonly name = "SessionError";
   readonly code: SessionErrorCode;
+  /** Of `too_soon`; 0 with other codes. */
+  readonly retryAfterMs: number;
 
-  constructor(code: SessionErrorCode, message: string, options: ErrorOptions = {}) {
+  constructor(
+    code: SessionErrorCode,
+    message: string,
+    { retryAfterMs = 0, ...options }: ErrorOptions & { readonly retryAfterMs?: number } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
 }

@@ -227,6 +227,31 @@ describe("a peer with a session that", () => {
     await assertServed(siege.good, siege.n);
   });
 
+  test("takes a part of what waits, and then nothing for the hold time, is told not_reading; one that takes all is not", async () => {
+    for (const [takes, code] of [
+      [false, "not_reading"],
+      [true, undefined],
+    ] as const) {
+      const siege = await besieged();
+      const peer = await established(siege);
+      peer.transport.pause?.();
+      const channel = siege.n.channels.find((each) => each.peer.node === nameOf("evil"));
+      assert.ok(channel !== undefined);
+      const sending = Array.from({ length: 8 }, () => channel.send(bytesOf(16_000)).catch(() => undefined));
+      for (let at = 0; at < 7; at++) {
+        await siege.world.time.advance(3_000);
+        peer.readUntil = takes ? Number.POSITIVE_INFINITY : peer.heard.length + 1;
+        if (at === 3) peer.transport.resume?.();
+        peer.say("keepalive", {});
+      }
+      const end = siege.n.ends.find((each) => each.peer === nameOf("evil"));
+      assert.equal(end?.code, code);
+      peer.transport.destroy();
+      await siege.world.time.advance(10);
+      await Promise.all(sending);
+    }
+  });
+
   test("makes sessions for ever more purposes has four of them", async () => {
     const siege = await besieged();
     for (const purpose of ["one", "two", "three", "four"])
@@ -240,6 +265,88 @@ describe("a peer with a session that", () => {
   });
 });
 
+describe("a peer that opens sessions and ends them again", () => {
+  /** How the node answered each of so many. */
+  const knock = async (siege: Siege, times: number): Promise<ScriptedPeer[]> => {
+    const peers: ScriptedPeer[] = [];
+    for (let at = 0; at < times; at++) {
+      const peer = await siege.connect();
+      const own = siege.own();
+      peer.say("open", own);
+      await siege.world.time.advance(10);
+      if (peer.notification === null) peer.accept(own);
+      await siege.world.time.advance(10);
+      peer.transport.destroy();
+      await siege.world.time.advance(10);
+      peers.push(peer);
+    }
+    return peers;
+  };
+  const options = { reopenBurst: 5, reopenIntervalMs: 2_000 };
+
+  test("is refused as too_soon after its bucket is empty, is told when again, and is let in then", async () => {
+    const siege = await besieged({ options });
+    const refusals = (await knock(siege, 20)).map(({ notification }) => notification);
+    assert.deepEqual(refusals.slice(0, 5), [null, null, null, null, null]);
+    for (const each of refusals.slice(5)) assert.equal(each?.code, "too_soon");
+    const [waitMs = 0] = refusals.slice(-1).map((each) => each?.retryAfterMs);
+    assert.ok(waitMs > 0 && waitMs <= 2_000, `${waitMs} ms`);
+    assert.match(
+      refusals.at(-1)?.text ?? "",
+      /^evil\.acme\.catalyst\.internal opens sessions too often; .* in [12] s$/,
+    );
+    await siege.world.time.advance(waitMs);
+    const [next, after] = await knock(siege, 2);
+    assert.deepEqual([next?.notification, after?.notification?.code], [null, "too_soon"]);
+    await assertServed(siege.good, siege.n);
+  });
+
+  test("in a loop for an hour gets no more sessions than its bucket holds and fills", async () => {
+    const siege = await besieged({ options: { reopenBurst: 5, reopenIntervalMs: 60_000 } });
+    let sessions = 0;
+    for (let minute = 0; minute < 60; minute++) {
+      const answers = await knock(siege, 10);
+      sessions += answers.filter(({ notification }) => notification === null).length;
+      await siege.world.time.advance(60_000 - 10 * 40);
+    }
+    assert.equal(sessions, 5 + 59);
+    await assertServed(siege.good, siege.n);
+  });
+
+  test("is remembered with the reason of its last end, and so is one that never got so far as a session", async () => {
+    const siege = await besieged();
+    const lastEnd = () => {
+      const found = siege.n.sessions.snapshot().sessions.filter(({ node }) => node === nameOf("evil"));
+      return found.map(({ state, lastEnd: end }) => [state, end?.reason.code]);
+    };
+    const peer = await siege.connect();
+    peer.bytes(bytesOf(64, 0));
+    await siege.world.time.advance(5_000);
+    assert.deepEqual(lastEnd(), [["idle", "frame_invalid"]]);
+    const session = await established(siege);
+    assert.deepEqual(lastEnd(), [["established", "frame_invalid"]]);
+    session.frame(bytesOf(10));
+    await siege.world.time.advance(5_000);
+    assert.deepEqual(lastEnd(), [["idle", "message_malformed"]]);
+  });
+});
+
+test("a node that is refused as too_soon dials again when it was told to, and not before", async () => {
+  const world = new VirtualFederation({ latencyMs: 1 });
+  const b = await world.node("b", { options: { reopenBurst: 1, reopenIntervalMs: 20_000 } });
+  const a = await world.node("a", { options: { minBackoffMs: 10, maxBackoffMs: 30_000 } });
+  a.dial("b");
+  await world.time.until(() => b.established("a").length === 1);
+  b.channel.close(1, "for the test");
+  await world.time.advance(500);
+  const refused = a.ends.find(({ code }) => code === "too_soon");
+  assert.ok(refused?.retryAfterMs !== undefined && refused.retryAfterMs > 19_000);
+  const attempts = a.ends.length;
+  await world.time.advance(19_000);
+  assert.equal(a.ends.length, attempts);
+  await world.time.until(() => b.established("a").length === 1, 1_000);
+});
+
 test("whatever bytes come, before and in a session, it ends with a reason or waits, and others are served", async () => {
   const frames = [
     ...readCases<{ hex: string }>("session/message/good.json"),
@@ -248,7 +355,7 @@ test("whatever bytes come, before and in a session, it ends with a reason or wai
     .map(({ hex }) => encodeFrame(fromHex(hex)))
     .filter(({ length }) => length < 600);
   const stream = fc.array(hostileBytes(frames), { minLength: 1, maxLength: 8 });
-  const siege = await besieged();
+  const siege = await besieged({ options: { reopenBurst: 2_000, connectBurst: 2_000 } });
   let rounds = 0;
   await fc.assert(
     fc.asyncProperty(stream, fc.boolean(), async (pieces, inSession) => {

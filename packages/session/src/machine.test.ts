@@ -220,6 +220,20 @@ test("what time alone does not mend waits for half of maxBackoff at least", () =
   }
 });
 
+test("after too_soon the wait begins when the peer said, or after maxBackoff at the latest", () => {
+  for (const [retryAfterMs, told] of [
+    [4_000, 4_000],
+    [90_000, 30_000],
+  ] as const) {
+    const state: SessionState = { kind: "open_sent", attempts: 2, until: now + 1 };
+    const notification = { code: "too_soon", text: "", retryAfterMs } as const;
+    const context = contextOf("dialler", { random: 0.5 });
+    const [idle] = step(state, { kind: "notification", notification }, context);
+    assert.ok(idle.kind === "idle");
+    assert.equal(idle.retryAt, now + told + 500);
+  }
+});
+
 test("a session that was established for long enough leaves no history of failures, a shorter one does", () => {
   for (const [since, attempts] of [
     [now - 60_000, 1],

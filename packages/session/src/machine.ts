@@ -54,7 +54,12 @@ export type SessionEvent =
   | { readonly kind: "credit"; readonly credit: Credit }
   | { readonly kind: "notification"; readonly notification: Notification }
   /** What came breaks the protocol, or was refused. */
-  | { readonly kind: "fault"; readonly code: SessionErrorCode; readonly text: string }
+  | {
+      readonly kind: "fault";
+      readonly code: SessionErrorCode;
+      readonly text: string;
+      readonly retryAfterMs?: number;
+    }
   /** The transport could not be had, or ended. */
   | { readonly kind: "lost"; readonly code: "dial_failed" | "connection_lost"; readonly text: string }
   /** Our side ends it; `again` says whether a dialler tries anew. */
@@ -126,7 +131,7 @@ export function step(state: SessionState, event: SessionEvent, context: SessionC
     case "notification":
       return end(state, reasonOf(event.notification), context, { notify: false });
     case "fault":
-      return end(state, { code: event.code, text: event.text, by: "us" }, context);
+      return end(state, refusalOf(event), context);
     case "lost":
       return end(state, { code: event.code, text: event.text, by: null }, context, { notify: false });
     case "stop":
@@ -236,7 +241,7 @@ function end(
   const idle: SessionState = {
     kind: "idle",
     attempts: failures + 1,
-    retryAt: retry ? context.now + backoffMs(failures, reason.code, context) : null,
+    retryAt: retry ? context.now + backoffMs(failures, reason, context) : null,
   };
   const reachable = state.kind !== "connect" || context.role === "listener";
   const told: SessionEffect[] = notify && reachable ? [{ kind: "send_notification", reason }] : [];
@@ -244,17 +249,24 @@ function end(
 }
 
 /** Full jitter: anything up to the bound, so that many nodes do not come back at once. */
-function backoffMs(failures: number, code: SessionErrorCode, { random, timings }: SessionContext): number {
-  if (lasting.has(code)) return timings.maxBackoffMs * (0.5 + random / 2);
-  return random * Math.min(timings.maxBackoffMs, timings.minBackoffMs * 2 ** Math.min(failures, 30));
+function backoffMs(failures: number, reason: EndReason, { random, timings }: SessionContext): number {
+  const { minBackoffMs, maxBackoffMs } = timings;
+  if (lasting.has(reason.code)) return maxBackoffMs * (0.5 + random / 2);
+  const told = Math.min(maxBackoffMs, reason.retryAfterMs ?? 0);
+  return told + random * Math.min(maxBackoffMs, minBackoffMs * 2 ** Math.min(failures, 30));
 }
 
-function reasonOf({ code, text, protocol, protocolCode }: Notification): EndReason {
+function refusalOf({ code, text, retryAfterMs }: Extract<SessionEvent, { kind: "fault" }>): EndReason {
+  return { code, text, by: "us", ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+function reasonOf({ code, text, protocol, protocolCode, retryAfterMs }: Notification): EndReason {
   return {
     code,
     text,
     by: "peer",
     ...(protocol === undefined ? {} : { protocol }),
     ...(protocolCode === undefined ? {} : { protocolCode }),
+    ...(retryAfterMs === undefined || code !== "too_soon" ? {} : { retryAfterMs }),
   };
 }

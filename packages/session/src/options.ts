@@ -45,6 +45,18 @@ export const sessionOptions = z
     maxHalfOpenPerAddress: option(z.int().min(1).max(10_000).default(16), {
       description: "How many of these may come from one address.",
     }),
+    reopenBurst: option(z.int().min(1).max(10_000).default(16), {
+      description: "How many sessions a peer may open at once or one after the other, however soon they end.",
+    }),
+    reopenIntervalMs: option(z.int().min(1).max(3_600_000).default(5_000), {
+      description: "After how long it may open one more than that.",
+    }),
+    connectBurst: option(z.int().min(1).max(1_000_000).default(256), {
+      description: "How many connections are taken in from one address at once or one after the other.",
+    }),
+    connectIntervalMs: option(z.int().min(1).max(3_600_000).default(25), {
+      description: "After how long one more than that is taken in from it.",
+    }),
     maxClockSkewMs: option(z.int().min(1).max(86_400_000).default(5_000), {
       description: "A peer whose clock is further from ours is told of in the log and in `status`.",
     }),

@@ -213,9 +213,9 @@ export class Session {
     try {
       work();
     } catch (error) {
-      const code = error instanceof SessionError ? error.code : isFrameError(error) ? "frame_invalid" : null;
-      if (code === null) throw error;
-      this.dispatch({ kind: "fault", code, text: (error as Error).message });
+      const refusal = refusalOf(error);
+      if (refusal === null) throw error;
+      this.dispatch({ kind: "fault", ...refusal });
     }
   }
 
@@ -235,7 +235,7 @@ export class Session {
           return message;
         throw new SessionError("open_mismatch", "the ACCEPT is of other OPENs than were sent here");
       case "keepalive":
-        if (this.keepalives?.take(this.user.clock.now()) ?? true) return message;
+        if ((this.keepalives?.take(this.user.clock.now()) ?? 0) === 0) return message;
         throw new SessionError("rate_exceeded", `more than ${keepalivesPerHold} KEEPALIVEs in one hold time`);
       case "message":
         return { kind: "message", message };
@@ -273,7 +273,8 @@ export class Session {
   establish(agreement: Agreement): void {
     const onWork = () => this.outbox?.flush();
     const onClose = (reason: EndReason) => this.stop(reason, true);
-    this.keepalives = new Rate(keepalivesPerHold, agreement.holdMs, this.user.clock.now());
+    const intervalMs = agreement.holdMs / keepalivesPerHold;
+    this.keepalives = new Rate({ burst: keepalivesPerHold, intervalMs });
     this.channels = new Map(
       agreement.protocols.map((protocol) => [
         protocol.name,
@@ -305,17 +306,18 @@ export class Session {
     const holdMs = this.agreement?.holdMs ?? 0;
     if (since === null) this.outbox?.write("keepalive", {});
     else if (this.user.clock.now() - since >= holdMs) {
-      const text = `nothing was taken off the connection for ${holdMs} ms`;
+      const text = `what waited to be sent was not all taken within ${holdMs} ms`;
       this.dispatch({ kind: "fault", code: "not_reading", text });
     }
   }
 
-  notify({ code, text, protocol, protocolCode }: EndReason): void {
+  notify({ code, text, protocol, protocolCode, retryAfterMs }: EndReason): void {
     this.outbox?.write("notification", {
       code: code in notificationCodes ? (code as keyof typeof notificationCodes) : "internal_error",
       text,
       ...(protocol === undefined ? {} : { protocol }),
       ...(protocolCode === undefined ? {} : { protocolCode }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
   }
 
@@ -365,6 +367,12 @@ export class Session {
   }
 }
 
-function isFrameError(error: unknown): boolean {
-  return error instanceof WireError && error.code.startsWith("frame_");
+/** What the peer is told of an error; null for one that is not the peer's. */
+function refusalOf(error: unknown): Omit<Extract<SessionEvent, { kind: "fault" }>, "kind"> | null {
+  if (error instanceof WireError && error.code.startsWith("frame_")) {
+    return { code: "frame_invalid", text: error.message };
+  }
+  if (!(error instanceof SessionError)) return null;
+  const { code, message: text, retryAfterMs } = error;
+  return { code, text, ...(retryAfterMs === 0 ? {} : { retryAfterMs }) };
 }

@@ -3,6 +3,7 @@ import { nodeNameOf } from "@catalyst/identity";
 import type { Channel } from "./channel.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { survivor } from "./collision.ts";
+import { Departed } from "./departed.ts";
 import { type EndReason, SessionError } from "./errors.ts";
 import type { SessionEvents } from "./events.ts";
 import { HalfOpen } from "./half-open.ts";
@@ -12,6 +13,7 @@ import type { Open } from "./message/open.ts";
 import { type Agreement, agree } from "./negotiation.ts";
 import { type SessionOptions, sessionOptions } from "./options.ts";
 import type { Admit, Peer } from "./peer.ts";
+import { RatePerKey } from "./rate.ts";
 import { Session, type SessionSubject, type SessionUser } from "./session.ts";
 import { type SessionSnapshot, snapshotOf } from "./snapshot.ts";
 import type { Dialled, Listening, Transport, TransportProvider } from "./transport.ts";
@@ -110,6 +112,9 @@ class Registry {
   /** Dialled ones by peer and purpose, with the address; they stay when a session ends. */
   readonly dialled = new Map<string, { readonly address: string; readonly session: Session }>();
   readonly answered = new Set<Session>();
+  readonly departed = new Departed();
+  /** How often each peer opens sessions. */
+  readonly openings: RatePerKey;
   listening: readonly Listening[] = [];
   closed = false;
 
@@ -118,6 +123,7 @@ class Registry {
     this.options = options;
     this.clock = parts.clock ?? systemClock;
     this.halfOpen = new HalfOpen(options);
+    this.openings = new RatePerKey({ burst: options.reopenBurst, intervalMs: options.reopenIntervalMs });
     this.checkParts();
   }
 
@@ -144,12 +150,12 @@ class Registry {
 
   /** Takes a connection in, or turns it away. It counts as half open until it is a session, or over. */
   accept(address: string): Dialled | null {
-    const leave = this.closed ? null : this.halfOpen.enter(address);
+    const begunAt = this.clock.now();
+    const leave = this.closed ? null : this.halfOpen.enter(address, begunAt);
     if (leave === null) {
       this.parts.events?.turnedAway(address);
       return null;
     }
-    const begunAt = this.clock.now();
     return {
       failed: leave,
       up: (transport) => {
@@ -201,7 +207,7 @@ class Registry {
       listening: this.listening.map(({ address }) => address),
       authenticated: this.parts.transports.authenticated,
       halfOpen: this.halfOpen.total,
-      sessions: this.all.map((session) => snapshotOf(session, this.clock)),
+      sessions: this.departed.beside(this.all.map((session) => snapshotOf(session, this.clock))),
     };
   }
 
@@ -229,7 +235,7 @@ class Registry {
       },
       onEnded: (session, reason, established) => {
         leave();
-        this.answered.delete(session);
+        if ("transport" in from) this.depart(session, from.transport);
         this.ended(session, {
           reason,
           established,
@@ -293,6 +299,7 @@ class Registry {
     if (role === "listener") {
       this.checkCollision(agreement.peer, rivals);
       this.checkRoom(theirs, rivals.length);
+      this.checkRate(theirs);
     }
     for (const rival of rivals) {
       rival.stop({ code: "collision", text: "another connection for this purpose stays", by: "us" }, true);
@@ -318,6 +325,14 @@ class Registry {
     if (ofPeer.length - replaced < maxSessionsPerPeer && agreed.length - replaced < maxSessions) return;
     const text = `${node} has ${ofPeer.length} sessions, the node ${agreed.length}`;
     throw new SessionError("too_many_sessions", text);
+  }
+
+  /** Each session costs a handshake and all that its protocols say at the beginning. */
+  checkRate({ node }: Open): void {
+    const retryAfterMs = this.openings.take(node, this.clock.now());
+    if (retryAfterMs === 0) return;
+    const text = `${node} opens sessions too often; the next one in ${Math.ceil(retryAfterMs / 1_000)} s`;
+    throw new SessionError("too_soon", text, { retryAfterMs });
   }
 
   rivalsOf(session: Session, { node, purpose }: SessionSubject): readonly Session[] {
@@ -351,6 +366,14 @@ class Registry {
       const channel = session.channels.get(name)?.channel;
       if (channel !== undefined) open(channel);
     }
+  }
+
+  /** A session that was answered is over. Who it was is what its certificate said, or the OPEN that was agreed with. */
+  depart(session: Session, { certificate, remote }: Transport): void {
+    this.answered.delete(session);
+    const node = certificate?.id == null ? session.subject?.node : nodeNameOf(certificate.id);
+    if (node === undefined || session.lastEnd?.reason.code === "collision") return;
+    this.departed.add(node, { ...snapshotOf(session, this.clock), remote });
   }
 
   ended(session: Session, end: { reason: EndReason; established: boolean; remote: string }): void {

@@ -28,11 +28,12 @@ export function socketTransport(socket: Socket, { certificate, ownKeyThumbprint 
       socket.once("close", () => onEnd(error));
     },
     write: (bytes) => {
-      // What is written in one turn leaves together: many small messages are one record of TLS.
+      // What is written in one turn leaves together, many small messages as one record of TLS, and only after what has
+      // come by then was read: a write to a peer that is gone fails, and takes along the reason that it gave.
       if (!corked) {
         corked = true;
         socket.cork();
-        process.nextTick(() => {
+        setImmediate(() => {
           corked = false;
           socket.uncork();
         });

@@ -78,7 +78,7 @@ function nodeOf(
         turnedAway: () => undefined,
       },
     },
-    { holdMs: 5_000, handshakeMs: 5_000, minBackoffMs: 10, maxBackoffMs: 20 },
+    { holdMs: 5_000, handshakeMs: 5_000, minBackoffMs: 10, maxBackoffMs: 20, reopenBurst: 200 },
   );
   return {
     sessions,

@@ -11,7 +11,7 @@ import type { Open } from "../src/message/open.ts";
 import type { Transport } from "../src/transport.ts";
 
 /** A stream that can stop to read. */
-type Pausable = Transport & { pause?: () => void };
+type Pausable = Transport & { pause?: () => void; resume?: () => void };
 
 /** The other end of a connection that says what a test wants it to say, right or wrong. */
 export class ScriptedPeer {
@@ -19,6 +19,8 @@ export class ScriptedPeer {
   readonly heard: Message[] = [];
   readonly payloads: Uint8Array[] = [];
   ended = false;
+  /** How many messages it reads before it stops to. */
+  readUntil = Number.POSITIVE_INFINITY;
 
   constructor(transport: Pausable) {
     this.transport = transport;
@@ -26,6 +28,7 @@ export class ScriptedPeer {
       onFrame: (payload) => {
         this.payloads.push(payload.slice());
         this.heard.push(decodeMessage(payload.slice()));
+        if (this.heard.length >= this.readUntil) this.transport.pause?.();
       },
       maxFrameBytes: 2 ** 25,
     });

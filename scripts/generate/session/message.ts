@@ -36,6 +36,10 @@ const good: Readonly<Record<string, Good>> = {
     kind: "notification",
     members: { 0: 6, 1: 20, 2: "more routes than agreed", 3: "cp", 4: 7 },
   },
+  "NOTIFICATION that says when again": {
+    kind: "notification",
+    members: { 0: 6, 1: 22, 2: "the next session in 5 s", 5: 4_250 },
+  },
 };
 
 /** Read, but not written so: what later versions add is left out, and an unknown code is one. */
@@ -47,7 +51,7 @@ const later: Readonly<Record<string, Good>> = {
   },
   "NOTIFICATION of a later version": {
     kind: "notification",
-    members: { 0: 6, 1: 4_000, 2: "out of cheese", 5: null },
+    members: { 0: 6, 1: 4_000, 2: "out of cheese", 6: null },
   },
 };
 
@@ -84,6 +88,8 @@ const bad: Readonly<Record<string, Members | string>> = {
   "NOTIFICATION of code 65536": { 0: 6, 1: 65_536, 2: "" },
   "NOTIFICATION with 513 bytes of text": { 0: 6, 1: 1, 2: `${"é".repeat(256)}a` },
   "NOTIFICATION with a protocol's code of 65536": { 0: 6, 1: 20, 2: "", 3: "cp", 4: 65_536 },
+  "NOTIFICATION that says more than a day": { 0: 6, 1: 22, 2: "", 5: 86_400_001 },
+  "NOTIFICATION that says when in text": { 0: 6, 1: 22, 2: "", 5: "soon" },
   "NOTIFICATION with a key below zero": { 0: 6, 1: 1, 2: "", [-1]: 1 },
   ...badOpens(),
 };

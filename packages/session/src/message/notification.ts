@@ -23,6 +23,7 @@ export const notificationCodes = {
   certificate_expired: 19,
   protocol_error: 20,
   internal_error: 21,
+  too_soon: 22,
 } as const;
 
 /** A code that goes over the wire; `unknown` is read where the number is of a later version, and never written. */
@@ -45,12 +46,13 @@ const notificationMembers = {
   text: { key: 2, field: textUpTo(maxTextBytes) },
   protocol: { key: 3, field: token, optional: true },
   protocolCode: { key: 4, field: integer(0, 65_535), optional: true },
+  retryAfterMs: { key: 5, field: integer(0, 86_400_000), optional: true },
 } as const;
 
 /** Why a session ends, for machines and for people; the last message on a connection. */
 export type Notification = MapOf<typeof notificationMembers>;
 
-const members: Field<Notification> = mapOf(notificationMembers, { reserved: [0], later: 5 });
+const members: Field<Notification> = mapOf(notificationMembers, { reserved: [0], later: 6 });
 
 export const notificationField: Field<Notification> = {
   read: (value, place) => {
