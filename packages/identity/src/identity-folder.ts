@@ -35,6 +35,8 @@ const membership = z.object({
 /** Which node of which organisation has joined here. */
 export type Membership = z.output<typeof membership>;
 
+const heard = z.object({ at: z.int().min(0) });
+
 const pending = z.object({
   token: z.string(),
   keys: z.partialRecord(z.enum(certifiedProcesses), z.string()),
@@ -80,6 +82,16 @@ export class IdentityFolder {
     const path = join(this.#folder, "trust.json");
     if (!existsSync(path)) return null;
     return this.#reading(path, () => readTrustDocument(readFileSync(path, "utf8")));
+  }
+
+  /** When the root authority last said something, in milliseconds since 1970; null before. */
+  heardAt(): number | null {
+    return this.#json("heard.json", heard)?.at ?? null;
+  }
+
+  keepHeardAt(at: number): void {
+    this.#prepare();
+    replaceFileSync(join(this.#folder, "heard.json"), JSON.stringify({ at }), { mode: 0o600 });
   }
 
   keepTrust(trust: TrustDocument): void {

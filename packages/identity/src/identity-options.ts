@@ -38,6 +38,10 @@ export const identityOptions = z.strictObject({
     description:
       "Files of certificates, PEM, that nodes signed for themselves: each is believed for its own node.",
   }),
+  maxStaleHours: option(z.int().min(1).max(8_760).default(24), {
+    description:
+      "On a node that has joined: for how long after the root authority was last heard credentials are verified by the keys that it told of. Then none is taken until it is heard again.",
+  }),
   jwksFile: option(file.optional(), {
     description:
       "JWK Set of keys that sign access tokens of this organisation elsewhere: believed beside those of the root authority. Read at the start.",

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { NodeError } from "./errors.ts";
-import { checkAddresses, checkReadable, envoyVersion, findEnvoy } from "./preflight.ts";
+import { bbrFault, checkAddresses, checkReadable, envoyVersion, findEnvoy, hostChecks } from "./preflight.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "catalyst-preflight-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -98,4 +98,26 @@ test("a file that the configuration names and that is not there is told with its
       new RegExp(`^a\\.path names ${absent}, which is not there: correct or unset it$`),
     ),
   );
+});
+
+test("a system that sends by BBR is well, and another one is told how to", () => {
+  assert.equal(bbrFault({ available: "reno cubic bbr\n", current: "bbr\n" }), null);
+  const cubic = bbrFault({ available: "reno bbr cubic\n", current: "cubic\n" });
+  assert.equal(cubic?.outcome, "warning");
+  assert.equal(cubic.detail, "the system sends by cubic");
+  assert.match(cubic.hint, /^as root: `sysctl -w .*tcp_congestion_control=bbr`/);
+  const unloaded = bbrFault({ available: "reno cubic\n", current: "reno\n" });
+  assert.equal(unloaded?.detail, "the system sends by reno, and has not loaded BBR");
+  assert.match(unloaded.hint, /^as root: `modprobe tcp_bbr`, then `sysctl /);
+  assert.equal(bbrFault({ available: "bbr2 cubic", current: "bbr2" })?.outcome, "warning");
+  assert.equal(bbrFault({ available: "", current: "" })?.outcome, "warning");
+});
+
+test("where a system says nothing of how it sends, nothing is said of it", () => {
+  const hidden = () => {
+    throw new Error("ENOENT");
+  };
+  assert.deepEqual(hostChecks(hidden), []);
+  const [told] = hostChecks((path) => (path.includes("available") ? "reno cubic" : "cubic"));
+  assert.deepEqual([told?.code, told?.outcome], ["host.bbr", "warning"]);
 });

@@ -1,11 +1,13 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { parseAddress } from "@catalyst/config";
 import { parseEnvoyVersion } from "@catalyst/envoy";
+import type { CheckResult } from "@catalyst/rpc";
 import { NodeError } from "./errors.ts";
+import { checked } from "./process.ts";
 
 const run = promisify(execFile);
 
@@ -90,6 +92,46 @@ export function checkReadable(option: string, path: string | undefined): void {
       },
     );
   }
+}
+
+/** Where Linux says how it shares links, and how it could. */
+const congestion = {
+  available: "/proc/sys/net/ipv4/tcp_available_congestion_control",
+  current: "/proc/sys/net/ipv4/tcp_congestion_control",
+} as const;
+
+/** What `check` says of this machine: nothing of what cannot be told here. */
+export function hostChecks(read: (path: string) => string = readText): CheckResult[] {
+  let texts: Congestion;
+  try {
+    texts = { available: read(congestion.available), current: read(congestion.current) };
+  } catch {
+    return []; // another system than Linux, or one that hides it
+  }
+  return [
+    checked("host.bbr", "the system sends by BBR, which a lossy link hardly slows down", bbrFault(texts)),
+  ];
+}
+
+/** What the two files of {@link hostChecks} hold. */
+export type Congestion = { readonly available: string; readonly current: string };
+
+/** What there is to do where the system does not send by BBR; null where it does. It works without, only slower. */
+export function bbrFault({ available, current }: Congestion) {
+  const [using] = current.trim().split(/\s+/);
+  if (using === "bbr") return null;
+  const set = "`sysctl -w net.core.default_qdisc=fq net.ipv4.tcp_congestion_control=bbr`";
+  const isThere = available.trim().split(/\s+/).includes("bbr");
+  const [why, first] = isThere ? ["", ""] : [", and has not loaded BBR", "`modprobe tcp_bbr`, then "];
+  return {
+    outcome: "warning" as const,
+    detail: `the system sends by ${using || "a way that it does not name"}${why}`,
+    hint: `as root: ${first}${set}; the same in /etc/sysctl.d to keep it`,
+  };
+}
+
+function readText(path: string): string {
+  return readFileSync(path, "utf8");
 }
 
 function tryListen(text: string): Promise<string | null> {

@@ -3,6 +3,7 @@ import { type CheckResult, type Decision, RpcError } from "@catalyst/rpc";
 import type { SupervisedChild } from "./child-process.ts";
 import type { NodeConfig } from "./options.ts";
 import { endsWithParent } from "./parent.ts";
+import { hostChecks } from "./preflight.ts";
 import { checked, notExplainable } from "./process.ts";
 import type { Replay } from "./replay.ts";
 
@@ -91,6 +92,7 @@ export class SupervisorView {
               hint: "choose a loopback address with --egress",
             },
       ),
+      ...hostChecks(),
     ];
   }
 

@@ -3,6 +3,7 @@ import { domainRoot, type PeerTrust } from "../admission/peer-trust.ts";
 import { IdentityError } from "../errors.ts";
 import { isName } from "../name.ts";
 import { isLabel } from "../spiffe-id.ts";
+import { readTokenIssuer } from "../token.ts";
 import { authorityAddress } from "./join-token.ts";
 import { readTrustBundle, trustBundle } from "./trust-bundle.ts";
 
@@ -48,7 +49,10 @@ export const trustDocument = z.object({
 });
 export type TrustDocument = z.output<typeof trustDocument>;
 
-/** Reads a document that came from the root authority, or from this node's disk. Throws {@link IdentityError} `message_malformed`. */
+/**
+ * Reads a document that came from the root authority, or from this node's disk. Its roots and keys are ones that can be
+ * used: with a document that is read somebody is believed. Throws {@link IdentityError} `message_malformed`.
+ */
 export function readTrustDocument(text: string): TrustDocument {
   const malformed = (why: string, cause?: unknown) =>
     new IdentityError("message_malformed", `not a trust document: ${why}`, { cause });
@@ -60,7 +64,23 @@ export function readTrustDocument(text: string): TrustDocument {
   }
   const read = trustDocument.safeParse(value);
   if (!read.success) throw malformed(z.prettifyError(read.error));
+  try {
+    checkContent(read.data);
+  } catch (cause) {
+    throw malformed(cause instanceof Error ? cause.message : String(cause), cause);
+  }
   return read.data;
+}
+
+/** What has the right form and is none the less of no use: who went by it would believe nobody, for ever. */
+function checkContent(document: TrustDocument): void {
+  if (peerTrustOf(document).roots.length === 0) throw unusable("it has no root");
+  const kids = document.issuers.flatMap((issuer) => [...readTokenIssuer(issuer).keys.keys()]);
+  if (new Set(kids).size < kids.length) throw unusable("two of its issuers have one key");
+}
+
+function unusable(why: string): IdentityError {
+  return new IdentityError("message_malformed", why);
 }
 
 /** Whom a node of the organisation admits by the document: holders of its roots' certificates, those denied excepted. */

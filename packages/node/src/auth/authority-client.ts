@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { once } from "node:events";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { parseHostAddress } from "@catalyst/config";
 import {
@@ -53,7 +53,7 @@ export type AuthorityCall = {
 
 const connectMs = 5_000;
 const answerMs = 15_000;
-/** The authority answers who watches after 25 s at the latest. */
+/** The authority begins to answer who watches after 25 s at the latest; once begun, an answer has `answerMs`. */
 const watchMs = 35_000;
 const maxAnswerBytes = 16_777_216;
 const maxRootBytes = 8_192;
@@ -212,23 +212,26 @@ async function open(address: string, options: ConnectionOptions): Promise<TLSSoc
 /** One request on a connection, which ends with it. No redirect is followed, and no answer is longer than it may be. */
 async function exchange(socket: TLSSocket, question: Question): Promise<Uint8Array<ArrayBuffer>> {
   const { method, path, body, timeoutMs = answerMs, maxBytes = maxAnswerBytes, signal } = question;
-  const until = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
+  const slow = new AbortController();
+  let patience = setTimeout(() => slow.abort(), timeoutMs);
+  const until = AbortSignal.any([slow.signal, ...(signal === undefined ? [] : [signal])]);
   const content = body?.(socket);
   const headers =
     content === undefined ? {} : { "content-type": "application/cbor", "content-length": content.length };
   try {
     const sent = request({ method, path, headers, createConnection: () => socket, signal: until });
     sent.end(content);
-    const [response] = (await once(sent, "response", { signal: until })) as [
-      AsyncIterable<Buffer> & { statusCode?: number },
-    ];
+    const [response] = (await once(sent, "response", { signal: until })) as [IncomingMessage];
+    clearTimeout(patience);
+    patience = setTimeout(() => slow.abort(), answerMs); // who has begun to answer may not take all day
     const answer = await readAll(response, maxBytes);
     if (response.statusCode === 200) return answer;
     throw refusalOf(answer, response.statusCode ?? 0);
   } catch (cause) {
     if (cause instanceof RpcError || cause instanceof IdentityError) throw cause;
-    throw unreachable(cause);
+    throw unreachable(slow.signal.aborted ? "it answers too slowly" : cause);
   } finally {
+    clearTimeout(patience);
     socket.destroy();
   }
 }
@@ -247,9 +250,17 @@ async function readAll(response: AsyncIterable<Buffer>, maxBytes: number): Promi
 
 /** A refusal is an answer of the authority; where it failed itself, asking later may help. */
 function refusalOf(answer: Uint8Array, status: number): RpcError {
-  const read = refused.safeParse(decodeMessage(answer, "message_malformed"));
-  const text = read.success ? `${read.data.text} (${read.data.code})` : `it answered with status ${status}`;
+  const text = refusalIn(answer) ?? `it answered with status ${status}`;
   return new RpcError(status >= 500 ? "authority_unreachable" : "enrolment_refused", text);
+}
+
+function refusalIn(answer: Uint8Array): string | null {
+  try {
+    const { code, text } = refused.parse(decodeMessage(answer, "message_malformed"));
+    return `${text} (${code})`;
+  } catch {
+    return null; // whatever it says, it is no refusal of ours
+  }
 }
 
 function unreachable(cause: unknown): RpcError {

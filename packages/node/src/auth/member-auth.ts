@@ -41,7 +41,8 @@ export async function composeMember(
   const onTrust = ({ version }: { version: number }) =>
     logger.info({ version }, "what is believed was taken over");
   const believed = readBelievedKeys(config.auth.identity.jwksFile);
-  const member = new Member({ folder, domain, node, believed, now: Date.now, onTrust });
+  const maxStaleMs = config.auth.identity.maxStaleHours * 3_600_000;
+  const member = new Member({ folder, domain, node, believed, now: Date.now, maxStaleMs, onTrust });
   const sign = (requests: SigningRequests) => member.renew(requests);
   const keeper = new IdentityKeeper({ folder, node, domain, isRoot: false, now: Date.now, sign });
   resources.use(
@@ -51,7 +52,10 @@ export async function composeMember(
   const listening = member.listen(stopping);
   resources.defer(() => listening);
   await keeper.keepUp();
-  const timer = setInterval(() => void keeper.keepUp(), upkeepMs);
+  const timer = setInterval(() => {
+    member.keepUp();
+    void keeper.keepUp();
+  }, upkeepMs);
   resources.defer(() => clearInterval(timer));
   const problem = () => keeper.problem() ?? member.problem;
   const identity = () => identityOf(member, own, { node, domain, problem: problem() });
@@ -73,10 +77,7 @@ export async function composeMember(
       check: () => [identityCheck(problem())],
       explain: () => member.elsewhere(),
       credentials: () => member.credentials(),
-      watch: async ({ after }) => {
-        await member.after(after);
-        return member.credentials();
-      },
+      watch: ({ after }) => member.credentialsAfter(after),
       mint: (request) => {
         const asked = { action: "token.mint", target: clip(request.subject) };
         return auditingDenial(ledger, asked, () => member.mint(request));

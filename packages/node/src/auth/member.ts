@@ -12,6 +12,7 @@ import { type Credentials, RpcError } from "@catalyst/rpc";
 import { Announcer } from "./announcer.ts";
 import { type AuthorityCall, mintRemotely, renew, watchTrust } from "./authority-client.ts";
 import { withKeys } from "./believed-keys.ts";
+import { TrustAge } from "./trust-age.ts";
 
 export type MemberParts = {
   readonly folder: IdentityFolder;
@@ -20,18 +21,26 @@ export type MemberParts = {
   /** Keys of access tokens that are believed beside those of the root authority. */
   readonly believed: readonly TokenJwk[];
   readonly now: () => number;
+  /** How old what the root authority said may be, to verify credentials by. */
+  readonly maxStaleMs: number;
   /** What is believed is other than before. */
   readonly onTrust: (trust: TrustDocument) => void;
 };
 
 const firstPauseMs = 500;
 const longestPauseMs = 15_000;
+/** News are asked for this often at most, however fast the answers come. */
+const betweenNewsMs = 100;
 
 /** A node whose root authority is elsewhere: what it was told is on disk, so that the root may be away. */
 export class Member {
   readonly #parts: MemberParts;
   readonly #announcer = new Announcer();
+  readonly #age: TrustAge;
   #trust: TrustDocument;
+  #isStale: boolean;
+  /** Of the credentials: grows with every change of them. */
+  #version: number;
   #problem: string | null = null;
 
   /** Throws IdentityError `identity_damaged` for a folder of somebody who has not joined. */
@@ -45,6 +54,9 @@ export class Member {
       );
     }
     this.#trust = trust;
+    this.#version = trust.version;
+    this.#age = new TrustAge({ folder: parts.folder, now: parts.now, maxMs: parts.maxStaleMs });
+    this.#isStale = this.#age.isStale();
   }
 
   get trust(): TrustDocument {
@@ -53,19 +65,35 @@ export class Member {
 
   /** Why nothing new is heard of the root authority; null while it is. */
   get problem(): string | null {
-    return this.#problem;
+    if (!this.#isStale) return this.#problem;
+    const hours = this.#parts.maxStaleMs / 3_600_000;
+    return `no credential is taken until the root authority is heard again, of which nothing was for more than ${hours} hours (auth.identity.maxStaleHours); ${this.#problem ?? "it is asked"}`;
   }
 
+  /** What credentials are verified by: nobody's are good by keys that are too old. */
   credentials(): Credentials {
-    const { version, issuers, revoked } = this.#trust;
+    const { issuers, revoked } = this.#trust;
     const { believed } = this.#parts;
-    return { version, issuers: issuers.map((issuer) => withKeys(issuer, believed)), revoked };
+    const good = this.#isStale ? [] : issuers.map((issuer) => withKeys(issuer, believed));
+    return { version: this.#version, issuers: good, revoked };
+  }
+
+  /** Resolves as soon as the version of the credentials is another one, or when patience is over. */
+  async credentialsAfter(version: number): Promise<Credentials> {
+    if (this.#version === version) await this.#announcer.news();
+    return this.credentials();
   }
 
   /** Resolves as soon as the version is another one, or when patience is over. */
   async after(version: number): Promise<TrustDocument> {
     if (this.#trust.version === version) await this.#announcer.news();
     return this.#trust;
+  }
+
+  /** What is due with time alone: keys that are too old are given up. */
+  keepUp(): void {
+    const isStale = this.#age.isStale();
+    if (isStale !== this.#isStale) this.#change(() => (this.#isStale = isStale));
   }
 
   /** Listens to the root authority until the signal aborts. Never throws. */
@@ -78,6 +106,7 @@ export class Member {
         heard = trust.version;
         this.#take(trust);
         pauseMs = firstPauseMs;
+        await sleep(betweenNewsMs, undefined, { signal }).catch(() => undefined);
       } catch (error) {
         if (signal.aborted) break;
         this.#problem = `nothing new is heard of the root authority: ${(error as Error).message}`;
@@ -131,10 +160,18 @@ export class Member {
     const authority = heard.authority.length === 0 ? this.#trust.authority : heard.authority;
     const trust = { ...heard, authority };
     this.#problem = null;
-    if (JSON.stringify(trust) === JSON.stringify(this.#trust)) return;
-    this.#parts.folder.keepTrust(trust);
-    this.#trust = trust;
+    this.#age.heard();
+    if (JSON.stringify(trust) !== JSON.stringify(this.#trust)) {
+      this.#parts.folder.keepTrust(trust);
+      this.#change(() => (this.#trust = trust));
+      this.#parts.onTrust(trust);
+    }
+    this.keepUp();
+  }
+
+  #change(make: () => void): void {
+    make();
+    this.#version = Math.max(this.#version + 1, this.#trust.version);
     this.#announcer.announce();
-    this.#parts.onTrust(trust);
   }
 }
