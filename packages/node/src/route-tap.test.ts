@@ -44,7 +44,7 @@ describe("a tap on the routes of a node", () => {
   test("answers a call that waits as soon as something happens, with all of it, and nothing twice", async () => {
     const { speaker, tap } = tapped();
     const first = await tap.watch({});
-    assert.deepEqual(first, { node: n0, next: 0, events: [] });
+    assert.deepEqual([first.node, first.events], [n0, []]);
     const waiting = tap.watch({ after: first.next });
     announce(speaker, n1, ["products"], 7);
     const { events, next } = await waiting;
@@ -76,11 +76,12 @@ describe("a tap on the routes of a node", () => {
       { peer: "n2" },
       { peer: n1, service: "stock" },
     ];
-    for (const filter of filters) await tap.watch(filter);
+    const begun: RouteWatch[] = [];
+    for (const filter of filters) begun.push({ ...filter, after: (await tap.watch(filter)).next });
     announce(speaker, n1, ["products", "stock"]);
     announce(speaker, n2, ["stock"], 1);
     speaker.step({ kind: "down", peer: n2, retain: false }, now);
-    const seen = await Promise.all(filters.map((filter) => tap.watch({ ...filter, after: 0 })));
+    const seen = await Promise.all(begun.map((filter) => tap.watch(filter)));
     const [products, stock] = [`products.${domain}`, `stock.${domain}`];
     assert.deepEqual(
       seen.map(({ events }) => events.map(show)),
@@ -99,16 +100,16 @@ describe("a tap on the routes of a node", () => {
 
   test("tells a slow reader how many events it lost, and nobody else loses any", async () => {
     const { speaker, tap } = tapped({ keep: { maxEvents: 10, maxBytes: 1_000_000 } });
-    await tap.watch({});
-    await tap.watch({ service: "s7" });
+    const { next: all } = await tap.watch({});
+    const { next: one } = await tap.watch({ service: "s7" });
     announce(
       speaker,
       n1,
       Array.from({ length: 50 }, (_, at) => `s${at}`),
     );
-    const slow = await tap.watch({ after: 0 });
-    assert.deepEqual([slow.events.length, slow.events.map(show)[0], slow.next], [11, "lost 90", 100]);
-    assert.deepEqual((await tap.watch({ service: "s7", after: 0 })).events.map(show), [
+    const slow = await tap.watch({ after: all });
+    assert.deepEqual([slow.events.length, slow.events.map(show)[0], slow.next - all], [11, "lost 90", 100]);
+    assert.deepEqual((await tap.watch({ service: "s7", after: one })).events.map(show), [
       `announced s7.${domain} from ${n1}`,
       `best s7.${domain}`,
     ]);
@@ -133,28 +134,34 @@ describe("a tap on the routes of a node", () => {
   test("is off before anybody asks, and some time after the last call; who comes then is told that something is missing", async () => {
     const { speaker, tap } = tapped({ idleMs: 20, patienceMs: 40 });
     assert.equal(speaker.tap, null);
-    await tap.watch({});
+    const first = await tap.watch({});
     announce(speaker, n1, ["products"]);
-    const { next } = await tap.watch({ after: 0 });
+    const { next } = await tap.watch({ after: first.next });
     assert.deepEqual(await tap.watch({ after: next }), { node: n0, next, events: [] });
     assert.notEqual(speaker.tap, null);
     const deadline = Date.now() + 5_000;
     while (speaker.tap !== null && Date.now() < deadline) await sleep(5);
     assert.equal(speaker.tap, null);
     announce(speaker, n1, ["products"], 1);
-    assert.deepEqual((await tap.watch({ after: 0 })).events.map(show), ["lost null"]);
+    const missed = await tap.watch({ after: next });
+    assert.deepEqual(missed.events.map(show), ["lost null"]);
+    announce(speaker, n1, ["products"], 2);
+    const { events } = await tap.watch({ after: missed.next });
+    assert.equal(events.map(show)[0], `changed products.${domain} from ${n1}`);
     tap[Symbol.dispose]();
   });
 
   test("refuses more different filters than it keeps events for, and answers everybody when it ends", async () => {
     const { speaker, tap } = tapped({ maxFeeds: 2 });
-    await tap.watch({});
-    await tap.watch({ peer: "n1" });
+    const { next: all } = await tap.watch({});
+    const { next: one } = await tap.watch({ peer: "n1" });
     await assert.rejects(tap.watch({ peer: "n2" }), { code: "busy" });
-    const waiting = [tap.watch({ after: 0 }), tap.watch({ after: 0 }), tap.watch({ peer: "n1", after: 0 })];
+    const waiting = [{ after: all }, { after: all }, { peer: "n1", after: one }].map((what) =>
+      tap.watch(what),
+    );
     tap[Symbol.dispose]();
     for (const { events } of await Promise.all(waiting)) assert.deepEqual(events, []);
-    assert.deepEqual((await tap.watch({ after: 0 })).events, []);
+    await assert.rejects(tap.watch({ after: all }), { code: "draining" });
     assert.equal(speaker.tap, null);
   });
 });

@@ -52,8 +52,11 @@ export class RouteTap implements Disposable {
   readonly #parts: RouteTapParts;
   readonly #options: RouteTapOptions;
   readonly #feeds = new Map<string, Feed>();
-  /** The highest number that any event had: a feed that begins anew does not take an old reader for its own. */
-  #last = 0;
+  /**
+   * The highest number that was given: a feed that begins has higher ones, so that it takes nobody for its reader who
+   * saw another one before, be it that of a process that ended since.
+   */
+  #last = Date.now();
   #isClosed = false;
 
   constructor(parts: RouteTapParts, options: Partial<RouteTapOptions> = {}) {
@@ -61,8 +64,9 @@ export class RouteTap implements Disposable {
     this.#options = { ...defaults, ...options };
   }
 
-  /** The events after those that were seen. Rejects with {@link RpcError} `busy`. */
+  /** The events after those that were seen. Rejects with {@link RpcError} `busy` or `draining`. */
   async watch({ after, ...filter }: RouteWatch): Promise<RouteEvents> {
+    if (this.#isClosed) throw new RpcError("draining", "the orchestrator goes down");
     const key = JSON.stringify([filter.service, filter.peer]);
     const feed = this.#feeds.get(key) ?? this.#begin(key, filter);
     clearTimeout(feed.idle);
@@ -98,12 +102,9 @@ export class RouteTap implements Disposable {
       throw new RpcError("busy", text);
     }
     const wants = this.#compile(filter);
+    this.#last += 1;
     const ring = new EventRing<TimedEvent>(keep, this.#last);
     const feed: Feed = { wants, ring, news: new Announcer(patienceMs), calls: 0, idle: undefined };
-    if (this.#isClosed) {
-      feed.news.close();
-      return feed;
-    }
     this.#feeds.set(key, feed);
     this.#parts.speaker.tap = (event, now) => this.#take(event, now);
     return feed;

@@ -136,7 +136,8 @@ export const orchestratorContract = defineContract({
     /**
      * What happens to routes and sessions, from the first call on: at once when something did since `after`, and at the
      * latest after 25 s; give the call a `timeoutMs` above that. Who has not called for ten seconds begins anew. Null for
-     * a node that has no peers and takes none. Throws `busy` when too many watch different things.
+     * a node that has no peers and takes none. Throws `busy` when too many watch different
+     * things, and `draining`.
      */
     watchRoutes: defineMethod(routeWatch, routeEvents.nullable()),
     release: defineMethod(z.object({ leaseId: z.string() }), z.object({ name: z.string().nullable() })),
