@@ -24,6 +24,8 @@ const entry = join(root, "packages", "cli", "src", "main.ts");
 export type NodeUnderTestOptions = {
   /** Default `n1`. */
   readonly name?: string;
+  /** Default `test.catalyst.internal`. */
+  readonly domain?: string;
   readonly services?: readonly ServiceDeclarationInput[];
   /** More flags for `catalyst up`. */
   readonly flags?: readonly string[];
@@ -35,7 +37,7 @@ export type NodeUnderTestOptions = {
 /** A whole node, real processes and a real Envoy, on ports of its own. */
 export class NodeUnderTest implements AsyncDisposable {
   readonly dataDir: string;
-  readonly domain = "test.catalyst.internal";
+  readonly domain: string;
   readonly ports: { readonly ingress: number; readonly egress: number; readonly telemetry: number };
   readonly #temporary: boolean;
   #supervisor: ChildProcess;
@@ -45,6 +47,7 @@ export class NodeUnderTest implements AsyncDisposable {
   private constructor(options: NodeUnderTestOptions, dataDir: string, ports: NodeUnderTest["ports"]) {
     this.#options = options;
     this.dataDir = dataDir;
+    this.domain = options.domain ?? "test.catalyst.internal";
     this.#temporary = options.dataDir === undefined;
     this.ports = ports;
     this.#supervisor = this.#launch();

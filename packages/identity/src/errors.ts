@@ -20,7 +20,8 @@
  * | `certificate_unusable` | the message says what is wrong with the certificate: take it again from where it came |
  * | `join_token_malformed` | copy the token whole, or make a new one with `catalyst token create` at the root |
  * | `join_token_expired` | make a new token with `catalyst token create` at the root; if it should still be good, set the clocks |
- * | `message_malformed` | the other side sent what spec/enrolment.md does not know: update the older one |
+ * | `invitation_malformed` | copy the invitation whole, or ask for a new one: `catalyst peer invite` at the peer |
+ * | `message_malformed` | the other side sent what spec/enrolment.md or spec/invitation.md does not know: update the older one |
  * | `root_mismatch` | whoever answers at the address is not the root of the token: correct the address, and believe nobody in between |
  * | `identity_damaged` | a file of the node's identity cannot be read: the message names it; remove the folder and join again |
  * | `identity_taken` | the folder holds the identity of another node: give `--node-data-dir` another one |
@@ -43,6 +44,7 @@ export type IdentityErrorCode =
   | "certificate_unusable"
   | "join_token_malformed"
   | "join_token_expired"
+  | "invitation_malformed"
   | "message_malformed"
   | "root_mismatch"
   | "identity_damaged"

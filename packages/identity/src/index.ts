@@ -88,6 +88,34 @@ export {
   readProcessIdentity,
 } from "./identity-folder.ts";
 export { type IdentityOptions, identityOptions } from "./identity-options.ts";
+export {
+  type Anchor,
+  type IntroducedPeer,
+  judgePeer,
+  ownAnchor,
+  readAnchor,
+  trustInAnchors,
+} from "./invitation/anchor.ts";
+export {
+  formatInvitation,
+  type Invitation,
+  invitationId,
+  parseInvitation,
+} from "./invitation/invitation.ts";
+export {
+  decodeInvitationMessage,
+  encodeInvitationMessage,
+  type InvitationMessage,
+  invitationProtocol,
+  maxInvitationBytes,
+} from "./invitation/invitation-message.ts";
+export { invitationProof } from "./invitation/invitation-proof.ts";
+export {
+  type InvitationRefusal,
+  type InvitationRefusalCode,
+  refusal,
+} from "./invitation/invitation-refusal.ts";
+export { judgeJoin, userOf } from "./invitation/judge-join.ts";
 export { readTokenJwks, type TokenJwk, tokenJwkOf } from "./jwks.ts";
 export { type KeptKey, type KeySecret, type KeyStore, openKeyStore } from "./key-store.ts";
 export { statementKid, tokenKid } from "./kid.ts";

@@ -27,6 +27,10 @@ export type OrchestratorEvents = {
   certificatesUnusable(error: unknown): void;
   /** Whom the organisation believes cannot be heard of: what was known stays. */
   trustUnheard(error: unknown): void;
+  /** By the code of spec/invitation.md §6; `peer` is who the invitation is for, or says to be. */
+  invitationRefused(code: string, peer: string): void;
+  /** An invitation, or a peer that came by one, could not be written down. */
+  peersFailed(error: unknown): void;
   /** Of services, by their full names. */
   routesChanged(services: readonly string[]): void;
 };
@@ -59,6 +63,11 @@ export function createOrchestratorEvents(logger: Logger, metrics: Metrics): Orch
   const troubles = metrics.counter("service_troubles_total", "Times that a service was found not well.", [
     "trouble",
   ]);
+  const refused = metrics.counter(
+    "peer_invitations_refused_total",
+    "Invitations that were refused, by reason.",
+    ["code"],
+  );
   return {
     proxyConnected: (proxy) => {
       connections.inc({});
@@ -106,6 +115,11 @@ export function createOrchestratorEvents(logger: Logger, metrics: Metrics): Orch
     certificatesReplaced: (files) => logger.info({ files }, "certificates were replaced"),
     certificatesUnusable: (err) => logger.warn({ err }, "new certificates cannot be used; the old ones stay"),
     trustUnheard: (err) => logger.debug({ err }, "the auth process does not say whom to believe"),
+    invitationRefused: (code, peer) => {
+      refused.inc({ code });
+      logger.warn({ code, peer }, "an invitation was refused");
+    },
+    peersFailed: (err) => logger.error({ err }, "a peer could not be written down: nobody is let in by it"),
     routesChanged: (services) =>
       logger.debug({ services: services.slice(0, 20), count: services.length }, "routes changed"),
   };

@@ -33,8 +33,7 @@ export type ViewParts = {
   /** Null when no credentials are demanded. */
   readonly auth: AuthLink | null;
   readonly health: EndpointHealth;
-  /** Null when the node has none and takes none. */
-  readonly peers: Peers | null;
+  readonly peers: Peers;
   readonly hostOf: (name: string) => string;
   readonly adminSocket: string;
 };
@@ -92,7 +91,7 @@ export class OrchestratorView {
       quarantined: proxies.quarantined(),
       gateway: { connected: gateway.connected(), report: gateway.report() },
       credentials: auth?.state() ?? null,
-      peering: peers?.state() ?? null,
+      peering: peers.state(),
     };
   }
 
@@ -103,7 +102,7 @@ export class OrchestratorView {
       proxies: () => proxies.proxies().length,
       quarantined: () => proxies.quarantined().length,
       gatewayConnected: () => gateway.connected(),
-      peers: () => peers?.list() ?? [],
+      peers: () => peers.list(),
     };
   }
 
@@ -124,7 +123,7 @@ export class OrchestratorView {
     if (!gateway.connected()) reasons.push("the gateway is not connected");
     const fault = this.#credentialFault();
     if (fault !== null) reasons.push(fault);
-    for (const { outcome, detail } of peerChecks(this.#parts.peers?.state() ?? null)) {
+    for (const { outcome, detail } of peerChecks(this.#parts.peers.state())) {
       if (outcome !== "ok") reasons.push(...detail.split("\n").map((line) => `peers: ${line}`));
     }
     return { ready: true, reasons };
@@ -173,7 +172,7 @@ export class OrchestratorView {
                 : { detail: fault, hint: "see `catalyst status` and the log of the auth process" },
             ),
           ]),
-      ...peerChecks(this.#parts.peers?.state() ?? null),
+      ...peerChecks(this.#parts.peers.state()),
       checked(
         "services.serving",
         "every service is served",
@@ -238,7 +237,7 @@ export class OrchestratorView {
 
   #explainRoute(name: string): Decision {
     const { peers } = this.#parts;
-    if (peers !== null) return peers.explain(name);
+    if (peers.state() !== null) return peers.explain(name);
     throw new RpcError(
       "not_explainable",
       "this node exchanges no routes: give it `mesh.peers`, or `mesh.listen.peers`",

@@ -54,27 +54,30 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
     });
     const egress = parseAddress(config.mesh.listen.egress);
     const activator = new Activator({ proxies, gateway, egress, hostOf, events });
-    const peers = Peers.create({
-      config,
-      dataDir,
-      events: watchSessions(frame),
-      onChange: events.routesChanged,
-    });
-    if (peers !== null) resources.use(peers);
+    const peers = resources.use(
+      new Peers({
+        config,
+        dataDir,
+        database,
+        events,
+        sessionEvents: watchSessions(frame),
+        onChange: events.routesChanged,
+      }),
+    );
     const registry = resources.use(
       new ServiceRegistry({
         configured: config.mesh.services,
         store,
         events,
         onChange: (change) => {
-          peers?.serviceChanged(change);
+          peers.serviceChanged(change);
           if (change.kind === "remove") activator.remove(change.name);
           else activator.put(change.entry);
         },
       }),
     );
     activator.load(registry.entries());
-    if (peers !== null) await openPeers(peers, registry, frame, events, resources);
+    await openPeers(peers, registry, frame, events, resources);
     const health = resources.use(
       new EndpointHealth({
         adminSocket: paths.adminSocket(dataDir),
@@ -100,12 +103,10 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
     return {
       details: () => view.details(),
       readiness: () => view.readiness(),
-      drain: async () => peers?.endWatches(),
+      drain: async () => peers.endWatches(),
       implementation: {
         ...serviceCalls(config, registry, activator, view),
-        listPeers: () => peers?.list() ?? [],
-        listRoutes: ({ table, peer }) => peers?.routes(table, peer) ?? [],
-        watchRoutes: (what) => peers?.watch(what) ?? null,
+        ...peers.calls(),
         check: () => view.check(),
         explain: ({ subject, name }) => view.explain(subject, name),
       },

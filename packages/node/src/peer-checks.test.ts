@@ -7,7 +7,8 @@ const now = Date.now();
 const peer: PeerStatus = {
   node: "n2.acme.catalyst.internal",
   address: "192.0.2.2:7400",
-  configured: true,
+  origin: "configuration",
+  fingerprint: null,
   state: "established",
   establishedMs: 1_000,
   retryInMs: null,
@@ -37,7 +38,7 @@ describe("what is checked of peers", () => {
 
   it("is well with a session with each that is configured", () => {
     assert.deepEqual(failed(state), []);
-    const stranger = { ...peer, configured: false, state: "idle" };
+    const stranger = { ...peer, origin: "incoming" as const, state: "idle" };
     assert.deepEqual(failed({ ...state, peers: [peer, stranger] }), []);
   });
 

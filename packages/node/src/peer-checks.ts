@@ -8,7 +8,7 @@ const certificateWarningMs = 4 * 60 * 60 * 1_000;
 /** What `check` and the reasons of `status` say of peers; nothing where there are none. */
 export function peerChecks(state: PeeringState | null): CheckResult[] {
   if (state === null) return [];
-  const away = state.peers.filter(({ configured, state }) => configured && state !== "established");
+  const away = state.peers.filter(({ origin, state }) => origin !== "incoming" && state !== "established");
   const skewed = state.peers.filter(({ clockSkewMs }) => Math.abs(clockSkewMs ?? 0) > maxSkewMs);
   const soon = Date.now() + certificateWarningMs;
   const expiring = state.peers.filter(
@@ -28,7 +28,7 @@ export function peerChecks(state: PeeringState | null): CheckResult[] {
     ),
     checked(
       "peers.established",
-      "there is a session with every configured peer",
+      "there is a session with every peer that is configured or was invited",
       away.length === 0 && state.problem === null
         ? null
         : {

@@ -14,6 +14,24 @@ export const orchestratorMigrations: readonly string[] = [
    ) STRICT;
    CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;`,
   "ALTER TABLE service ADD COLUMN lease_holder TEXT;",
+  `CREATE TABLE peer (
+     node TEXT PRIMARY KEY,
+     address TEXT,
+     anchor BLOB,
+     fingerprint TEXT NOT NULL,
+     invitation TEXT NOT NULL,
+     since INTEGER NOT NULL,
+     unaudited TEXT
+   ) STRICT;
+   CREATE TABLE invitation (
+     id TEXT PRIMARY KEY,
+     secret BLOB NOT NULL,
+     peer TEXT,
+     created_at INTEGER NOT NULL,
+     expires_at INTEGER NOT NULL,
+     used_by TEXT,
+     wrong_proofs INTEGER NOT NULL DEFAULT 0
+   ) STRICT;`,
 ];
 
 const storedRow = z.object({

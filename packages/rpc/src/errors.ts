@@ -42,6 +42,12 @@
  * | `enrolment_refused` | the root authority refused, the message says why and what to do |
  * | `node_name_taken` | there is a node of this name: choose another name, or revoke that one first |
  * | `node_unknown` | no good certificate of it was issued: `catalyst identity show` lists those there are |
+ * | `peers_not_served` | this node cannot invite, or be a peer of others: the message says what it lacks |
+ * | `peer_unknown` | no peer of that name was added at run time: `catalyst peer list` shows those there are |
+ * | `peer_configured` | the peer comes from the node's configuration: take it out of `mesh.peers` there |
+ * | `peer_unreachable` | whoever made the invitation does not answer, the message says why: start it, or correct the address and invite anew |
+ * | `invitation_refused` | nobody became a peer: the message says why, what to do, and the code of spec/invitation.md §6 |
+ * | `invitation_unknown` | no invitation has this id, or it was over long ago: `catalyst peer invitations` lists those there are |
  * | `generation_unknown` | no schema of this number is kept, the message says which are: `catalyst gateway history` |
  * | `coordinate_unknown` | the schema in force has no such type or field: `catalyst gateway schema` shows it |
  * | `composition_failed` | the schemas take too long or too much memory to compose or to compare, the message says which: make them smaller |
@@ -87,6 +93,12 @@ export type RpcErrorCode =
   | "enrolment_refused"
   | "node_name_taken"
   | "node_unknown"
+  | "peers_not_served"
+  | "peer_unknown"
+  | "peer_configured"
+  | "peer_unreachable"
+  | "invitation_refused"
+  | "invitation_unknown"
   | "generation_unknown"
   | "coordinate_unknown"
   | "composition_failed"

@@ -64,7 +64,14 @@ export {
   type ServiceOrigin,
   type ServiceStatus,
 } from "./orchestrator.ts";
-export type { PeeringState, PeerStatus, RouteTable, RouteView } from "./peering.ts";
+export type {
+  PeerInvitation,
+  PeeringState,
+  PeerOrigin,
+  PeerStatus,
+  RouteTable,
+  RouteView,
+} from "./peering.ts";
 export type { CheckResult, Decision, ProcessName, ProcessState } from "./process.ts";
 export { type RouteEvents, type RouteEventView, type RouteWatch, routeWatch } from "./route-events.ts";
 export { type RpcServer, type RpcServerParts, serveRpc } from "./server.ts";

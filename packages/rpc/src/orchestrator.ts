@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineContract, defineMethod } from "./contract.ts";
 import { gatewayReport } from "./gateway.ts";
-import { peeringState, peerStatus, routeTables, routeView } from "./peering.ts";
+import { invitationMethods, peeringState, peerStatus, routeTables, routeView } from "./peering.ts";
 import { processMethods, timestamp } from "./process.ts";
 import { routeEvents, routeWatch } from "./route-events.ts";
 import { serviceDeclaration, serviceName } from "./service.ts";
@@ -126,7 +126,8 @@ export const orchestratorContract = defineContract({
       }),
       z.object({ ttlMs: z.int() }),
     ),
-    /** The peers: those that are configured, and those that came by themselves. */
+    ...invitationMethods,
+    /** The peers: those that are configured or were invited, and those that came by themselves. */
     listPeers: defineMethod(z.undefined(), z.array(peerStatus)),
     /** Routes by name: the best of each service and origin, what peers told, what they were told, or what was kept out. */
     listRoutes: defineMethod(

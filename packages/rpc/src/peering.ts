@@ -1,8 +1,13 @@
 import { z } from "zod";
+import { defineMethod } from "./contract.ts";
 import { timestamp } from "./process.ts";
 
 const text = z.string();
 const count = z.int().min(0);
+
+/** Why this node knows a peer: its configuration, an invitation, or that the peer opened a session by itself. */
+export const peerOrigin = z.enum(["configuration", "invitation", "incoming"]);
+export type PeerOrigin = z.infer<typeof peerOrigin>;
 
 /** A peer of this node: the session with it, and how many routes go back and forth. */
 export const peerStatus = z.object({
@@ -10,8 +15,9 @@ export const peerStatus = z.object({
   node: text.nullable(),
   /** Where it is dialled, or came from. */
   address: text.nullable(),
-  /** Whether it is in the configuration: others may dial this node by themselves. */
-  configured: z.boolean(),
+  origin: peerOrigin,
+  /** SHA-256 of what its certificate went back to when it was invited, base64url; null for others. */
+  fingerprint: text.nullable(),
   /** Of the session: spec/session.md §4. */
   state: text,
   establishedMs: z.number().nullable(),
@@ -41,6 +47,73 @@ export const peeringState = z.object({
   problem: text.nullable(),
 });
 export type PeeringState = z.infer<typeof peeringState>;
+
+/** The full name of a node. */
+const nodeName = z
+  .string()
+  .max(253)
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/,
+    "is not the full name of a node, such as n7.globex.catalyst.internal",
+  );
+
+/** An invitation without its secret. */
+export const peerInvitation = z.object({
+  id: text,
+  /** The one node that it is for; null where it is for whoever has it. */
+  peer: text.nullable(),
+  createdAt: timestamp,
+  expiresAt: timestamp,
+  usedBy: text.nullable(),
+  state: z.enum(["open", "used", "expired"]),
+});
+export type PeerInvitation = z.infer<typeof peerInvitation>;
+
+/** How a node gets peers at run time: spec/invitation.md. */
+export const invitationMethods = {
+  /**
+   * Makes an invitation, and shows it this once. `peer` is the full name of the one node that it is for; `addresses` are where
+   * that node reaches this one, by default where it listens. Throws `peers_not_served`, `ttl_too_long` or `busy`.
+   */
+  invitePeer: defineMethod(
+    z.object({
+      peer: nodeName.optional(),
+      ttlMs: z.int().min(1_000, "is shorter than a second").default(600_000),
+      addresses: z.array(z.string().max(261)).max(8, "are more than eight").default([]),
+    }),
+    z.object({
+      token: text,
+      id: text,
+      node: text,
+      peer: text.nullable(),
+      /** SHA-256 of what this node's certificate goes back to, base64url. */
+      fingerprint: text,
+      addresses: z.array(text),
+      expiresAt: timestamp,
+    }),
+  ),
+  /**
+   * Becomes a peer of whoever made an invitation, durably, and waits for the session for `waitMs` at most. `peer` is who that
+   * has to be: only then a certificate of its own is taken for an organisation that others speak for. Throws
+   * `invitation_refused`, `peer_unreachable` or `peers_not_served`.
+   */
+  joinPeer: defineMethod(
+    z.object({
+      token: z.string().min(1).max(4_096),
+      peer: nodeName.optional(),
+      waitMs: z.int().min(0).max(60_000).default(10_000),
+    }),
+    z.object({ peer: peerStatus, node: text, ownFingerprint: text }),
+  ),
+  /**
+   * Removes a peer that was added at run time: it is believed no more, its session ends, and its routes go. `mayReturn` says that
+   * it is believed all the same, as a node of this organisation is. Throws `peer_configured` or `peer_unknown`.
+   */
+  removePeer: defineMethod(z.object({ peer: text }), z.object({ node: text, mayReturn: z.boolean() })),
+  listInvitations: defineMethod(z.undefined(), z.array(peerInvitation)),
+  /** Takes an invitation back that nobody has used. Throws `invitation_unknown`. */
+  revokeInvitation: defineMethod(z.object({ id: text }), z.object({ id: text })),
+} as const;
 
 export const routeTables = z.enum(["best", "received", "advertised", "rejected"]);
 export type RouteTable = z.infer<typeof routeTables>;

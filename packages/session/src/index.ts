@@ -17,7 +17,12 @@ export {
   type SessionsSnapshot,
 } from "./sessions.ts";
 export type { ChannelSnapshot, SessionSnapshot } from "./snapshot.ts";
-export { type TlsCredentials, type TlsTransportOptions, tlsTransports } from "./tls-transport.ts";
+export {
+  type StrangersProtocol,
+  type TlsCredentials,
+  type TlsTransportOptions,
+  tlsTransports,
+} from "./tls-transport.ts";
 export type {
   Acceptor,
   Dialled,

@@ -31,6 +31,17 @@ export type TlsCredentials = {
 
 const alpnProtocol = "catalyst-session/1";
 
+/** Another protocol on the same port, for who cannot prove yet who they are: spec/invitation.md. */
+export type StrangersProtocol = {
+  /** Its name in ALPN. */
+  readonly name: string;
+  /**
+   * Takes a connection whose handshake is over, and of which no certificate was verified. It counts as half open until it is
+   * closed.
+   */
+  readonly take: (socket: TLSSocket) => void;
+};
+
 export type TlsTransportOptions = {
   /**
    * Asked for each connection: another object takes the place of the one before, for connections from then on. While it
@@ -39,18 +50,20 @@ export type TlsTransportOptions = {
   readonly credentials: () => TlsCredentials;
   /** How long a handshake of TLS may take. Default 10 s. */
   readonly handshakeMs?: number;
+  /** Where it is not given, a connection of another protocol than sessions is refused in its handshake. */
+  readonly strangers?: StrangersProtocol;
 };
 
 /**
  * TLS 1.3 over TCP with certificates on both sides, spec/session.md §2.1. It validates chains by all roots together; that
  * each is good for its own domain alone is for `admit` to see to.
  */
-export function tlsTransports({ credentials, handshakeMs = 10_000 }: TlsTransportOptions): TransportProvider {
-  const current = renewing(credentials);
+export function tlsTransports(options: TlsTransportOptions): TransportProvider {
+  const current = renewing(options.credentials);
   return {
     authenticated: true,
     dial: (address, dialled) => dial(address, dialled, current()),
-    listen: async (address, acceptor) => listenOn(address, acceptor, acceptTls(current, handshakeMs)),
+    listen: async (address, acceptor) => listenOn(address, acceptor, acceptTls(current, options)),
   };
 }
 
@@ -110,16 +123,17 @@ function dial(address: string, dialled: Dialled, prepared: Prepared): () => void
 }
 
 /** A server of TLS that is given its sockets, and never listens by itself. */
-function acceptTls(current: () => Prepared, handshakeMs: number) {
+function acceptTls(current: () => Prepared, { handshakeMs = 10_000, strangers }: TlsTransportOptions) {
   /** Who waits for each handshake, by where the other end is: no two open sockets have that in common. */
   const waiting = new Map<string, Dialled>();
   let prepared = current();
   const server = createServer({
     ...prepared.context,
     requestCert: true,
-    rejectUnauthorized: true,
+    // Whose certificate it is, and whether it was verified, is looked at when it is known what is to be spoken.
+    rejectUnauthorized: false,
     handshakeTimeout: handshakeMs,
-    ALPNProtocols: [alpnProtocol],
+    ALPNProtocols: [alpnProtocol, ...(strangers === undefined ? [] : [strangers.name])],
   });
   server.on("tlsClientError", (_error, socket) => socket.destroy());
   server.on("secureConnection", (socket) => {
@@ -127,7 +141,10 @@ function acceptTls(current: () => Prepared, handshakeMs: number) {
     const taker = waiting.get(remote);
     waiting.delete(remote);
     if (taker === undefined) socket.destroy();
-    else pass(socket, taker, prepared);
+    else if (strangers !== undefined && socket.alpnProtocol === strangers.name) {
+      socket.once("close", () => taker.failed(new SessionError("dial_failed", "it wanted no session")));
+      strangers.take(socket);
+    } else pass(socket, taker, prepared);
   });
   return (socket: Socket, taker: Dialled): void => {
     try {

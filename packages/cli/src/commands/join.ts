@@ -4,11 +4,10 @@ import { joinOrganisation } from "@catalyst/node";
 import { CommandError, exitCode } from "../exit-code.ts";
 import type { Loaded } from "../load.ts";
 import type { Printer } from "../printer.ts";
+import { readToken } from "../read-token.ts";
 
 /** The configuration once more, with flags that come before those that were given. */
 export type Reload = (flags: ParsedFlags) => Loaded;
-
-const mostTokenBytes = 4_096;
 
 /**
  * Makes this machine the node that a token names, and returns the configuration under that name. Where name and domain
@@ -21,7 +20,7 @@ export async function joinFirst(
   given: string,
   reload: Reload,
 ): Promise<Loaded> {
-  const token = parseJoinToken((given === "-" ? await readAll(process.stdin) : given).trim());
+  const token = parseJoinToken(await readToken(given));
   const named = reload(flagsOf(token, loaded));
   printer.talk(`Joining ${token.domain} as ${token.node}, at ${token.addresses.join(", ")}.`);
   await joinOrganisation(named.dataDir, token);
@@ -45,15 +44,4 @@ function flagsOf({ node, domain }: JoinToken, { config, loaded }: Loaded): Parse
     const message = `the token is for ${flag} ${value}, and the configuration says ${configured}: correct it, or make another token`;
     throw new CommandError(exitCode.usage, message);
   });
-}
-
-async function readAll(input: AsyncIterable<Uint8Array>): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of input) {
-    length += part.length;
-    if (length > mostTokenBytes) break;
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString("utf8");
 }

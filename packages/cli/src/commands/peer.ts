@@ -6,6 +6,7 @@ import { CommandError, exitCode } from "../exit-code.ts";
 import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { renderTable, visible, wrap } from "../table.ts";
+import { addPeerInvitations } from "./peer-invite.ts";
 
 /** `catalyst peer`: the nodes that this one exchanges routes with. */
 export function addPeers(program: Command, printer: Printer): void {
@@ -19,6 +20,7 @@ export function addPeers(program: Command, printer: Printer): void {
     printer,
     (context, _options, name = "") => showPeer(context, name),
   );
+  addPeerInvitations(command, printer);
 }
 
 async function listPeers(context: CommandContext): Promise<void> {
@@ -27,17 +29,18 @@ async function listPeers(context: CommandContext): Promise<void> {
   const { printer, format } = context;
   printRows(printer, format, peers, () => {
     if (peers.length === 0)
-      return ["No peers: give the node `mesh.peers`, or `mesh.listen.peers` to take those that come."];
+      return ["No peers: `catalyst peer invite` lets one in, `catalyst peer join` is how it comes."];
     const rows = peers.map((peer) => [
       peer.node ?? "-",
       stateOf(peer, printer),
       since(peer),
       String(peer.received),
       String(peer.advertised),
+      peer.origin,
       peer.address ?? "-",
     ]);
     const table = renderTable(
-      ["PEER", "STATE", "SINCE", "RECEIVED", "ADVERTISED", "ADDRESS"],
+      ["PEER", "STATE", "SINCE", "RECEIVED", "ADVERTISED", "FROM", "ADDRESS"],
       rows,
       printer.width(),
     );
@@ -58,14 +61,21 @@ async function showPeer(context: CommandContext, name: string): Promise<void> {
   printValue(printer, format, peer, () => [
     `${peer.node ?? "unknown"} at ${peer.address ?? "no address"}`,
     `  state:        ${stateOf(peer, printer)}${peer.establishedMs === null ? "" : ` for ${since(peer)}`}`,
+    `  known from:   ${origins[peer.origin]}`,
+    `  fingerprint:  ${peer.fingerprint ?? "-"}`,
     `  proves it:    ${peer.authenticated === null ? "-" : peer.authenticated ? "yes" : "no, the session is plain"}`,
     `  certificate:  ${peer.certificateNotAfter === null ? "-" : `good until ${peer.certificateNotAfter}`}`,
     `  clock:        ${peer.clockSkewMs === null ? "-" : `${Math.round(peer.clockSkewMs)} ms from ours`}`,
     `  routes:       ${peer.received} received, ${peer.advertised} advertised`,
-    `  configured:   ${peer.configured ? "yes" : "no, it came by itself"}`,
     ...trouble(peer, printer.width()),
   ]);
 }
+
+const origins: Readonly<Record<PeerStatus["origin"], string>> = {
+  configuration: "the configuration, mesh.peers",
+  invitation: "an invitation",
+  incoming: "itself: it opened a session, and its organisation is believed",
+};
 
 function stateOf({ state }: PeerStatus, { colours }: Printer): string {
   if (state === "established") return colours.green(state);

@@ -1,0 +1,127 @@
+import { type Database, failpoint } from "@catalyst/durable";
+import { type Anchor, type IntroducedPeer, readAnchor } from "@catalyst/identity";
+import type { PeerAudit } from "./peer-audit.ts";
+import { type InvitationTable, type PeerStep, PeerTable, type StoredPeer } from "./peer-store.ts";
+
+export type PeerBookParts = {
+  readonly database: Database;
+  readonly invitations: InvitationTable;
+  readonly audit: PeerAudit;
+  /** The organisation that this node is of. */
+  readonly domain: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** There are other peers than before, or they are believed by something else. */
+  readonly onChange: () => void;
+};
+
+/** How a peer came in. */
+export type Arrival = {
+  readonly peer: IntroducedPeer;
+  /** Where it is dialled; null for one that comes. */
+  readonly address: string | null;
+  /** The id of the invitation. */
+  readonly invitation: string;
+};
+
+/**
+ * The peers that were added at run time. Each change is on disk first, then in the audit log, then in force; what was cut off in
+ * between is finished at the next start. Removal is the exception: it is in force at once.
+ */
+export class PeerBook {
+  readonly #parts: PeerBookParts;
+  readonly #peers: PeerTable;
+
+  constructor(parts: PeerBookParts) {
+    this.#parts = parts;
+    this.#peers = new PeerTable(parts.database);
+  }
+
+  /** Those that are in force, by name. */
+  all(): readonly StoredPeer[] {
+    return this.#peers.all().filter(({ unaudited }) => unaudited === null);
+  }
+
+  get(node: string): StoredPeer | undefined {
+    return this.all().find((peer) => peer.node === node);
+  }
+
+  /** What they are believed by, each bound to the names that it may speak for. */
+  anchors(): readonly Anchor[] {
+    return this.all().flatMap(({ node, anchor }) => {
+      return anchor === null ? [] : (readAnchor(anchor, partsOf(node)) ?? []);
+    });
+  }
+
+  /** Finishes what was cut off. Throws RpcError `evidence_failed`: then those that it is about stay out of force. */
+  async settle(): Promise<void> {
+    for (const peer of this.#peers.all()) {
+      if (peer.unaudited !== null) await this.#finish(peer, peer.unaudited);
+    }
+  }
+
+  /** Who used an invitation of ours; false where another one was first. Throws RpcError `evidence_failed`. */
+  async accept(arrival: Omit<Arrival, "address">, usedBy: string): Promise<boolean> {
+    const { database, invitations, now } = this.#parts;
+    const { invitation, peer } = arrival;
+    if (this.get(peer.node)?.invitation === invitation) return true; // its answer was lost
+    const stored = this.#row({ ...arrival, address: null }, "peer.accept");
+    const isOurs = database.transaction(() => {
+      if (!invitations.use(invitation, usedBy, now())) return false;
+      this.#peers.put(stored);
+      return true;
+    });
+    if (isOurs) await this.#finish(stored, "peer.accept");
+    return isOurs;
+  }
+
+  /** Whose invitation we used. Throws RpcError `evidence_failed`. */
+  async join(arrival: Arrival): Promise<void> {
+    const stored = this.#row(arrival, "peer.join");
+    this.#peers.put(stored);
+    await this.#finish(stored, "peer.join");
+  }
+
+  /** Nobody is let in again by the invitation that it came by. Throws RpcError `evidence_failed`: it is removed all the same. */
+  async remove(peer: StoredPeer): Promise<void> {
+    const { database, invitations, onChange } = this.#parts;
+    database.transaction(() => {
+      this.#peers.setStep(peer.node, peer.unaudited, "peer.remove");
+      invitations.removeUsedBy(peer.node);
+    });
+    onChange();
+    await this.#finish(peer, "peer.remove");
+  }
+
+  /** What follows when a step is on disk. */
+  async #finish({ node, fingerprint, invitation }: StoredPeer, step: PeerStep): Promise<void> {
+    const { audit, onChange } = this.#parts;
+    await failpoint(`${step}.kept`);
+    const reason = `${fingerprint} by invitation ${invitation}`;
+    await audit.act({ action: step, target: node, outcome: "done", reason });
+    await failpoint(`${step}.audited`);
+    if (step === "peer.remove") this.#peers.removeDone(node);
+    else this.#peers.setStep(node, step, null);
+    onChange();
+  }
+
+  /** What is believed of our own organisation is not a peer's to say, and not kept for one. */
+  #row({ peer, address, invitation }: Arrival, unaudited: PeerStep): StoredPeer {
+    const { node, anchor } = peer;
+    const isOurs = anchor.kind === "root" && anchor.domain === this.#parts.domain;
+    return {
+      node,
+      address,
+      anchor: isOurs ? null : anchor.certificate,
+      fingerprint: anchor.thumbprint,
+      invitation,
+      since: this.#parts.now(),
+      unaudited,
+    };
+  }
+}
+
+function partsOf(name: string): { domain: string; node: string } {
+  const dot = name.indexOf(".");
+  return { node: name.slice(0, dot), domain: name.slice(dot + 1) };
+}

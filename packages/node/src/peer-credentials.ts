@@ -1,0 +1,115 @@
+import {
+  type Anchor,
+  fromPem,
+  ownAnchor,
+  type PeerTrust,
+  type ProcessIdentity,
+  peerTrustOf,
+  type TrustDocument,
+  trustInAnchors,
+} from "@catalyst/identity";
+import { RpcError } from "@catalyst/rpc";
+import type { TlsCredentials } from "@catalyst/session";
+import { NodeError } from "./errors.ts";
+import type { OwnIdentity } from "./own-identity.ts";
+
+export type PeerCredentialsParts = {
+  readonly own: OwnIdentity;
+  /** What peers that were added at run time are believed by. */
+  readonly anchors: () => readonly Anchor[];
+};
+
+/** What this node shows who asks who it is. */
+export type Shown = {
+  readonly credentials: TlsCredentials;
+  /** DER, the leaf first. */
+  readonly chain: readonly Uint8Array[];
+  /** What the chain goes back to, DER. */
+  readonly anchor: Uint8Array;
+};
+
+const nobody: PeerTrust = { roots: [], pinned: [], denied: [] };
+
+/**
+ * What this node proves to its peers, and by what it judges what they prove. What cannot be read anew leaves what was read
+ * before in force; a peer that was removed is believed no more whatever else cannot be read.
+ */
+export class PeerCredentials {
+  readonly #parts: PeerCredentialsParts;
+  #identity: ProcessIdentity | null = null;
+  #kept: PeerTrust | null = null;
+  #heard: PeerTrust | null = null;
+  #current: TlsCredentials | null = null;
+  #problem: string | null = null;
+
+  constructor(parts: PeerCredentialsParts) {
+    this.#parts = parts;
+  }
+
+  /** Null as long as there are none. */
+  get current(): TlsCredentials | null {
+    return this.#current;
+  }
+
+  /** Why the newest are not in force; null when they are. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** Whom the organisation believes, as the auth process tells. */
+  hear(document: TrustDocument): void {
+    this.#heard = peerTrustOf(document);
+  }
+
+  /** Reads all of it anew. */
+  refresh(): void {
+    const { own, anchors } = this.#parts;
+    try {
+      this.#kept = own.trust();
+      this.#identity = own.process("orchestrator");
+      this.#problem = this.#identity === null ? missing : null;
+    } catch (error) {
+      this.#problem = error instanceof Error ? error.message : String(error);
+    }
+    const trust = union(this.#kept, this.#heard, trustInAnchors(anchors()));
+    const identity = this.#identity;
+    this.#current =
+      identity === null
+        ? null
+        : { certificateChain: identity.certificateChain, privateKey: identity.privateKey, trust };
+  }
+
+  /** For a connection. Throws {@link NodeError} `certificate_invalid` as long as there are none. */
+  proof(): TlsCredentials {
+    if (this.#current !== null) return this.#current;
+    throw new NodeError("certificate_invalid", this.#problem ?? missing);
+  }
+
+  trust(): PeerTrust {
+    return this.#current?.trust ?? nobody;
+  }
+
+  /** For an invitation. Throws RpcError `peers_not_served` where the node could show nothing that others might believe. */
+  shown(): Shown {
+    const credentials = this.#current;
+    if (credentials === null) throw new RpcError("peers_not_served", this.#problem ?? missing);
+    const chain = fromPem("CERTIFICATE", credentials.certificateChain);
+    const anchor = ownAnchor(chain, credentials.trust);
+    if (anchor !== null) return { credentials, chain, anchor };
+    throw new RpcError(
+      "peers_not_served",
+      "the node's certificate goes back to no root that it knows: name that in `auth.identity.roots`",
+    );
+  }
+}
+
+const missing = "this node has no certificate yet: its auth process gives it one";
+
+/** What is configured or was kept, what was heard since, and what peers brought. What was heard last says who is denied. */
+function union(kept: PeerTrust | null, heard: PeerTrust | null, brought: PeerTrust): PeerTrust {
+  return {
+    roots: [...(kept?.roots ?? []), ...(heard?.roots ?? []), ...brought.roots],
+    pinned: [...(kept?.pinned ?? []), ...brought.pinned],
+    denied: (heard ?? kept)?.denied ?? [],
+  };
+}
