@@ -52,6 +52,11 @@ async function problemOf(node: NodeUnderTest): Promise<string> {
   return (await auth.call.identity(undefined)).problem ?? "";
 }
 
+async function checkOf(node: NodeUnderTest, wanted: string) {
+  using auth = await node.connect("auth", authContract);
+  return (await auth.call.check(undefined)).find(({ code }) => code === wanted)?.outcome;
+}
+
 test("Threat 20: keys from an authority that answers hugely, slowly, with a redirect or garbage: old ones stay, until they are too old", async (context) => {
   await using authority = await HostileAuthority.open(domain);
   await using trap = await openTrap();
@@ -101,6 +106,18 @@ test("Threat 20: keys from an authority that answers hugely, slowly, with a redi
   const rootless = { ...bundle, keys: bundle.keys.filter(({ use }) => use === "jwt-svid") };
   await suffers(honest, /it has no root/, { bundle: rootless });
   assert.equal(trap.heard().length, 0);
+
+  // A clock that is off is told of, and nothing else comes of it.
+  authority.behave((response, document) => {
+    response.setHeader("date", new Date(Date.now() - 3_600_000).toUTCString());
+    response.end(document());
+  });
+  await node.until(
+    "the clock is told of",
+    15_000,
+    async () => (await checkOf(node, "auth.clock")) === "warning",
+  );
+  assert.equal(await checkOf(node, "auth.identity"), "ok");
 
   // Well again, its newest key is taken at once; and kept for as long as it is away, up to the age that was set.
   authority.rotate();

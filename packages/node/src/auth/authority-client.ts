@@ -49,10 +49,14 @@ export type AuthorityCall = {
   readonly identity?: ProcessIdentity;
   /** Milliseconds since 1970; default `Date.now`. */
   readonly now?: () => number;
+  /** Is told what time it is at the authority, as it says with each answer: milliseconds since 1970. */
+  readonly onDate?: (at: number) => void;
 };
 
 const connectMs = 5_000;
 const answerMs = 15_000;
+/** A field of HTTP has whole seconds: on average it was half a second later. */
+const halfSecondMs = 500;
 /** The authority begins to answer who watches after 25 s at the latest; once begun, an answer has `answerMs`. */
 const watchMs = 35_000;
 const maxAnswerBytes = 16_777_216;
@@ -159,7 +163,7 @@ type Question = {
 
 /** Asks the root authority, and nobody who is not it: TLS validates its path, and its names are looked at. */
 async function ask(
-  { addresses, domain, trust, identity, now = Date.now }: AuthorityCall,
+  { addresses, domain, trust, identity, now = Date.now, onDate }: AuthorityCall,
   question: Question,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const roots = trust.roots.map(({ certificate }) => certificate);
@@ -172,7 +176,7 @@ async function ask(
     const socket = await open(address, options);
     const certificate = readPeerCertificate(chainOf(socket), roots);
     const admission = admit({ certificate, protocol: "authority", expected: { domain }, now: now() }, trust);
-    if (admission.kind === "admitted") return exchange(socket, question);
+    if (admission.kind === "admitted") return exchange(socket, question, onDate);
     socket.destroy();
     throw new IdentityError(
       "root_mismatch",
@@ -210,7 +214,11 @@ async function open(address: string, options: ConnectionOptions): Promise<TLSSoc
 }
 
 /** One request on a connection, which ends with it. No redirect is followed, and no answer is longer than it may be. */
-async function exchange(socket: TLSSocket, question: Question): Promise<Uint8Array<ArrayBuffer>> {
+async function exchange(
+  socket: TLSSocket,
+  question: Question,
+  onDate?: AuthorityCall["onDate"],
+): Promise<Uint8Array<ArrayBuffer>> {
   const { method, path, body, timeoutMs = answerMs, maxBytes = maxAnswerBytes, signal } = question;
   const slow = new AbortController();
   let patience = setTimeout(() => slow.abort(), timeoutMs);
@@ -224,6 +232,8 @@ async function exchange(socket: TLSSocket, question: Question): Promise<Uint8Arr
     const [response] = (await once(sent, "response", { signal: until })) as [IncomingMessage];
     clearTimeout(patience);
     patience = setTimeout(() => slow.abort(), answerMs); // who has begun to answer may not take all day
+    const date = Date.parse(response.headers.date ?? "");
+    if (!Number.isNaN(date)) onDate?.(date + halfSecondMs);
     const answer = await readAll(response, maxBytes);
     if (response.statusCode === 200) return answer;
     throw refusalOf(answer, response.statusCode ?? 0);

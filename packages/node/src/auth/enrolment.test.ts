@@ -275,6 +275,16 @@ test("the signing service signs for the processes of the node that asks, and for
   await assert.rejects(mintRemotely(machine.call(), foreign), refusedFor("message_malformed"));
 });
 
+test("with each answer the root authority says what time it is there", async () => {
+  await using root = await openTestAuthority();
+  const machine = newMachine();
+  await machine.join(await root.newToken("n2"));
+  const told: number[] = [];
+  await watchTrust({ ...machine.call(), onDate: (at) => void told.push(at) }, 0);
+  assert.equal(told.length, 1);
+  assert.ok(Math.abs((told[0] ?? 0) - Date.now()) < 2_000);
+});
+
 test("news of what is believed reach a node that listens at once", async () => {
   await using root = await openTestAuthority();
   const machine = newMachine();

@@ -17,9 +17,10 @@ import type { ProcessBody, ProcessFrame } from "../process.ts";
 import { readBelievedKeys } from "./believed-keys.ts";
 import { auditingDenial, clip } from "./denied-action.ts";
 import { serveDiscovery } from "./discovery-server.ts";
+import { identityChecks } from "./identity-checks.ts";
 import { certificatesOf, IdentityKeeper } from "./identity-keeper.ts";
 import { Member } from "./member.ts";
-import { identityCheck, reasonsOf, rootsOf } from "./root-auth.ts";
+import { reasonsOf, rootsOf } from "./root-auth.ts";
 
 const upkeepMs = 30_000;
 
@@ -74,7 +75,13 @@ export async function composeMember(
     readiness: () => ({ ready: true, reasons: reasonsOf(problem()) }),
     drain: async () => undefined,
     implementation: {
-      check: () => [identityCheck(problem())],
+      check: () =>
+        identityChecks({
+          certificate: (process) => own.process(process),
+          problem: problem(),
+          rootSkewMs: member.rootSkewMs,
+          now: Date.now(),
+        }),
       explain: () => member.elsewhere(),
       credentials: () => member.credentials(),
       watch: ({ after }) => member.credentialsAfter(after),

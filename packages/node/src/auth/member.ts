@@ -42,6 +42,7 @@ export class Member {
   /** Of the credentials: grows with every change of them. */
   #version: number;
   #problem: string | null = null;
+  #rootSkewMs: number | null = null;
 
   /** Throws IdentityError `identity_damaged` for a folder of somebody who has not joined. */
   constructor(parts: MemberParts) {
@@ -68,6 +69,11 @@ export class Member {
     if (!this.#isStale) return this.#problem;
     const hours = this.#parts.maxStaleMs / 3_600_000;
     return `no credential is taken until the root authority is heard again, of which nothing was for more than ${hours} hours (auth.identity.maxStaleHours); ${this.#problem ?? "it is asked"}`;
+  }
+
+  /** How far the root authority's clock was ahead when it last answered, in ms; null as long as it did not. */
+  get rootSkewMs(): number | null {
+    return this.#rootSkewMs;
   }
 
   /** What credentials are verified by: nobody's are good by keys that are too old. */
@@ -152,7 +158,10 @@ export class Member {
     if (identity === null)
       throw new IdentityError("identity_damaged", "the certificate of auth is not there: join again");
     const trust = peerTrustOf(this.#trust);
-    return { addresses: this.#trust.authority, domain, trust, identity, now };
+    const onDate = (at: number) => {
+      this.#rootSkewMs = Math.round(at - now());
+    };
+    return { addresses: this.#trust.authority, domain, trust, identity, now, onDate };
   }
 
   /** On disk first. A root authority that is served nowhere any more is still looked for where it was. */

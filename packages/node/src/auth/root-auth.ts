@@ -3,10 +3,11 @@ import { IdentityFolder } from "@catalyst/identity";
 import type { authContract, NodeIdentity } from "@catalyst/rpc";
 import { OwnIdentity } from "../own-identity.ts";
 import { paths } from "../paths.ts";
-import { checked, type ProcessBody, type ProcessFrame } from "../process.ts";
+import type { ProcessBody, ProcessFrame } from "../process.ts";
 import { timeOf } from "./api-key.ts";
 import { AuthorityServer } from "./authority-server.ts";
 import { serveDiscovery } from "./discovery-server.ts";
+import { identityChecks } from "./identity-checks.ts";
 import { certificatesOf, IdentityKeeper } from "./identity-keeper.ts";
 import { openAuth } from "./open-auth.ts";
 
@@ -58,7 +59,15 @@ export async function composeRoot(
     readiness: () => ({ ready: true, reasons: [...view.reasons(), ...reasonsOf(problem())] }),
     drain: async () => bulletin.close(),
     implementation: {
-      check: () => [...view.check(), identityCheck(problem())],
+      check: () => [
+        ...view.check(),
+        ...identityChecks({
+          certificate: (process) => own.process(process),
+          problem: problem(),
+          rootSkewMs: null,
+          now: parts.now(),
+        }),
+      ],
       explain: ({ subject, name }) => view.explain(subject, name),
       credentials: () => bulletin.current(),
       watch: ({ after }) => bulletin.after(after),
@@ -152,13 +161,4 @@ export function rootsOf(own: OwnIdentity, domain: string): string[] {
 
 export function reasonsOf(problem: string | null): string[] {
   return problem === null ? [] : [problem];
-}
-
-export function identityCheck(problem: string | null) {
-  const hint = "see `catalyst identity show`: until they expire, the certificates that there are go on";
-  return checked(
-    "auth.identity",
-    "the certificates of this node are renewed in time",
-    problem === null ? null : { detail: problem, hint },
-  );
 }
