@@ -1,7 +1,7 @@
-import { showAddress } from "@catalyst/config";
-import { advertisedRoutes, type Peering, receivedRoutes, viewPeers } from "@catalyst/peering";
+import { advertisedRoutes, type Peering, receivedRoutes, viewAttributes, viewPeers } from "@catalyst/peering";
 import type { PeerOrigin, PeerStatus, RouteTable, RouteView } from "@catalyst/rpc";
 import type { SessionSnapshot } from "@catalyst/session";
+import { routeRow } from "./route-row.ts";
 
 type Speaker = Peering["speaker"];
 
@@ -18,16 +18,15 @@ export type KnownPeer = {
 export function* routeRows(speaker: Speaker, node: string, table: RouteTable): Generator<RouteView> {
   if (table === "advertised") {
     for (const { service, peer, sent, healthy } of advertisedRoutes(speaker)) {
-      yield { ...rowOf(service, sent), peer, healthy, stale: false, rule: null };
+      yield { ...routeRow(service, sent), peer, healthy, stale: false, rule: null };
     }
     return;
   }
   if (table === "best") {
     for (const service of speaker.services()) {
-      for (const { source, received, verdict, healthy } of speaker.routes(service)) {
+      for (const { source, verdict, healthy } of speaker.routes(service)) {
         const peer = source.node === node ? null : source.node;
-        const labels = Object.fromEntries(verdict.attributes.labels);
-        const row = rowOf(service, { ...verdict.attributes, origin: received.origin, labels });
+        const row = routeRow(service, viewAttributes(verdict.attributes));
         yield { ...row, peer, healthy, stale: false, rule: verdict.rule };
       }
     }
@@ -35,7 +34,7 @@ export function* routeRows(speaker: Speaker, node: string, table: RouteTable): G
   }
   for (const { service, peer, received, accepted, rule, healthy, stale } of receivedRoutes(speaker)) {
     if (table === "rejected" && accepted) continue;
-    yield { ...rowOf(service, received), peer, healthy, stale, rule };
+    yield { ...routeRow(service, received), peer, healthy, stale, rule };
   }
 }
 
@@ -88,22 +87,6 @@ function statusOf(
     certificateNotAfter: isoOf(session?.certificateNotAfter ?? null),
     lastEnd: end === null ? null : { ...lastWords(end), at: new Date(end.at).toISOString() },
   };
-}
-
-type Shown = {
-  readonly origin: string;
-  readonly protocol: string;
-  readonly nextHop: { readonly host: string; readonly port: number };
-  readonly nodePath: readonly string[];
-  readonly localPref: number;
-  readonly metric: number;
-  readonly labels: Readonly<Record<string, string>>;
-};
-
-function rowOf(service: string, route: Shown) {
-  const { origin, protocol, nextHop, nodePath, localPref, metric, labels } = route;
-  const where = { nextHop: showAddress(nextHop), nodePath: [...nodePath] };
-  return { service, origin, protocol, ...where, localPref, metric, labels: { ...labels } };
 }
 
 function lastWords({ reason }: NonNullable<SessionSnapshot["lastEnd"]>) {

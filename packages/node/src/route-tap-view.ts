@@ -1,12 +1,6 @@
-import { showAddress } from "@catalyst/config";
-import {
-  type AttributeSet,
-  type Moment,
-  type RouteEvent,
-  type UsablePath,
-  viewAttributes,
-} from "@catalyst/peering";
+import { type AttributeSet, type Moment, type RouteEvent, viewAttributes } from "@catalyst/peering";
 import type { RouteEventView } from "@catalyst/rpc";
+import { routeRow } from "./route-row.ts";
 
 /** What happened, and when. */
 export type TimedEvent = { readonly event: RouteEvent; readonly now: Moment };
@@ -32,35 +26,15 @@ export function viewRouteEvent({ event, now }: TimedEvent, self: string): RouteE
     }
     case "best": {
       const { service, path, criterion, alternates } = event;
-      const route = path === null ? null : bestOf(path, self);
+      const route = path === null ? null : routeOf(path, path.verdict.attributes, self);
       return { at, event: "best", service, route, criterion, alternates };
     }
   }
 }
 
-function bestOf(path: UsablePath, self: string) {
-  return routeOf(path, path.verdict.attributes, self);
-}
-
-function routeOf(
-  { service, source, received, healthy, verdict }: TappedPath,
-  set: AttributeSet,
-  self: string,
-) {
-  const { protocol, nextHop, nodePath, localPref, metric, labels } = viewAttributes(set);
-  return {
-    service,
-    peer: source.node === self ? null : source.node,
-    origin: received.origin,
-    protocol,
-    nextHop: showAddress(nextHop),
-    nodePath: [...nodePath],
-    localPref,
-    metric,
-    labels: { ...labels },
-    healthy,
-    rule: verdict.rule,
-  };
+function routeOf({ service, source, healthy, verdict }: TappedPath, set: AttributeSet, self: string) {
+  const peer = source.node === self ? null : source.node;
+  return { ...routeRow(service, viewAttributes(set)), peer, healthy, rule: verdict.rule };
 }
 
 /** The names of the members that two sets of attributes have of different value. */
