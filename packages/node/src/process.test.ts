@@ -11,8 +11,8 @@ import { connectRpc, gatewayContract, socketPath } from "@catalyst/rpc";
 const folder = mkdtempSync(join(tmpdir(), "catalyst-process-"));
 after(() => rmSync(folder, { recursive: true }));
 
-/** A process of a node whose draining is what `drain` says; it prints what happens to it. */
-function program(dataDir: string, drain: string): string {
+/** A process of a node whose draining is what `drain` says, after `begin`; it prints what happens to it. */
+function program(dataDir: string, drain: string, begin: string): string {
   const source = (name: string) => JSON.stringify(join(import.meta.dirname, name));
   return `
     const { runProcess } = await import(${source("process.ts")});
@@ -21,22 +21,22 @@ function program(dataDir: string, drain: string): string {
     const { loadConfig } = await import("@catalyst/config");
     const flags = [{ flag: "--telemetry-listen", value: "127.0.0.1:0" }];
     const config = loadConfig(nodeConfig, { flags });
-    await runProcess("gateway", gatewayContract, config.value, ${JSON.stringify(dataDir)}, async () => ({
+    await runProcess("gateway", gatewayContract, config.value, ${JSON.stringify(dataDir)}, async ({ stopping }, resources) => { ${begin}; return {
       details: () => ({ version: 0, generation: 0, schemaDigest: null, services: [] }),
       readiness: () => ({ ready: true, reasons: [] }),
       drain: async () => { console.log("draining"); ${drain} },
       abandon: async () => console.log("abandoned"),
       implementation: { check: () => [] },
-    }));
+    }; });
     console.log("ended");
   `;
 }
 
 type Running = { readonly child: ChildProcess; readonly dataDir: string; words(): string };
 
-async function start(drain: string): Promise<Running> {
+function launch(drain: string, begin = ""): Running {
   const dataDir = mkdtempSync(join(folder, "d-"));
-  const child = spawn(process.execPath, ["--input-type=module", "-e", program(dataDir, drain)], {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program(dataDir, drain, begin)], {
     cwd: import.meta.dirname,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -46,7 +46,11 @@ async function start(drain: string): Promise<Running> {
       words += chunk.toString("utf8");
     });
   }
-  const running = { child, dataDir, words: () => words };
+  return { child, dataDir, words: () => words };
+}
+
+async function start(drain: string): Promise<Running> {
+  const running = launch(drain);
   await until(running, "process started");
   return running;
 }
@@ -106,6 +110,17 @@ test("drain is answered when what ran is finished, and the process ends after it
   using connection = await connect(running);
   assert.equal(await connection.call.drain(undefined), undefined);
   assert.equal(await ends(running), 0);
+});
+
+test("a process that cannot begin ends, although what it has begun waits until it stops", async () => {
+  const running = launch(
+    "",
+    `const stopped = new Promise((resolve) => stopping.addEventListener("abort", resolve));
+     resources.defer(() => stopped);
+     throw new TypeError("no way to begin")`,
+  );
+  assert.equal(await ends(running), 1);
+  assert.match(running.words(), /no way to begin/);
 });
 
 test("a process whose draining fails ends nevertheless, and not with 0", async () => {

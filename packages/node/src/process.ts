@@ -75,6 +75,8 @@ export async function runProcess<C extends Contract>(
   let abandon = async () => {};
   const stop = stopSignal(logger, () => abandon());
   await using resources = new AsyncDisposableStack();
+  // Comes before the resources are given back: those that wait until the process stops would wait for ever.
+  using _ = { [Symbol.dispose]: () => stop.now() };
   let telemetry: string | null = null;
   const telemetryAddress = () => telemetry;
   const frame = { name, config, dataDir, logger, metrics, stopping: stop.signal, telemetryAddress };

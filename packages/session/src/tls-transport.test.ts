@@ -165,6 +165,21 @@ test("new credentials are used for the next connection, without a new listener",
   assert.notEqual(peer.keyThumbprint, there.peer.keyThumbprint);
 });
 
+test("an address is listened on before there are credentials: nobody is let in until there are", async () => {
+  let credentials: TlsCredentials | null = null;
+  const given = () => credentials ?? assert.fail("there are none yet");
+  await using a = nodeOf("n1", tls(one));
+  await using b = nodeOf("n2", tlsTransports({ credentials: given }));
+  const both = Promise.all([a.next(), b.next()]);
+  const address = await b.sessions.listen("127.0.0.1:0");
+  a.sessions.setPeers([{ node: `n2.${domain}`, address }]);
+  while (a.ends.length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(b.channels.length, 0);
+  credentials = two;
+  const [, there] = await both;
+  assert.equal(there.peer.node, `n1.${domain}`);
+});
+
 test("100 reconnects over TLS leave no socket and no timer behind", async () => {
   const { a, b } = await connected(tls(one), tls(two));
   await using _a = a;

@@ -126,9 +126,9 @@ function dial(address: string, dialled: Dialled, prepared: Prepared): () => void
 function acceptTls(current: () => Prepared, { handshakeMs = 10_000, strangers }: TlsTransportOptions) {
   /** Who waits for each handshake, by where the other end is: no two open sockets have that in common. */
   const waiting = new Map<string, Dialled>();
-  let prepared = current();
+  /** What the server has; null before somebody came while there were credentials. */
+  let prepared: Prepared | null = null;
   const server = createServer({
-    ...prepared.context,
     requestCert: true,
     // Whose certificate it is, and whether it was verified, is looked at when it is known what is to be spoken.
     rejectUnauthorized: false,
@@ -140,7 +140,7 @@ function acceptTls(current: () => Prepared, { handshakeMs = 10_000, strangers }:
     const remote = remoteOf(socket);
     const taker = waiting.get(remote);
     waiting.delete(remote);
-    if (taker === undefined) socket.destroy();
+    if (taker === undefined || prepared === null) socket.destroy();
     else if (strangers !== undefined && socket.alpnProtocol === strangers.name) {
       socket.once("close", () => taker.failed(new SessionError("dial_failed", "it wanted no session")));
       strangers.take(socket);
