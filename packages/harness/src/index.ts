@@ -1,3 +1,4 @@
+export { FaultProxy } from "./fault-proxy.ts";
 export { getByHost } from "./get-by-host.ts";
 /** What tests of the whole node stand on: a real node in real processes, and a load that counts what failed. */
 export { Load, type LoadOptions, type Outcome } from "./load.ts";

@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
-import { X509Certificate } from "node:crypto";
-import { once } from "node:events";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type TLSSocket } from "node:tls";
-import { authoritiesOf, type PeerTrust, publicKeyOf, tokenKid } from "@catalyst/identity";
+import { authoritiesOf, type PeerTrust } from "@catalyst/identity";
 import { createTestOrganisation } from "@catalyst/identity/testing";
 import { type Channel, createSessions, type EndReason, tlsTransports } from "@catalyst/session";
-import { openOf, ScriptedPeer } from "../test/scripted-peer.ts";
-import { socketTransport } from "./socket-transport.ts";
+import { dialScripted, type ScriptedConnection } from "../test/scripted-dialler.ts";
 
 // What virtual time cannot show: real sockets, real buffers and real memory.
 
@@ -41,35 +37,18 @@ async function nodeOf(label: string) {
 }
 
 /** A session with a node over real TLS, as the test wants to keep it. */
-async function evil(address: string) {
-  const { cert, key } = await acme.issue("evil", "orchestrator");
-  const [host = "", port = ""] = address.split(":");
-  const socket = connect({
-    host,
-    port: Number(port),
-    cert,
-    key,
-    ca: [...authoritiesOf(trust)],
-    checkServerIdentity: () => undefined,
-    ALPNProtocols: ["catalyst-session/1"],
-  });
-  await once(socket, "secureConnect");
-  const kid = tokenKid(publicKeyOf(new X509Certificate(cert).publicKey));
-  const thumbprint = new Uint8Array(Buffer.from(kid, "base64url"));
-  const peer = new ScriptedPeer(socketTransport(socket, { certificate: null, ownKeyThumbprint: thumbprint }));
-  const protocols = [{ name: "cp", versions: [1], windowMessages: 1_048_576, windowBytes: 268_435_456 }];
-  const own = openOf(`evil.${domain}`, domain, thumbprint, { protocols, timeMs: Date.now() });
-  peer.say("open", own);
-  while (peer.heard.length < 2) await sleep(2);
-  peer.accept(own);
-  return { peer, socket };
+async function evil(address: string): Promise<ScriptedConnection> {
+  const proof = { ...(await acme.issue("evil", "orchestrator")), roots: authoritiesOf(trust) };
+  const connection = await dialScripted(address, { node: `evil.${domain}`, domain, proof });
+  await connection.establish();
+  return connection;
 }
 
 async function besieged() {
   const [n, good] = [await nodeOf("n"), await nodeOf("good")];
   const address = await n.sessions.listen("127.0.0.1:0");
   good.sessions.setPeers([{ node: `n.${domain}`, address }]);
-  const enemy: { peer: ScriptedPeer; socket: TLSSocket } = await evil(address);
+  const enemy = await evil(address);
   while (n.channels.length < 2) await sleep(2);
   const channelOf = (label: string) => {
     const channel = n.channels.find(({ peer }) => peer.node === `${label}.${domain}`);

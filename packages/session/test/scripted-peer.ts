@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type CborInput, createFrameDecoder, encodeCbor, encodeFrame } from "@catalyst/wire";
 import { transcriptOf } from "../src/message/accept.ts";
 import {
@@ -63,6 +64,12 @@ export class ScriptedPeer {
   accept(own: Open): this {
     const theirs = this.payloads[this.heard.findIndex(({ kind }) => kind === "open")] ?? new Uint8Array();
     return this.say("accept", { transcript: transcriptOf(encodeMessage("open", own), theirs) });
+  }
+
+  /** Waits, in real time, for what it hears; in vain when the connection ends. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds() && !this.ended) await sleep(1);
+    if (!holds()) throw new Error("the connection ended");
   }
 
   /** Why the other end ended it. */
