@@ -52,6 +52,8 @@ const rpcFailures: Readonly<Partial<Record<RpcErrorCode, number>>> = {
   authority_elsewhere: exitCode.usage,
   node_name_taken: exitCode.usage,
   node_unknown: exitCode.notFound,
+  join_token_unknown: exitCode.notFound,
+  join_token_used: exitCode.denied,
   enrolment_refused: exitCode.denied,
   authority_unreachable: exitCode.temporary,
   peers_not_served: exitCode.usage,

@@ -110,6 +110,17 @@ export const processCertificate = z.object({
 });
 export type ProcessCertificate = z.infer<typeof processCertificate>;
 
+/** What is known of a join token that has not expired, which is everything but its secret. */
+export const joinTokenStatus = z.object({
+  id: z.string(),
+  node: z.string(),
+  /** `used`: the node has joined with it. `revoked`: it was taken back before. */
+  state: z.enum(["open", "used", "revoked"]),
+  createdAt: timestamp,
+  expiresAt: timestamp,
+});
+export type JoinTokenStatus = z.infer<typeof joinTokenStatus>;
+
 /** A node that is admitted no more, or with a `serial` one certificate of it. */
 export const nodeDenial = z.object({
   node: z.string(),
@@ -217,6 +228,16 @@ export const authContract = defineContract({
         addresses: z.array(z.string()),
         expiresAt: timestamp,
       }),
+    ),
+    /** The join tokens that have not expired. Only at the root. Throws `authority_elsewhere`. */
+    joinTokens: defineMethod(z.undefined(), z.array(joinTokenStatus)),
+    /**
+     * Takes back a join token by its id, or all open ones of a node by its name. Only at the root. Throws
+     * `join_token_unknown`, `join_token_used` or `authority_elsewhere`.
+     */
+    revokeJoinToken: defineMethod(
+      z.object({ token: z.string().min(1, "is empty").max(63, "is longer than any name or id") }),
+      z.array(joinTokenStatus),
     ),
     /** Admits a node no more, or with a `serial` one certificate of it. Only at the root. Throws `node_unknown` or `authority_elsewhere`. */
     revokeNode: defineMethod(

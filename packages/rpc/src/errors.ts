@@ -41,6 +41,8 @@
  * | `authority_unreachable` | the root authority does not answer, the message says why: start it, or correct the network; the node goes on until its certificates expire |
  * | `enrolment_refused` | the root authority refused, the message says why and what to do |
  * | `node_name_taken` | there is a node of this name: choose another name, or revoke that one first |
+ * | `join_token_unknown` | no join token has this id or node, or it has expired: `catalyst token list` shows those there are |
+ * | `join_token_used` | a node has joined with the token: revoke the node, if it should not have |
  * | `node_unknown` | no good certificate of it was issued: `catalyst identity show` lists those there are |
  * | `peers_not_served` | this node cannot invite, or be a peer of others: the message says what it lacks |
  * | `peer_unknown` | no peer of that name was added at run time: `catalyst peer list` shows those there are |
@@ -92,6 +94,8 @@ export type RpcErrorCode =
   | "authority_unreachable"
   | "enrolment_refused"
   | "node_name_taken"
+  | "join_token_unknown"
+  | "join_token_used"
   | "node_unknown"
   | "peers_not_served"
   | "peer_unknown"

@@ -9,6 +9,7 @@ export {
   type CredentialKind,
   type Credentials,
   credentials,
+  type JoinTokenStatus,
   mostCredentialServices,
   type NodeDenial,
   type NodeIdentity,

@@ -106,6 +106,42 @@ test("a token is asked for by name, and refused with what to do", async () => {
   await refused(2, /ask at its root, 127\.0\.0\.1/, "--node", "n9", "--config", "n2.json");
 });
 
+test("join tokens are listed without their secrets, and taken back by id, by node or by themselves", async () => {
+  const create = async (node: string) =>
+    (await catalyst("token", "create", "--node", node, "--config", "n1.json", "-q")).stdout.trim();
+  const tokens = [await create("n20"), await create("n21"), await create("n21"), await create("n22")];
+  const [first = "", , , last = ""] = tokens;
+  const list = async () => {
+    const { stdout } = await catalyst("token", "list", "--config", "n1.json", "-o", "json");
+    for (const each of tokens)
+      assert.ok(!stdout.includes(Buffer.from(parseJoinToken(each).secret).toString("hex")));
+    const rows: { node: string; state: string; id: string }[] = JSON.parse(stdout);
+    return rows.filter(({ node }) => node.startsWith("n2"));
+  };
+  const states = async () => (await list()).map(({ node, state }) => `${node} ${state}`);
+  assert.deepEqual(await states(), ["n2 used", "n20 open", "n21 open", "n21 open", "n22 open"]);
+  const revoke = (...args: string[]) => catalyst("token", "revoke", ...args, "--config", "n1.json");
+  const { id } = (await list()).find(({ node }) => node === "n20") ?? { id: "" };
+  assert.match((await revoke(id)).stdout, new RegExp(`^Join token ${id} for n20 is taken back$`, "m"));
+  assert.equal((await revoke("n21")).stdout.trim().split("\n").length, 2);
+  assert.equal((await revoke(last)).code, 0);
+  assert.equal((await revoke(id)).code, 0, "once more changes nothing");
+  assert.deepEqual(await states(), ["n2 used", "n20 revoked", "n21 revoked", "n21 revoked", "n22 revoked"]);
+  const joining = joinOrganisation(join(folder, "late"), parseJoinToken(first));
+  await assert.rejects(joining, { code: "enrolment_refused", message: /taken back.*\(token_revoked\)/ });
+  const refused = async (code: number, words: RegExp, ...args: string[]) => {
+    const result = await catalyst("token", "revoke", ...args);
+    assert.deepEqual([result.code, words.test(result.stderr)], [code, true], result.stderr);
+  };
+  await refused(3, /there is no join token n99: `catalyst token list`/, "n99", "--config", "n1.json");
+  await refused(4, /n2 has joined with it: .*identity revoke n2/, "n2", "--config", "n1.json");
+  await refused(2, /no join token: a character is missing/, first.slice(0, -3), "--config", "n1.json");
+  await refused(2, /ask at its root/, "n20", "--config", "n2.json");
+  const { stdout } = await catalyst("token", "list", "--config", "n1.json");
+  assert.match(stdout, /^NODE +STATE +EXPIRES +ID$/m);
+  assert.match(stdout, /^n20 +revoked +\d{4}-/m);
+});
+
 test("who a node is shows at the node and at the root", async () => {
   const [root, member] = [await identityOf("n1"), await identityOf("n2")];
   assert.deepEqual([root.role, member.role], ["root", "member"]);

@@ -1,11 +1,14 @@
-import { authContract } from "@catalyst/rpc";
+import { readFileSync } from "node:fs";
+import { joinTokenId, parseJoinToken } from "@catalyst/identity";
+import { authContract, type JoinTokenStatus } from "@catalyst/rpc";
 import type { Command } from "commander";
 import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
 import { formatDuration, parseDuration } from "../duration.ts";
 import { readGiven, required } from "../given.ts";
-import { printValue } from "../output.ts";
+import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
+import { renderTable } from "../table.ts";
 
 type CreateOptions = { node?: string; ttl: string };
 
@@ -22,6 +25,53 @@ export function addJoinTokens(program: Command, printer: Printer): void {
       .option("--ttl <time>", "how long it is good, such as 10m or 1h", "10m"),
     printer,
     createToken,
+  );
+  asking(
+    command.command("list").description("list the join tokens that have not expired"),
+    printer,
+    listTokens,
+  );
+  asking(
+    command
+      .command("revoke")
+      .description("take a join token back: nobody joins with it from now on")
+      .argument("<token>", "its id, the node that it is for, or - for the token itself on standard input"),
+    printer,
+    (context, _options, token = "") => revokeToken(context, token),
+  );
+}
+
+async function listTokens({ printer, format, connect }: CommandContext): Promise<void> {
+  using auth = await connect("auth", authContract);
+  const tokens = await auth.call.joinTokens(undefined);
+  printRows(printer, format, tokens, () =>
+    tokens.length === 0 ? ["No join tokens."] : tableOf(tokens, printer),
+  );
+}
+
+/** The token itself holds a secret, which goes nowhere from here. */
+async function revokeToken({ printer, format, connect }: CommandContext, given: string): Promise<void> {
+  const text = given === "-" ? readFileSync(0, "utf8").trim() : given;
+  const token = text.startsWith("join1.") ? joinTokenId(parseJoinToken(text).secret) : text;
+  const { input } = authContract.methods.revokeJoinToken;
+  using auth = await connect("auth", authContract);
+  const revoked = await auth.call.revokeJoinToken(readGiven(input, { token }, { token: "the token" }));
+  printRows(printer, format, revoked, () =>
+    revoked.map(({ id, node }) => `Join token ${id} for ${node} is taken back`),
+  );
+}
+
+function tableOf(tokens: readonly JoinTokenStatus[], { colours, width }: Printer): readonly string[] {
+  const coloured = { open: colours.green, used: colours.dim, revoked: colours.red };
+  return renderTable(
+    ["NODE", "STATE", "EXPIRES", "ID"],
+    tokens.map(({ node, state, expiresAt, id }) => [
+      node,
+      coloured[state](state),
+      expiresAt.replace(/\.\d+Z$/, "Z"),
+      id,
+    ]),
+    width(),
   );
 }
 

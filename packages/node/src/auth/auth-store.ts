@@ -63,6 +63,7 @@ export const authMigrations: readonly string[] = [
      unaudited INTEGER NOT NULL DEFAULT 1,
      PRIMARY KEY (node, serial)
    ) STRICT;`,
+  "ALTER TABLE join_token ADD COLUMN revoked_at INTEGER;",
 ];
 
 /** A key of which the public part is kept for as long as it verifies, and the private one for as long as it may sign. */

@@ -22,7 +22,9 @@ export type StoredJoinToken = {
   readonly usedBy: Uint8Array | null;
   /** What they were answered, so that an answer that was lost on its way can be given once more. */
   readonly answer: Uint8Array | null;
-  /** Whether the audit log has no entry of the enrolment yet. */
+  /** When it was taken back; null as long as it was not. */
+  readonly revokedAt: number | null;
+  /** Whether the audit log has no entry of the enrolment, or of the withdrawal, yet. */
   readonly isUnaudited: boolean;
 };
 
@@ -64,9 +66,10 @@ const storedJoinToken = z
     used_by: bytes.nullable(),
     answer: bytes.nullable(),
     unaudited: z.int(),
+    revoked_at: z.int().nullable(),
   })
   .transform(({ id, node, secret, answer, ...row }): StoredJoinToken => {
-    const times = { createdAt: row.created_at, expiresAt: row.expires_at };
+    const times = { createdAt: row.created_at, expiresAt: row.expires_at, revokedAt: row.revoked_at };
     return { id, node, secret, answer, ...times, usedBy: row.used_by, isUnaudited: row.unaudited === 1 };
   });
 
@@ -125,19 +128,27 @@ export class AuthorityTable {
 /** Join tokens, on disk; their secrets go when they expire. */
 export class JoinTokenTable {
   readonly #get: Statement<StoredJoinToken>;
+  readonly #all: Statement<StoredJoinToken>;
   readonly #put: Statement<SqlRow>;
   readonly #consume: Statement<SqlRow>;
+  readonly #revoke: Statement<SqlRow>;
   readonly #audited: Statement<SqlRow>;
   readonly #forget: Statement<SqlRow>;
   readonly #open: Statement<number>;
 
   constructor(database: Database) {
-    this.#get = database.prepare("SELECT * FROM join_token WHERE id = ?", (row) =>
-      storedJoinToken.parse(row),
+    const read = (row: SqlRow) => storedJoinToken.parse(row);
+    this.#get = database.prepare("SELECT * FROM join_token WHERE id = ?", read);
+    this.#all = database.prepare(
+      "SELECT * FROM join_token WHERE expires_at > ? ORDER BY created_at, id",
+      read,
     );
-    this.#put = database.prepare("INSERT INTO join_token VALUES (?, ?, ?, ?, ?, NULL, NULL, 0)");
+    this.#put = database.prepare("INSERT INTO join_token VALUES (?, ?, ?, ?, ?, NULL, NULL, 0, NULL)");
     this.#consume = database.prepare(
-      "UPDATE join_token SET used_by = ?, answer = ?, unaudited = 1 WHERE id = ? AND used_by IS NULL AND expires_at > ?",
+      "UPDATE join_token SET used_by = ?, answer = ?, unaudited = 1 WHERE id = ? AND used_by IS NULL AND revoked_at IS NULL AND expires_at > ?",
+    );
+    this.#revoke = database.prepare(
+      "UPDATE join_token SET revoked_at = ?, unaudited = 1 WHERE id = ? AND used_by IS NULL AND revoked_at IS NULL",
     );
     this.#audited = database.prepare("UPDATE join_token SET unaudited = 0 WHERE id = ?");
     this.#forget = database.prepare("DELETE FROM join_token WHERE expires_at <= ?");
@@ -148,19 +159,29 @@ export class JoinTokenTable {
     return this.#get.get(id);
   }
 
+  /** Those that have not expired, the oldest first. */
+  live(now: number): readonly StoredJoinToken[] {
+    return this.#all.all(now);
+  }
+
   insert({
     id,
     node,
     secret,
     createdAt,
     expiresAt,
-  }: Omit<StoredJoinToken, "usedBy" | "answer" | "isUnaudited">): void {
+  }: Omit<StoredJoinToken, "usedBy" | "answer" | "revokedAt" | "isUnaudited">): void {
     this.#put.run(id, node, secret, createdAt, expiresAt);
   }
 
   /** Whether these requests are the ones that consume it: of those that race, exactly one. */
   consume(id: string, usedBy: Uint8Array, answer: Uint8Array, now: number): boolean {
     return this.#consume.run(usedBy, answer, id, now) === 1;
+  }
+
+  /** Whether it is taken back by this: one that was used, or was taken back before, is not. */
+  revoke(id: string, now: number): boolean {
+    return this.#revoke.run(now, id) === 1;
   }
 
   audited(id: string): void {

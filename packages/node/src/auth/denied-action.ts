@@ -12,6 +12,8 @@ const denials: ReadonlySet<RpcErrorCode> = new Set([
   "authority_elsewhere",
   "authority_not_served",
   "invalid_request",
+  "join_token_unknown",
+  "join_token_used",
   "node_name_taken",
   "node_unknown",
   "ttl_too_long",

@@ -3,6 +3,7 @@ export type EnrolmentRefusalCode =
   | "token_unknown"
   | "token_expired"
   | "token_used"
+  | "token_revoked"
   | "proof_wrong"
   | "request_malformed"
   | "peer_refused";
@@ -11,6 +12,7 @@ const texts: Readonly<Record<EnrolmentRefusalCode, string>> = {
   token_unknown: "no such join token is known here: make one with `catalyst token create` at this root",
   token_expired: "the join token has expired: make a new one with `catalyst token create` at the root",
   token_used: "the join token has been used: if that was not you, revoke the node, and make a new token",
+  token_revoked: "the join token was taken back: ask for a new one at the root",
   proof_wrong:
     "the proof is not that of the join token on this connection: copy the token whole, and connect directly",
   request_malformed: "the requests for certificates cannot be used: make them anew",

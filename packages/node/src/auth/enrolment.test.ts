@@ -324,7 +324,7 @@ test("a node that was revoked joins again with a new token, and what it had befo
   await using root = await openTestAuthority();
   const [before, after] = [newMachine(), newMachine()];
   await before.join(await root.newToken("n2"));
-  await assert.rejects(root.registrar.createToken({ node: "n2", ttlMs: 60_000 }), {
+  await assert.rejects(root.joinTokens.create({ node: "n2", ttlMs: 60_000 }), {
     code: "node_name_taken",
   });
   await root.registrar.revoke({ node: "n2" });
@@ -373,7 +373,7 @@ test("revoking is told before the audit log is written, and is made up for there
 test("no token is made for a name that is taken, for longer than a day, or where nobody can reach the root", async () => {
   await using root = await openTestAuthority();
   const refused = (node: string, ttlMs: number, code: string) =>
-    assert.rejects(root.registrar.createToken({ node, ttlMs }), { code });
+    assert.rejects(root.joinTokens.create({ node, ttlMs }), { code });
   await refused("n1", 60_000, "node_name_taken");
   await refused("n2", 86_400_001, "ttl_too_long");
   await assert.rejects(root.registrar.revoke({ node: "n9" }), { code: "node_unknown" });

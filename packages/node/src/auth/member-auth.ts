@@ -100,6 +100,8 @@ export async function composeMember(
         return identity();
       },
       createJoinToken: ({ node }) => denied("jointoken.create", node),
+      joinTokens: () => member.elsewhere(),
+      revokeJoinToken: ({ token }) => denied("jointoken.revoke", token),
       revokeNode: ({ node }) => denied("node.revoke", node),
       trust: notice,
       watchTrust: async ({ after }) => {

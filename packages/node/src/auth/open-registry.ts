@@ -7,6 +7,7 @@ import { AuthorityTable, CertificateTable, DenialTable, JoinTokenTable } from ".
 import type { Bulletin } from "./bulletin.ts";
 import { CertificateOffice } from "./certificate-office.ts";
 import type { AuthEvents } from "./events.ts";
+import { JoinTokens } from "./join-tokens.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { Registrar } from "./registrar.ts";
 import { TrustBoard } from "./trust-board.ts";
@@ -35,7 +36,8 @@ export async function openRegistry(parts: RegistryParts, { auth, node }: NodeCon
   const addresses = () => reached.current;
   const board = new TrustBoard({ domain, addresses, office, denials, tokenKeys, bulletin });
   const tokens = new JoinTokenTable(database);
-  const own = { domain, node: name, addresses, office, board, tokens, certificates, denials };
-  const registrar = new Registrar({ ...parts, ...own });
-  return { office, board, registrar, certificates, denials, addresses: reached };
+  const own = { domain, node: name, office, tokens, certificates, denials };
+  const registrar = new Registrar({ ...parts, ...own, board });
+  const joinTokens = new JoinTokens({ ...parts, ...own, addresses, table: tokens });
+  return { office, board, registrar, joinTokens, certificates, denials, addresses: reached };
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { type Database, failpoint } from "@catalyst/durable";
 import {
   type Admission,
@@ -8,10 +7,8 @@ import {
   type EnrolmentRequest,
   encodeMessage,
   enrolmentProof,
-  formatJoinToken,
   IdentityError,
   isProof,
-  joinTokenId,
   nodeNameOf,
   readSigningRequest,
   requestsDigest,
@@ -40,8 +37,6 @@ export type RegistrarParts = {
   readonly domain: string;
   /** The label of this node, which no other one may be given. */
   readonly node: string;
-  /** Where the root authority is reached, `host:port`; null as long as it is nowhere. */
-  readonly addresses: () => readonly string[];
   readonly database: Database;
   readonly tokens: JoinTokenTable;
   readonly certificates: CertificateTable;
@@ -61,10 +56,6 @@ type Request<Call extends keyof Calls> = Parameters<Calls[Call]>[0];
 type Chains = EnrolmentAnswer["chains"];
 type Admitted = Extract<Admission, { kind: "admitted" }>;
 
-/** A token that was not used in this time is useless. */
-const longestTokenMs = 86_400_000;
-const mostTokens = 1_000;
-
 /** Whoever is denied again and again does not fill the disk; all are counted. */
 const auditedDenials: Allowance = { most: 10, inMs: 60_000 };
 /** A node that was denied asks for news for as long as it runs. */
@@ -79,12 +70,6 @@ export class Registrar {
 
   constructor(parts: RegistrarParts) {
     this.#parts = parts;
-  }
-
-  /** Throws RpcError `authority_not_served`, `node_name_taken`, `ttl_too_long` or `busy`. */
-  createToken(asked: Request<"createJoinToken">) {
-    const denied = { action: "jointoken.create", target: asked.node };
-    return auditingDenial(this.#parts.ledger, denied, () => this.#createToken(asked));
   }
 
   /**
@@ -194,22 +179,6 @@ export class Registrar {
     }
   }
 
-  async #createToken({ node, ttlMs }: Request<"createJoinToken">) {
-    const { tokens, ledger, now, domain, office } = this.#parts;
-    const addresses = this.#checkToken(node, ttlMs);
-    const secret = Uint8Array.from(randomBytes(16));
-    const id = joinTokenId(secret);
-    const createdAt = now();
-    const expires = Math.floor((createdAt + ttlMs) / 1_000);
-    const digest = Uint8Array.from(Buffer.from(office.rootThumbprint(), "base64url"));
-    const token = formatJoinToken({ addresses, domain, node, root: digest, secret, expires });
-    tokens.insert({ id, node, secret, createdAt, expiresAt: expires * 1_000 });
-    await failpoint("auth.jointoken.kept");
-    const reason = `${id} until ${timeOf(expires * 1_000)}`;
-    await ledger.act({ action: "jointoken.create", target: node, outcome: "done", reason });
-    return { token, id, node, addresses: [...addresses], expiresAt: timeOf(expires * 1_000) };
-  }
-
   #newDenial(node: string, serial: string | null): StoredDenial {
     const { certificates, now } = this.#parts;
     if (node === this.#parts.node && serial === null) {
@@ -223,29 +192,6 @@ export class Registrar {
       throw new RpcError("node_unknown", `there is no good certificate of ${what}: ${how}`);
     }
     return { node, serial, since: now(), until: serial === null ? null : meant.expiresAt, isUnaudited: true };
-  }
-
-  #checkToken(node: string, ttlMs: number): readonly string[] {
-    const { tokens, certificates, addresses, now, denials } = this.#parts;
-    const reached = addresses();
-    if (reached.length === 0) {
-      const how =
-        "give auth.authority.listen, such as 192.0.2.1:10002; where that is every address, give auth.authority.addresses too";
-      throw new RpcError("authority_not_served", `no other node can reach this one's root authority: ${how}`);
-    }
-    const isAlive = certificates.ofNode(node, now()).length > 0 && denials.get(node, null) === undefined;
-    if (node === this.#parts.node || isAlive) {
-      const how = "choose another name, or revoke that one first with `catalyst identity revoke`";
-      throw new RpcError("node_name_taken", `there is a node ${node} already: ${how}`);
-    }
-    if (ttlMs > longestTokenMs) {
-      throw new RpcError("ttl_too_long", "a join token is good for a day at most: ask for less");
-    }
-    tokens.forget(now());
-    if (tokens.count() >= mostTokens) {
-      throw new RpcError("busy", `${mostTokens} join tokens have not expired yet: wait for some to expire`);
-    }
-    return reached;
   }
 
   async #consume(id: string, node: string, requests: SigningRequests): Promise<Chains> {
@@ -269,6 +215,7 @@ export class Registrar {
 
   /** What the token was answered to these requests; null when it is still good. Throws when others consumed it. */
   #givenBefore(token: StoredJoinToken | undefined, usedBy: Uint8Array): Chains | null {
+    if (token?.revokedAt != null) refuse("token_revoked");
     if (token === undefined || token.usedBy === null || token.answer === null) return null;
     if (!Buffer.from(token.usedBy).equals(usedBy)) refuse("token_used");
     return chainsOnDisk.parse(decodeMessage(token.answer, "message_malformed"));

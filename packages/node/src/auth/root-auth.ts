@@ -20,7 +20,7 @@ export async function composeRoot(
 ): Promise<ProcessBody<typeof authContract>> {
   const { config, dataDir } = frame;
   const parts = await openAuth(frame, resources);
-  const { authority, bulletin, rings, view, issuers, events, registrar, board } = parts;
+  const { authority, bulletin, rings, view, issuers, events, registrar, joinTokens, board } = parts;
   const published = (["tokens", "apikeys"] as const).map((kind) => {
     return { issuer: issuers[kind].issuer, jwks: () => rings[kind].jwks() };
   });
@@ -82,7 +82,9 @@ export async function composeRoot(
         await keeper.renew();
         return identity();
       },
-      createJoinToken: (request) => registrar.createToken(request),
+      createJoinToken: (request) => joinTokens.create(request),
+      joinTokens: () => joinTokens.list(),
+      revokeJoinToken: (request) => joinTokens.revoke(request),
       revokeNode: (request) => registrar.revoke(request),
       trust: notice,
       watchTrust: async ({ after }) => {

@@ -5,7 +5,7 @@ import { domain, newDataDir, openTestAuth } from "./test-auth.ts";
 /** A root authority of node n1 on a port of its own, with a clock that the test moves, until it is disposed. */
 export async function openTestAuthority({ dataDir = newDataDir() } = {}) {
   const auth = await openTestAuth({ dataDir, at: Date.now() });
-  const { office, registrar, board, events, now, authority } = auth;
+  const { office, registrar, joinTokens, board, events, now, authority } = auth;
   const mint: typeof authority.mint = (request) => authority.mint(request);
   const listen = "127.0.0.1:0";
   const parts = { domain, node: "n1", listen, office, registrar, board, mint, events, now };
@@ -13,7 +13,7 @@ export async function openTestAuthority({ dataDir = newDataDir() } = {}) {
   auth.addresses.current = [server.address];
   auth.onTrust(() => server.recheck());
   const newToken = async (node: string, ttlMs = 600_000): Promise<JoinToken> => {
-    return parseJoinToken((await registrar.createToken({ node, ttlMs })).token);
+    return parseJoinToken((await joinTokens.create({ node, ttlMs })).token);
   };
   return {
     ...auth,
