@@ -4,6 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { generateContentVectors } from "./generate/content-vectors.ts";
 import { generateEnrolmentVectors } from "./generate/enrolment-vectors.ts";
 import { generateEvidenceVectors } from "./generate/evidence-vectors.ts";
+import { generateInvitationVectors } from "./generate/invitation-vectors.ts";
 import { generatePeeringVectors } from "./generate/peering-vectors.ts";
 import { generateReference } from "./generate/reference.ts";
 import { generateSessionVectors } from "./generate/session-vectors.ts";
@@ -26,6 +27,7 @@ const generators: readonly Generator[] = [
   { folders: [], run: generateContentVectors },
   { folders: [], run: generateEvidenceVectors },
   { folders: ["spec/vectors/enrolment"], run: generateEnrolmentVectors },
+  { folders: ["spec/vectors/invitation"], run: generateInvitationVectors },
   { folders: ["spec/vectors/peering"], run: generatePeeringVectors },
   { folders: ["spec/vectors/session"], run: generateSessionVectors },
 ];

@@ -24,6 +24,8 @@ export type Arrival = {
   readonly invitation: string;
 };
 
+type Named = Pick<StoredPeer, "node" | "fingerprint" | "invitation">;
+
 /**
  * The peers that were added at run time. Each change is on disk first, then in the audit log, then in force; what was cut off in
  * between is finished at the next start. Removal is the exception: it is in force at once.
@@ -39,7 +41,12 @@ export class PeerBook {
 
   /** Those that are in force, by name. */
   all(): readonly StoredPeer[] {
-    return this.#peers.all().filter(({ unaudited }) => unaudited === null);
+    return this.#peers.all().filter(({ isRemoved, unaudited }) => !isRemoved && unaudited === null);
+  }
+
+  /** Whether it was a peer, and is kept out until it is one again: its organisation may be believed for others' sake. */
+  isRemoved(node: string): boolean {
+    return this.#peers.all().some((peer) => peer.node === node && peer.isRemoved);
   }
 
   get(node: string): StoredPeer | undefined {
@@ -56,7 +63,9 @@ export class PeerBook {
   /** Finishes what was cut off. Throws RpcError `evidence_failed`: then those that it is about stay out of force. */
   async settle(): Promise<void> {
     for (const peer of this.#peers.all()) {
-      if (peer.unaudited !== null) await this.#finish(peer, peer.unaudited);
+      if (peer.unaudited === null) continue;
+      await this.#write(peer, peer.unaudited);
+      this.#conclude(peer, peer.unaudited);
     }
   }
 
@@ -71,7 +80,7 @@ export class PeerBook {
       this.#peers.put(stored);
       return true;
     });
-    if (isOurs) await this.#finish(stored, "peer.accept");
+    if (isOurs) await this.#carryOut(stored, "peer.accept");
     return isOurs;
   }
 
@@ -79,34 +88,40 @@ export class PeerBook {
   async join(arrival: Arrival): Promise<void> {
     const stored = this.#row(arrival, "peer.join");
     this.#peers.put(stored);
-    await this.#finish(stored, "peer.join");
+    await this.#carryOut(stored, "peer.join");
   }
 
   /** Nobody is let in again by the invitation that it came by. Throws RpcError `evidence_failed`: it is removed all the same. */
   async remove(peer: StoredPeer): Promise<void> {
     const { database, invitations, onChange } = this.#parts;
     database.transaction(() => {
-      this.#peers.setStep(peer.node, peer.unaudited, "peer.remove");
+      this.#peers.remove(peer.node);
       invitations.removeUsedBy(peer.node);
     });
     onChange();
-    await this.#finish(peer, "peer.remove");
+    await this.#carryOut(peer, "peer.remove");
   }
 
   /** What follows when a step is on disk. */
-  async #finish({ node, fingerprint, invitation }: StoredPeer, step: PeerStep): Promise<void> {
-    const { audit, onChange } = this.#parts;
+  async #carryOut(peer: Named, step: PeerStep): Promise<void> {
     await failpoint(`${step}.kept`);
-    const reason = `${fingerprint} by invitation ${invitation}`;
-    await audit.act({ action: step, target: node, outcome: "done", reason });
+    await this.#write(peer, step);
     await failpoint(`${step}.audited`);
-    if (step === "peer.remove") this.#peers.removeDone(node);
-    else this.#peers.setStep(node, step, null);
-    onChange();
+    this.#conclude(peer, step);
+  }
+
+  async #write({ node, fingerprint, invitation }: Named, step: PeerStep): Promise<void> {
+    const reason = `${fingerprint} by invitation ${invitation}`;
+    await this.#parts.audit.act({ action: step, target: node, outcome: "done", reason });
+  }
+
+  #conclude({ node }: Named, step: PeerStep): void {
+    this.#peers.setStep(node, step, null);
+    this.#parts.onChange();
   }
 
   /** What is believed of our own organisation is not a peer's to say, and not kept for one. */
-  #row({ peer, address, invitation }: Arrival, unaudited: PeerStep): StoredPeer {
+  #row({ peer, address, invitation }: Arrival, unaudited: PeerStep) {
     const { node, anchor } = peer;
     const isOurs = anchor.kind === "root" && anchor.domain === this.#parts.domain;
     return {

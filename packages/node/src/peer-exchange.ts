@@ -9,19 +9,21 @@ import {
 import { RpcError } from "@catalyst/rpc";
 import { createFrameDecoder, encodeFrame, WireError } from "@catalyst/wire";
 
-/** Nobody sends more than the hello and an answer. */
-const mostFrames = 2;
-
 /** One end of the conversation of spec/invitation.md §3, over a connection whose handshake is over. */
 export class PeerExchange implements Disposable {
   readonly socket: TLSSocket;
   readonly #frames: Uint8Array[] = [];
+  #due: number;
   #failure: Error | null = null;
   #wake = () => {};
 
-  /** @param patienceMs how long all of it may take; then the connection is cut */
-  constructor(socket: TLSSocket, patienceMs: number) {
+  /**
+   * @param due how many messages the other end may send
+   * @param patienceMs how long all of it may take; then the connection is cut
+   */
+  constructor(socket: TLSSocket, due: number, patienceMs: number) {
     this.socket = socket;
+    this.#due = due;
     const decoder = createFrameDecoder({
       onFrame: (payload) => this.#take(payload),
       maxFrameBytes: maxInvitationBytes,
@@ -40,8 +42,9 @@ export class PeerExchange implements Disposable {
       try {
         decoder.push(bytes);
       } catch (error) {
-        if (!(error instanceof WireError)) throw error;
-        this.#fail(new IdentityError("message_malformed", error.message, { cause: error }));
+        if (error instanceof IdentityError) this.#fail(error);
+        else if (error instanceof WireError) this.#fail(malformed(error));
+        else throw error;
       }
     });
   }
@@ -73,7 +76,8 @@ export class PeerExchange implements Disposable {
   }
 
   #take(payload: Uint8Array): void {
-    if (this.#frames.length >= mostFrames) throw new WireError("frame_too_large", "more frames than are due");
+    this.#due -= 1;
+    if (this.#due < 0) throw new IdentityError("message_malformed", "more messages came than are due");
     this.#frames.push(payload);
     this.#wake();
   }
@@ -83,6 +87,10 @@ export class PeerExchange implements Disposable {
     this.#failure ??= error;
     this.#wake();
   }
+}
+
+function malformed(cause: WireError): IdentityError {
+  return new IdentityError("message_malformed", cause.message, { cause });
 }
 
 function unreachable(why: string): RpcError {

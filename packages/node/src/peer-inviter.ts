@@ -111,7 +111,7 @@ export class PeerInviter implements AsyncDisposable {
 
   /** Takes a connection of the protocol of invitations; it is over within ten seconds. */
   take(socket: TLSSocket): void {
-    const running = this.#converse(new PeerExchange(socket, patienceMs)).finally(() => {
+    const running = this.#converse(new PeerExchange(socket, 1, patienceMs)).finally(() => {
       this.#running.delete(running);
     });
     this.#running.add(running);

@@ -35,6 +35,8 @@ export type FoundPeer = { readonly peer: IntroducedPeer; readonly address: strin
 
 const connectMs = 5_000;
 const answerMs = 15_000;
+/** The hello, and the answer. */
+const mostMessages = 2;
 
 /**
  * Uses an invitation, spec/invitation.md §3: pins what the inviter's certificate goes back to, looks at who it is and whether it
@@ -123,7 +125,7 @@ async function open(address: string, options: ConnectionOptions): Promise<PeerEx
       cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause);
     throw new RpcError("peer_unreachable", reason, { cause });
   }
-  return new PeerExchange(socket, answerMs);
+  return new PeerExchange(socket, mostMessages, answerMs);
 }
 
 function refused({ code, text }: { readonly code: string; readonly text: string }): RpcError {

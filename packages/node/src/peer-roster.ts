@@ -6,6 +6,7 @@ import {
   invitationId,
   nodeNameOf,
   parseInvitation,
+  refusal,
   thumbprintOf,
 } from "@catalyst/identity";
 import { type Implementation, type orchestratorContract, type PeerInvitation, RpcError } from "@catalyst/rpc";
@@ -119,7 +120,8 @@ export class PeerRoster implements AsyncDisposable {
     const invitation = readInvitation(token);
     const node = nodeNameOf(invitation);
     if (named !== undefined && named !== node) {
-      throw new RpcError("invitation_refused", `${node} made the invitation, and not ${named}`);
+      const { text, code } = refusal("invitation_other_node", `${node} made it, and not ${named}`);
+      throw new RpcError("invitation_refused", `${text} (${code})`);
     }
     this.#refuseConfigured(node);
     const { name, domain } = this.#config.node;
@@ -132,17 +134,20 @@ export class PeerRoster implements AsyncDisposable {
     return { node, ownFingerprint: thumbprintOf(shown.anchor) };
   }
 
-  /** `mayReturn`: its organisation is believed all the same. Throws RpcError `peer_configured`, `peer_unknown` or `evidence_failed`. */
-  async remove(node: string): Promise<{ node: string; mayReturn: boolean }> {
+  /** Throws RpcError `peer_configured`, `peer_unknown` or `evidence_failed`. */
+  async remove(node: string): Promise<{ node: string }> {
     this.#refuseConfigured(node);
     const peer = this.#book.get(node);
     if (peer === undefined) {
       throw new RpcError("peer_unknown", `no peer ${node} was added at run time: see \`catalyst peer list\``);
     }
     await this.#book.remove(peer);
-    const { roots, pinned } = this.credentials.trust();
-    const domain = node.slice(node.indexOf(".") + 1);
-    return { node, mayReturn: [...roots, ...pinned].some((each) => each.domain === domain) };
+    return { node };
+  }
+
+  /** Whether it was removed, and not added again since. */
+  isRemoved(node: string): boolean {
+    return !this.#configured.has(node) && this.#book.isRemoved(node);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

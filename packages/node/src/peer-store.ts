@@ -18,9 +18,13 @@ export type StoredPeer = {
   readonly invitation: string;
   /** Milliseconds since 1970. */
   readonly since: number;
-  /** What the audit log has no entry of yet. One that is being removed is no peer any more. */
+  /** Whether it is a peer no more: then it is kept out until it is one again. */
+  readonly isRemoved: boolean;
+  /** What the audit log has no entry of yet. */
   readonly unaudited: PeerStep | null;
 };
+
+type NewPeer = Omit<StoredPeer, "isRemoved">;
 
 /** An invitation, from when it is made until a while after it has expired. Times are milliseconds since 1970. */
 export type StoredInvitation = {
@@ -36,15 +40,18 @@ export type StoredInvitation = {
 
 const bytes = z.instanceof(Uint8Array);
 
-const storedPeer = z.object({
-  node: z.string(),
-  address: z.string().nullable(),
-  anchor: bytes.nullable(),
-  fingerprint: z.string(),
-  invitation: z.string(),
-  since: z.int(),
-  unaudited: z.enum(["peer.accept", "peer.join", "peer.remove"]).nullable(),
-});
+const storedPeer = z
+  .object({
+    node: z.string(),
+    address: z.string().nullable(),
+    anchor: bytes.nullable(),
+    fingerprint: z.string(),
+    invitation: z.string(),
+    since: z.int(),
+    removed: z.int(),
+    unaudited: z.enum(["peer.accept", "peer.join", "peer.remove"]).nullable(),
+  })
+  .transform(({ removed, ...rest }): StoredPeer => ({ ...rest, isRemoved: removed === 1 }));
 
 const storedInvitation = z
   .object({
@@ -66,20 +73,22 @@ export class PeerTable {
   readonly #all: Statement<StoredPeer>;
   readonly #put: Statement<SqlRow>;
   readonly #step: Statement<SqlRow>;
-  readonly #removeDone: Statement<SqlRow>;
+  readonly #remove: Statement<SqlRow>;
 
   constructor(database: Database) {
     this.#all = database.prepare("SELECT * FROM peer ORDER BY node", (row) => storedPeer.parse(row));
-    this.#put = database.prepare("INSERT OR REPLACE INTO peer VALUES (?, ?, ?, ?, ?, ?, ?)");
+    this.#put = database.prepare("INSERT OR REPLACE INTO peer VALUES (?, ?, ?, ?, ?, ?, 0, ?)");
     this.#step = database.prepare("UPDATE peer SET unaudited = ? WHERE node = ? AND unaudited IS ?");
-    this.#removeDone = database.prepare("DELETE FROM peer WHERE node = ? AND unaudited = 'peer.remove'");
+    this.#remove = database.prepare(
+      "UPDATE peer SET removed = 1, anchor = NULL, unaudited = 'peer.remove' WHERE node = ?",
+    );
   }
 
   all(): readonly StoredPeer[] {
     return this.#all.all();
   }
 
-  put({ node, address, anchor, fingerprint, invitation, since, unaudited }: StoredPeer): void {
+  put({ node, address, anchor, fingerprint, invitation, since, unaudited }: NewPeer): void {
     this.#put.run(node, address, anchor, fingerprint, invitation, since, unaudited);
   }
 
@@ -88,9 +97,9 @@ export class PeerTable {
     this.#step.run(to, node, from);
   }
 
-  /** Forgets one whose removal is in the audit log. */
-  removeDone(node: string): void {
-    this.#removeDone.run(node);
+  /** Takes what it is believed by along. */
+  remove(node: string): void {
+    this.#remove.run(node);
   }
 }
 

@@ -59,8 +59,6 @@ export class Peers implements AsyncDisposable {
   readonly #tap: RouteTap;
   readonly #sessions: Sessions;
   readonly #news = new Announcer(lookAgainMs);
-  /** Whose session is being ended because it was removed. */
-  #leaving: string | null = null;
   #isClosing = false;
 
   constructor({ config, dataDir, database, sessionEvents, events, onChange }: PeersParts) {
@@ -167,7 +165,7 @@ export class Peers implements AsyncDisposable {
         const { node, ownFingerprint } = await roster.join(asked);
         return { node, ownFingerprint, peer: await this.#established(node, asked.waitMs) };
       },
-      removePeer: ({ peer }) => this.#remove(fullName(peer, this.#config.node.domain)),
+      removePeer: ({ peer }) => roster.remove(fullName(peer, this.#config.node.domain)),
       listInvitations: () => roster.invitations(),
       revokeInvitation: ({ id }) => roster.revokeInvitation(id),
     };
@@ -202,15 +200,6 @@ export class Peers implements AsyncDisposable {
     await this.#peering[Symbol.asyncDispose]();
   }
 
-  async #remove(node: string): Promise<{ node: string; mayReturn: boolean }> {
-    this.#leaving = node;
-    try {
-      return await this.#roster.remove(node);
-    } finally {
-      this.#leaving = null;
-    }
-  }
-
   /** Resolves when there is a session with the peer, or patience is over. */
   async #established(node: string, waitMs: number): Promise<PeerStatus> {
     const until = performance.now() + waitMs;
@@ -226,8 +215,12 @@ export class Peers implements AsyncDisposable {
   /** Also a node that is believed for its organisation's sake is put out when it is removed. */
   #admit(believed: Admit): Admit {
     return (candidate, protocol) => {
-      if (candidate.node !== this.#leaving) return believed(candidate, protocol);
-      return { admitted: false, reason: `${candidate.node} was removed from the peers of this node` };
+      const { node } = candidate;
+      if (!this.#roster.isRemoved(node)) return believed(candidate, protocol);
+      return {
+        admitted: false,
+        reason: `${node} was removed from the peers of this node: it has to be invited`,
+      };
     };
   }
 

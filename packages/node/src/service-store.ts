@@ -21,6 +21,7 @@ export const orchestratorMigrations: readonly string[] = [
      fingerprint TEXT NOT NULL,
      invitation TEXT NOT NULL,
      since INTEGER NOT NULL,
+     removed INTEGER NOT NULL DEFAULT 0,
      unaudited TEXT
    ) STRICT;
    CREATE TABLE invitation (

@@ -106,10 +106,10 @@ export const invitationMethods = {
     z.object({ peer: peerStatus, node: text, ownFingerprint: text }),
   ),
   /**
-   * Removes a peer that was added at run time: it is believed no more, its session ends, and its routes go. `mayReturn` says that
-   * it is believed all the same, as a node of this organisation is. Throws `peer_configured` or `peer_unknown`.
+   * Removes a peer that was added at run time: it is believed no more, its session ends, its routes go, and it is kept out until
+   * it is invited again. Throws `peer_configured` or `peer_unknown`.
    */
-  removePeer: defineMethod(z.object({ peer: text }), z.object({ node: text, mayReturn: z.boolean() })),
+  removePeer: defineMethod(z.object({ peer: text }), z.object({ node: text })),
   listInvitations: defineMethod(z.undefined(), z.array(peerInvitation)),
   /** Takes an invitation back that nobody has used. Throws `invitation_unknown`. */
   revokeInvitation: defineMethod(z.object({ id: text }), z.object({ id: text })),

@@ -111,11 +111,9 @@ async function remove(context: CommandContext, peer: string): Promise<void> {
   using orchestrator = await context.connect("orchestrator", orchestratorContract);
   const removed = await orchestrator.call.removePeer({ peer });
   const { printer, format } = context;
-  printValue(printer, format, removed, () => [`${removed.node} is no peer of this node any more.`]);
-  if (!removed.mayReturn) return;
-  printer.talk(
-    "Its organisation is believed here all the same, and it may open a session by itself: remove this node there too, or have it revoked with `catalyst identity revoke`.",
-  );
+  printValue(printer, format, removed, () => [
+    `${removed.node} is no peer of this node any more, until it is invited again.`,
+  ]);
 }
 
 async function list(context: CommandContext): Promise<void> {
