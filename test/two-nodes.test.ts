@@ -73,7 +73,7 @@ test("Routes travel through a node that is not their origin, and go when their o
   for (const node of [n1, n2, n3]) await knows(node, "products of n1", "reviews of n3");
   const [route] = await n3.routes();
   assert.deepEqual([route?.peer, route?.nodePath], [`n2.${domain}`, [`n2.${domain}`, `n1.${domain}`]]);
-  assert.equal(route?.nextHop, `127.0.0.1:${n1.ports.ingress}`);
+  assert.equal(route?.nextHop, `127.0.0.1:${n1.ports.mesh}`);
   await n1.stop();
   for (const node of [n2, n3]) await knows(node, "reviews of n3");
 });

@@ -33,6 +33,27 @@ const httpOptions = {
   }),
 };
 
+/** A server of HTTP/2 says itself when it goes: connections are kept, and looked at while they are silent. */
+const http2Options = {
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packed(HttpProtocolOptionsSchema, {
+    commonHttpProtocolOptions: { idleTimeout: duration(600_000) },
+    upstreamProtocolOptions: {
+      case: "explicitHttpConfig",
+      value: {
+        protocolConfig: {
+          case: "http2ProtocolOptions",
+          value: {
+            maxConcurrentStreams: 100,
+            initialStreamWindowSize: 256 * 1024,
+            initialConnectionWindowSize: 1024 * 1024,
+            connectionKeepalive: { interval: duration(10_000), timeout: duration(5_000) },
+          },
+        },
+      },
+    },
+  }),
+};
+
 /**
  * An endpoint is left alone for 5 s, later longer, after three requests in a row that got no answer, or 502, 503 or
  * 504; where no other is left requests are sent to it all the same. There are no health checks: with 10,000 services
@@ -74,6 +95,7 @@ export function serviceCluster(service: RoutedService): Resource[] {
     ...watched,
     name: host,
     altStatName: name,
+    ...(service.http === 2 ? { typedExtensionProtocolOptions: http2Options } : {}),
     ...(tls === null ? {} : { transportSocket: tls }),
   };
   const assignment = assign(host, endpoints);

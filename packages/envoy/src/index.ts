@@ -18,6 +18,6 @@ export {
 export { compileNodeTrust, type NodeTrust } from "./node-access.ts";
 export { type Anchor, compileNodeIdentity } from "./node-tls.ts";
 export { type EnvoyProcessOptions, envoyArguments, envoyRelease, parseEnvoyVersion } from "./process.ts";
-export { type NextHop, type ReachableService, type ServicePath, servedHere } from "./reachable.ts";
+export { isNextHop, type NextHop, type ReachableService, type ServicePath, servedHere } from "./reachable.ts";
 export { compileSecret, compileTrust, type KeyPair } from "./tls.ts";
 export { MeshTranslation, type ServiceChange, type TranslationPlan } from "./translation.ts";

@@ -90,7 +90,8 @@ export function checkMesh(mesh: MeshInput): void {
   if (!domainPattern.test(mesh.domain))
     refuse(`${JSON.stringify(mesh.domain)} is not a domain of two labels or more`);
   if (!labelPattern.test(mesh.node)) refuse(`${JSON.stringify(mesh.node)} is not a node's name`);
-  for (const [name, address] of Object.entries(mesh.listen)) {
+  const { ingress, ingressTls, egress, mesh: nodes } = mesh.listen;
+  for (const [name, address] of Object.entries({ ingress, ingressTls, egress, mesh: nodes })) {
     if (address !== undefined) checkAddress(name, address);
   }
   if ("port" in mesh.gateway) checkAddress("gateway", mesh.gateway);

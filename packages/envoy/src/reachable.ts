@@ -44,17 +44,15 @@ export function nextHopsOf({ paths }: ReachableService): readonly NextHop[] {
 const spiffePattern = /^spiffe:\/\/[a-z0-9.-]{1,253}\/node\/[a-z0-9-]{1,63}\/envoy$/;
 const hostPattern = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-/** What a peer said becomes part of names and of TLS. Throws {@link EnvoyError} `next_hop_invalid`. */
-export function checkNextHop({ host, port, sni, spiffeId }: NextHop): void {
-  const fault =
-    isIP(host) === 0 && !hostPattern.test(host)
-      ? `${JSON.stringify(host)} is no host`
-      : !Number.isInteger(port) || port < 1 || port > 65_535
-        ? `${port} is no port`
-        : !hostPattern.test(sni)
-          ? `${JSON.stringify(sni)} is no server name`
-          : !spiffePattern.test(spiffeId)
-            ? `${JSON.stringify(spiffeId)} is not the id of a node's Envoy`
-            : null;
-  if (fault !== null) throw new EnvoyError("next_hop_invalid", fault);
+/** Whether requests can be sent there: what a peer said becomes part of names, and of TLS. */
+export function isNextHop({ host, port, sni, spiffeId }: NextHop): boolean {
+  const isHost = isIP(host) !== 0 || hostPattern.test(host);
+  const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
+  return isHost && isPort && hostPattern.test(sni) && spiffePattern.test(spiffeId);
+}
+
+/** Throws {@link EnvoyError} `next_hop_invalid`. */
+export function checkNextHop(nextHop: NextHop): void {
+  if (isNextHop(nextHop)) return;
+  throw new EnvoyError("next_hop_invalid", `${JSON.stringify(nextHop)} is no node's Envoy`);
 }

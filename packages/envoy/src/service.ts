@@ -24,6 +24,8 @@ export type RoutedService = {
   readonly endpoints: readonly Endpoint[];
   /** The name in its certificate, for https; null for plain http. */
   readonly tlsName: string | null;
+  /** What it speaks: with HTTP/2 from the first byte on, also without TLS. */
+  readonly http: 1 | 2;
   readonly paths: readonly PathRule[];
   /** How long it may take until its answer begins, in ms. */
   readonly timeoutMs: number;
@@ -58,6 +60,7 @@ export function routeService(service: ServiceDeclaration, mesh: MeshInput): Rout
     discovery: isIP(hostname) === 0 ? "name" : "addresses",
     endpoints: [{ address: hostname, port, authority: url.host, priority: 0 }],
     tlsName: secure ? hostname : null,
+    http: service.protocol === "grpc" ? 2 : 1,
     paths: service.protocol === "graphql" ? graphqlPaths(url.pathname) : basePaths(url.pathname),
     timeoutMs,
   };

@@ -71,7 +71,7 @@ export function downstreamTls(mesh: MeshInput): SocketInit {
 }
 
 /** TLS towards a service: its certificate must be trusted and be made out to the name in its URL. */
-export function upstreamTls({ tlsName }: RoutedService): SocketInit | null {
+export function upstreamTls({ tlsName, http }: RoutedService): SocketInit | null {
   if (tlsName === null) return null;
   const address = isIP(tlsName) !== 0;
   const sanType = address ? SubjectAltNameMatcher_SanType.IP_ADDRESS : SubjectAltNameMatcher_SanType.DNS;
@@ -80,7 +80,7 @@ export function upstreamTls({ tlsName }: RoutedService): SocketInit | null {
     ...(address ? {} : { sni: tlsName }),
     commonTlsContext: {
       tlsParams: protocols,
-      alpnProtocols: ["http/1.1"],
+      alpnProtocols: [http === 2 ? "h2" : "http/1.1"],
       validationContextType: {
         case: "combinedValidationContext",
         value: {

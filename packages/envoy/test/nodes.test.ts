@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { createTestOrganisation, type TestIdentity, type TestOrganisation } from "@catalyst/identity/testing";
 import { defaultKey, type Resource } from "@catalyst/xds";
+import { Metadata, status } from "@grpc/grpc-js";
 import { compileNodeTrust } from "../src/node-access.ts";
 import { compileNodeIdentity } from "../src/node-tls.ts";
 import type { NextHop, ReachableService } from "../src/reachable.ts";
 import { type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
+import { echoClient, startEcho } from "./grpc-echo.ts";
 import { ask, echoOf, errorOf, startUpstream, type Upstream } from "./upstream.ts";
 
 const domain = "acme.catalyst.internal";
@@ -35,6 +38,28 @@ const at = (name: string, ...nextHops: NextHop[]): ReachableService => ({
   name,
   paths: nextHops.map((nextHop) => ({ to: "node", nextHop })),
 });
+
+/** What is answered, and the trailers behind it. */
+function unary(
+  client: ReturnType<typeof echoClient>,
+  said: string,
+  metadata: Metadata,
+  withinMs = 5_000,
+): Promise<[string, Metadata]> {
+  return new Promise((resolve, reject) => {
+    let answer = "";
+    const call = client.unary(
+      Buffer.from(said),
+      metadata,
+      { deadline: Date.now() + withinMs },
+      (error, bytes) => {
+        if (error !== null) reject(error);
+        answer = String(bytes);
+      },
+    );
+    call.on("status", ({ metadata: trailers }: { metadata: Metadata }) => resolve([answer, trailers]));
+  });
+}
 
 describe("Requests from node to node", { skip: envoyMissing }, () => {
   let acme: TestOrganisation;
@@ -76,8 +101,8 @@ describe("Requests from node to node", { skip: envoyMissing }, () => {
     await n1.apply({
       put: [at("impostor", { ...hopTo(n2, "n2"), spiffeId: `spiffe://${domain}/node/n9/envoy` })],
     });
-    const { status } = await egress("impostor");
-    assert.equal(status, 503);
+    const answer = await egress("impostor");
+    assert.equal(answer.status, 503);
   });
 
   test("A request that reached no service goes the next way, whatever its method", async () => {
@@ -108,6 +133,43 @@ describe("Requests from node to node", { skip: envoyMissing }, () => {
     await until(async () => (await egress("products")).status !== 200);
     n2.xds.update(defaultKey, { upsert: compileNodeTrust(trust) });
     await until(async () => (await egress("products")).status === 200);
+  });
+
+  test("gRPC passes in all four kinds of call, with its metadata, trailers and deadlines", async () => {
+    await using echo = await startEcho();
+    const service = { name: "echo", protocol: "grpc", url: echo.origin, timeoutMs: 5_000 } as const;
+    await n2.apply({ put: [{ name: "echo", paths: [{ to: "here", service }] }] });
+    await n1.apply({ put: [at("echo", hopTo(n2, "n2"))] });
+    const client = echoClient(n1.mesh.listen.egress.port, `echo.${domain}`);
+    try {
+      const metadata = new Metadata();
+      metadata.set("x-sent", "told");
+      const [answer, trailers] = await unary(client, "hello", metadata);
+      assert.equal(answer, "hello");
+      assert.deepEqual(trailers.get("x-seen"), ["told"]);
+
+      const uploaded = Promise.withResolvers<Buffer | undefined>();
+      const upload = client.upload((error, all) => (error ? uploaded.reject(error) : uploaded.resolve(all)));
+      for (const part of ["a", "b", "c"]) upload.write(Buffer.from(part));
+      upload.end();
+      assert.equal(String(await uploaded.promise), "abc");
+
+      const parts: string[] = [];
+      for await (const part of client.download(Buffer.from("xyz"))) parts.push(String(part));
+      assert.deepEqual(parts, ["x", "y", "z"]);
+
+      const chat = client.chat();
+      for (const said of ["ping", "pong"]) {
+        chat.write(Buffer.from(said));
+        assert.equal(String((await once(chat, "data"))[0]), said);
+      }
+      chat.end();
+      await once(chat, "end");
+
+      await assert.rejects(unary(client, "never", metadata, 200), { code: status.DEADLINE_EXCEEDED });
+    } finally {
+      client.close();
+    }
   });
 
   test("What reaches no way is said in words", async () => {

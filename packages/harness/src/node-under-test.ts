@@ -38,7 +38,12 @@ export type NodeUnderTestOptions = {
 export class NodeUnderTest implements AsyncDisposable {
   readonly dataDir: string;
   readonly domain: string;
-  readonly ports: { readonly ingress: number; readonly egress: number; readonly telemetry: number };
+  readonly ports: {
+    readonly ingress: number;
+    readonly egress: number;
+    readonly mesh: number;
+    readonly telemetry: number;
+  };
   readonly #temporary: boolean;
   #supervisor: ChildProcess;
   #output = "";
@@ -56,8 +61,8 @@ export class NodeUnderTest implements AsyncDisposable {
   /** Starts a node and waits until it is ready. */
   static async start(options: NodeUnderTestOptions = {}): Promise<NodeUnderTest> {
     const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "catalyst-node-"));
-    const [ingress = 0, egress = 0, telemetry = 0] = await freePorts(3);
-    const node = new NodeUnderTest(options, dataDir, { ingress, egress, telemetry });
+    const [ingress = 0, egress = 0, mesh = 0, telemetry = 0] = await freePorts(4);
+    const node = new NodeUnderTest(options, dataDir, { ingress, egress, mesh, telemetry });
     try {
       await node.ready();
       return node;
@@ -202,13 +207,13 @@ export class NodeUnderTest implements AsyncDisposable {
 
   #launch(): ChildProcess {
     const { name = "n1", services = [], flags = [], env = {} } = this.#options;
-    const { ingress, egress, telemetry } = this.ports;
+    const { ingress, egress, mesh, telemetry } = this.ports;
     const child = spawn(
       process.execPath,
       [
         ...[entry, "up", "--node-name", name, "--node-domain", this.domain, "--node-data-dir", this.dataDir],
         ...["--ingress", `127.0.0.1:${ingress}`, "--egress", `127.0.0.1:${egress}`],
-        ...["--mesh-envoy-concurrency", "1"],
+        ...["--listen-mesh", `127.0.0.1:${mesh}`, "--mesh-envoy-concurrency", "1"],
         ...(flags.includes("--telemetry-listen") ? [] : ["--telemetry-listen", `127.0.0.1:${telemetry}`]),
         ...services.flatMap((service) => ["--service", JSON.stringify(service)]),
         ...flags,

@@ -4,16 +4,15 @@ import type { GatewayReport, GatewayUpdate } from "@catalyst/rpc";
 import { createLogger, createMetrics } from "@catalyst/telemetry";
 import { Activator, type GatewaySide, type ProxySide } from "./activation.ts";
 import { createOrchestratorEvents } from "./orchestrator-events.ts";
-import type { ServiceEntry } from "./service-table.ts";
+import type { ReachedService } from "./reach.ts";
 
 const events = createOrchestratorEvents(createLogger({ process: "test", level: "silent" }), createMetrics());
 
-const entry = (name: string, protocol: "graphql" | "http" = "graphql"): ServiceEntry => ({
-  service: { name, protocol, url: `http://127.0.0.1:1/${name}`, timeoutMs: 1_000 },
-  origin: "runtime",
-  revision: name,
-  lease: null,
-});
+const entry = (name: string, protocol: "graphql" | "http" = "graphql"): ReachedService => {
+  const service = { name, protocol, url: `http://127.0.0.1:1/${name}`, timeoutMs: 1_000 };
+  const entry = { service, origin: "runtime", revision: name, lease: null } as const;
+  return { name, protocol, entry, revision: name, paths: [{ to: "here", service }] };
+};
 
 /** Both sides, writing down what they are told in the order in which it happens. */
 function sides() {
@@ -22,7 +21,7 @@ function sides() {
   let gate = Promise.resolve();
   let report: GatewayReport | null = null;
   const proxies: ProxySide = {
-    put: (entries) => void told.push(`envoy +${entries.map(({ service }) => service.name)}`),
+    put: (services) => void told.push(`envoy +${services.map(({ name }) => name)}`),
     remove: (names) => void told.push(`envoy -${names}`),
     settled: async () => {
       await gate;
@@ -54,17 +53,23 @@ function sides() {
 
 function create(of: ReturnType<typeof sides>) {
   const egress = { host: "127.0.0.1", port: 1 };
-  return new Activator({ ...of, egress, hostOf: (name) => `${name}.example.org`, events });
+  return new Activator({
+    ...of,
+    egress,
+    remoteTimeoutMs: 60_000,
+    hostOf: (name) => `${name}.example.org`,
+    events,
+  });
 }
 
 test("what is new reaches Envoy before the gateway, what is gone leaves the gateway before Envoy", async () => {
   const of = sides();
   const activator = create(of);
-  activator.load([entry("a")]);
+  activator.put([entry("a")]);
   await activator.settled(1_000);
-  activator.put(entry("b"));
+  activator.put([entry("b")]);
   await activator.settled(1_000);
-  activator.remove("a");
+  activator.remove(["a"]);
   await activator.settled(1_000);
   assert.deepEqual(of.told, [
     ...["envoy +a", "envoy settled", "gateway =a"],
@@ -77,9 +82,9 @@ test("changes that come during a round are brought into force together in the ne
   const of = sides();
   const activator = create(of);
   of.hold();
-  activator.load([]);
-  for (const name of ["a", "b", "c"]) activator.put(entry(name));
-  activator.remove("b");
+  activator.put([]);
+  for (const name of ["a", "b", "c"]) activator.put([entry(name)]);
+  activator.remove(["b"]);
   of.release();
   await activator.settled(1_000);
   assert.deepEqual(
@@ -91,13 +96,13 @@ test("changes that come during a round are brought into force together in the ne
 test("the gateway hears of a change only when its own services change", async () => {
   const of = sides();
   const activator = create(of);
-  activator.load([entry("web", "http"), entry("a")]);
+  activator.put([entry("web", "http"), entry("a")]);
   await activator.settled(1_000);
-  activator.put(entry("shop", "http"));
+  activator.put([entry("shop", "http")]);
   await activator.settled(1_000);
-  activator.remove("web");
+  activator.remove(["web"]);
   await activator.settled(1_000);
-  activator.put(entry("a", "http"));
+  activator.put([entry("a", "http")]);
   await activator.settled(1_000);
   const heard = of.told.filter((each) => each.startsWith("gateway"));
   assert.deepEqual(heard, ["gateway =a", "gateway ="]);
@@ -115,9 +120,9 @@ test("what is removed during a round leaves Envoy only after the gateway was tol
     if (++rounds === 1) await gate;
   };
   const activator = create({ ...of, gateway: { ...of.gateway, apply } });
-  activator.load([entry("a"), entry("b")]);
+  activator.put([entry("a"), entry("b")]);
   while (rounds === 0) await new Promise((resolve) => setImmediate(resolve));
-  activator.remove("a");
+  activator.remove(["a"]);
   release();
   await activator.settled(1_000);
   assert.deepEqual(of.told.slice(1), [
@@ -132,8 +137,8 @@ test("a gateway that refuses or is away does not keep Envoy from being cleaned u
     ...of,
     gateway: { ...of.gateway, apply: () => Promise.reject(new Error("away")) },
   });
-  activator.load([entry("a")]);
-  activator.remove("a");
+  activator.put([entry("a")]);
+  activator.remove(["a"]);
   await activator.settled(1_000);
   assert.ok(of.told.includes("envoy -a"), of.told.join("; "));
 });
@@ -141,7 +146,7 @@ test("a gateway that refuses or is away does not keep Envoy from being cleaned u
 test("an HTTP service is none of the gateway's, a GraphQL service stands as the gateway reports it", async () => {
   const of = sides();
   const activator = create(of);
-  activator.load([entry("web", "http"), entry("a"), entry("b")]);
+  activator.put([entry("web", "http"), entry("a"), entry("b")]);
   await activator.settled(1_000);
   assert.ok(of.told.includes("gateway =a,b"));
   const excluded = {

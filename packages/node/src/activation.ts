@@ -1,11 +1,11 @@
 import type { Activation, GatewayReport, GatewayUpdate } from "@catalyst/rpc";
 import type { OrchestratorEvents } from "./orchestrator-events.ts";
-import type { ServiceEntry } from "./service-table.ts";
+import type { ReachedService } from "./reach.ts";
 
 /** The side of Envoy: takes changes at once, and says when every connected proxy has them. */
 export type ProxySide = {
   /** Puts services in, or in another form. Resources of other services stay untouched. */
-  put(entries: readonly ServiceEntry[]): void;
+  put(services: readonly ReachedService[]): void;
   remove(names: readonly string[]): void;
   /** Resolves when every connected proxy has answered all that was pushed, or after the time. */
   settled(timeoutMs: number): Promise<void>;
@@ -27,6 +27,8 @@ export type ActivationParts = {
   readonly proxies: ProxySide;
   readonly gateway: GatewaySide;
   readonly egress: GatewayUpdate["egress"];
+  /** How long a service of another node may take: that node knows it better. */
+  readonly remoteTimeoutMs: number;
   readonly hostOf: (name: string) => string;
   readonly events: OrchestratorEvents;
 };
@@ -43,9 +45,9 @@ const retryMs = 1_000;
  */
 export class Activator {
   readonly #parts: ActivationParts;
-  #wanted = new Map<string, ServiceEntry>();
+  #wanted = new Map<string, ReachedService>();
   /** The part of it that the gateway composes. */
-  readonly #graphql = new Map<string, ServiceEntry>();
+  readonly #graphql = new Map<string, ReachedService>();
   /** Whether that part is another than the gateway was last given. */
   #unsent = true;
   /** Not wanted any more, and still routed. */
@@ -57,23 +59,20 @@ export class Activator {
     this.#parts = parts;
   }
 
-  /** Takes the whole list; used once, at the start. */
-  load(entries: readonly ServiceEntry[]): void {
-    for (const entry of entries) this.#want(entry);
-    this.#parts.proxies.put(entries);
+  /** Services that are reached from now on, or in another way; all at once. */
+  put(services: readonly ReachedService[]): void {
+    for (const service of services) this.#want(service);
+    this.#parts.proxies.put(services);
     this.#follow();
   }
 
-  put(entry: ServiceEntry): void {
-    this.#want(entry);
-    this.#parts.proxies.put([entry]);
-    this.#follow();
-  }
-
-  remove(name: string): void {
-    if (!this.#wanted.delete(name)) return;
-    this.#leaving.add(name);
-    if (this.#graphql.delete(name)) this.#unsent = true;
+  /** Services that are not reached any more. */
+  remove(names: readonly string[]): void {
+    for (const name of names) {
+      if (!this.#wanted.delete(name)) continue;
+      this.#leaving.add(name);
+      if (this.#graphql.delete(name)) this.#unsent = true;
+    }
     this.#follow();
   }
 
@@ -91,7 +90,7 @@ export class Activator {
     const composed = new Map(reported.map((service) => [service.name, service]));
     return (name) => {
       const envoy = proxyState(name);
-      if (this.#wanted.get(name)?.service.protocol !== "graphql") {
+      if (this.#wanted.get(name)?.protocol !== "graphql") {
         return { envoy: envoy.state, gateway: "not_applicable", reason: envoy.reason };
       }
       const served = composed.get(name);
@@ -100,13 +99,14 @@ export class Activator {
     };
   }
 
-  #want(entry: ServiceEntry): void {
-    const { name, protocol } = entry.service;
-    this.#wanted.set(name, entry);
+  #want(service: ReachedService): void {
+    const { name, protocol } = service;
+    this.#wanted.set(name, service);
     this.#leaving.delete(name);
-    const before = this.#graphql.delete(name);
-    if (protocol === "graphql") this.#graphql.set(name, entry);
-    if (before || protocol === "graphql") this.#unsent = true;
+    const before = this.#graphql.get(name);
+    if (protocol === "graphql") this.#graphql.set(name, service);
+    else this.#graphql.delete(name);
+    if (!isSameToGateway(before, this.#graphql.get(name))) this.#unsent = true;
   }
 
   #follow(): void {
@@ -142,13 +142,23 @@ export class Activator {
   }
 
   #gatewayServices(): GatewayUpdate["services"] {
-    return [...this.#graphql.values()].map(({ service, revision }) => ({
-      name: service.name,
-      host: this.#parts.hostOf(service.name),
-      path: "/graphql",
-      timeoutMs: service.timeoutMs,
-      revision,
-      ...(service.subscriptions === undefined ? {} : { subscriptions: service.subscriptions }),
-    }));
+    const { hostOf, remoteTimeoutMs } = this.#parts;
+    return [...this.#graphql.values()].map(({ name, entry, revision }) => {
+      const { timeoutMs = remoteTimeoutMs, subscriptions } = entry?.service ?? {};
+      return {
+        name,
+        host: hostOf(name),
+        path: "/graphql",
+        timeoutMs,
+        revision,
+        ...(subscriptions === undefined ? {} : { subscriptions }),
+      };
+    });
   }
+}
+
+/** Whether it is composed as before: by which way it is reached is Envoy's matter. */
+function isSameToGateway(before: ReachedService | undefined, after: ReachedService | undefined): boolean {
+  if (before === undefined || after === undefined) return before === after;
+  return before.revision === after.revision && before.entry?.service === after.entry?.service;
 }

@@ -6,7 +6,7 @@ import { paths } from "./paths.ts";
 
 /** What Envoy's resources are made from, as the configuration has it. Throws {@link NodeError} `certificate_invalid`. */
 export function meshOf(config: NodeConfig, dataDir: string): MeshInput {
-  const { ingress, ingressTls, egress } = config.mesh.listen;
+  const { ingress, ingressTls, egress, mesh } = config.mesh.listen;
   const { authoritiesFile } = config.mesh.tls;
   const { required, open, maxStreamMs } = config.auth;
   return {
@@ -16,7 +16,9 @@ export function meshOf(config: NodeConfig, dataDir: string): MeshInput {
       ingress: parseAddress(ingress),
       ingressTls: ingressTls === undefined ? undefined : parseAddress(ingressTls),
       egress: parseAddress(egress),
+      mesh: mesh === undefined ? undefined : parseAddress(mesh),
     },
+    nodes: config.mesh.peering.insecurePlain ? "plain" : "tls",
     gateway: { socketPath: paths.graphqlSocket(dataDir) },
     keysSocketPath: paths.jwksSocket(dataDir),
     cors: corsOf(config.mesh.cors),

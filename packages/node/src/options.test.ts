@@ -36,6 +36,7 @@ const own = {
   "mesh.listen.ingressTls": address(30_000),
   "mesh.listen.egress": address(40_000),
   "mesh.listen.peers": address(60_000),
+  "mesh.listen.mesh": address(60_000),
   "mesh.peers[].address": fc.constantFrom("n2.acme.example:7400", "192.0.2.2:7400", "[2001:db8::2]:7400"),
   "mesh.peering.advertise": fc.constantFrom("n1.acme.example:10000", "192.0.2.1:10000"),
   "telemetry.listen": fc.oneof(address(50_000), fc.constant("off")),

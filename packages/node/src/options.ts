@@ -39,6 +39,11 @@ const listenOptions = z.strictObject({
     description: "Where the gateway and local services reach every service, by Host. Keep it on loopback.",
     flag: "egress",
   }),
+  mesh: option(address.optional(), {
+    description:
+      "Where other nodes' Envoys bring requests for this node's services, over mutual TLS. Off unless given: then its services are told to nobody.",
+    flag: "listen-mesh",
+  }),
   peers: option(address.optional(), {
     description:
       "Where other nodes open sessions with this one, to exchange routes. Off unless given: it may still open sessions itself.",
@@ -151,8 +156,8 @@ const meshOptions = z
 
 /** Every address on which Envoy listens for a node. */
 export function listenersOf(mesh: { readonly listen: z.output<typeof listenOptions> }): string[] {
-  const { ingress, ingressTls, egress } = mesh.listen;
-  return ingressTls === undefined ? [ingress, egress] : [ingress, egress, ingressTls];
+  const { ingress, ingressTls, egress, mesh: nodes } = mesh.listen;
+  return [ingress, egress, ingressTls, nodes].filter((address) => address !== undefined);
 }
 
 const authorityOptions = z.strictObject({

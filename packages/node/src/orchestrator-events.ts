@@ -33,6 +33,8 @@ export type OrchestratorEvents = {
   peersFailed(error: unknown): void;
   /** Of services, by their full names. */
   routesChanged(services: readonly string[]): void;
+  /** How services of other nodes were reached cannot be kept for the next start, or be read after it. */
+  routesNotKept(error: unknown): void;
 };
 
 type Rejection = { readonly type: string; readonly names: readonly string[]; readonly message: string };
@@ -120,6 +122,8 @@ export function createOrchestratorEvents(logger: Logger, metrics: Metrics): Orch
       logger.warn({ code, peer }, "an invitation was refused");
     },
     peersFailed: (err) => logger.error({ err }, "a peer could not be written down: nobody is let in by it"),
+    routesNotKept: (err) =>
+      logger.warn({ err }, "how services of other nodes are reached was not kept over a restart"),
     routesChanged: (services) =>
       logger.debug({ services: services.slice(0, 20), count: services.length }, "routes changed"),
   };

@@ -1,9 +1,7 @@
 import { join } from "node:path";
-import { parseAddress } from "@catalyst/config";
 import { openDatabase } from "@catalyst/durable";
 import { orchestratorContract, RpcError, type ServiceDeclaration, socketPath } from "@catalyst/rpc";
-import { watchSessions } from "@catalyst/session";
-import { Activator } from "./activation.ts";
+import type { Activator } from "./activation.ts";
 import { leadsTo } from "./address.ts";
 import { AuthLink } from "./auth-link.ts";
 import { generatedCertificate, readAuthorities, readCertificate, watchFiles } from "./certificate.ts";
@@ -14,10 +12,11 @@ import { listenersOf, type NodeConfig } from "./options.ts";
 import { createOrchestratorEvents, exposeCounts, type OrchestratorEvents } from "./orchestrator-events.ts";
 import { OrchestratorView } from "./orchestrator-view.ts";
 import { paths } from "./paths.ts";
-import { Peers } from "./peers.ts";
+import type { Peers } from "./peers.ts";
 import { type ProcessFrame, runProcess } from "./process.ts";
 import { ProxyPublisher } from "./proxy-publisher.ts";
-import { ServiceRegistry } from "./service-registry.ts";
+import { joinServicePlane } from "./service-plane.ts";
+import type { ServiceRegistry } from "./service-registry.ts";
 import { orchestratorMigrations, ServiceStore } from "./service-store.ts";
 import { followTrust } from "./trust-link.ts";
 
@@ -52,31 +51,8 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       stopping: frame.stopping,
       nextVersion: () => store.next("gateway_update"),
     });
-    const egress = parseAddress(config.mesh.listen.egress);
-    const activator = new Activator({ proxies, gateway, egress, hostOf, events });
-    const peers = resources.use(
-      new Peers({
-        config,
-        dataDir,
-        database,
-        events,
-        sessionEvents: watchSessions(frame),
-        onChange: events.routesChanged,
-      }),
-    );
-    const registry = resources.use(
-      new ServiceRegistry({
-        configured: config.mesh.services,
-        store,
-        events,
-        onChange: (change) => {
-          peers.serviceChanged(change);
-          if (change.kind === "remove") activator.remove(change.name);
-          else activator.put(change.entry);
-        },
-      }),
-    );
-    activator.load(registry.entries());
+    const plane = { frame, resources, database, store, events, proxies, gateway };
+    const { registry, peers, activator } = joinServicePlane(plane);
     await openPeers(peers, registry, frame, events, resources);
     const health = resources.use(
       new EndpointHealth({
@@ -170,7 +146,9 @@ async function openPeers(
   resources: AsyncDisposableStack,
 ): Promise<void> {
   for (const entry of registry.entries()) peers.serviceChanged({ kind: "put", entry, created: true });
-  const files = ["orchestrator.pem", "trust.json"].map((name) => join(paths.identity(dataDir), name));
+  const files = ["orchestrator.pem", "envoy.pem", "trust.json"].map((name) =>
+    join(paths.identity(dataDir), name),
+  );
   followFiles(stopping, events, resources, files, () => peers.identityChanged());
   const following = followTrust({
     socketPath: socketPath(dataDir, "auth"),

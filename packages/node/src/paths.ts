@@ -15,6 +15,8 @@ export const paths = {
   jwksSocket: (dataDir: string) => join(runFolder(dataDir), "auth-jwks.sock"),
   /** What Envoy last acknowledged: written by the orchestrator, read by the supervisor. */
   envoyJournal: (dataDir: string) => join(dataDir, "envoy.journal"),
+  /** How services of other nodes were last reached, as the orchestrator knew. */
+  remoteServices: (dataDir: string) => join(dataDir, "remote-services.json"),
   /** What credentials are verified by, as the orchestrator last heard: public keys, and what was revoked. */
   credentials: (dataDir: string) => join(dataDir, "credentials.json"),
   /** The configuration that children of the supervisor are started with. */

@@ -37,6 +37,8 @@ const nobody: PeerTrust = { roots: [], pinned: [], denied: [] };
 export class PeerCredentials {
   readonly #parts: PeerCredentialsParts;
   #identity: ProcessIdentity | null = null;
+  #envoy: ProcessIdentity | null = null;
+  #trust = nobody;
   #kept: PeerTrust | null = null;
   #heard: PeerTrust | null = null;
   #current: TlsCredentials | null = null;
@@ -67,16 +69,18 @@ export class PeerCredentials {
     try {
       this.#kept = own.trust();
       this.#identity = own.process("orchestrator");
+      this.#envoy = own.process("envoy");
       this.#problem = this.#identity === null ? missing : null;
     } catch (error) {
       this.#problem = error instanceof Error ? error.message : String(error);
     }
-    const trust = union(this.#kept, this.#heard, trustInAnchors(anchors()));
-    const identity = this.#identity;
-    this.#current =
-      identity === null
-        ? null
-        : { certificateChain: identity.certificateChain, privateKey: identity.privateKey, trust };
+    this.#trust = union(this.#kept, this.#heard, trustInAnchors(anchors()));
+    this.#current = this.#proofOf(this.#identity);
+  }
+
+  /** What this node's Envoy shows to those of others, and by what it judges them. Null as long as there is nothing. */
+  get envoy(): TlsCredentials | null {
+    return this.#proofOf(this.#envoy);
   }
 
   /** For a connection. Throws {@link NodeError} `certificate_invalid` as long as there are none. */
@@ -86,7 +90,13 @@ export class PeerCredentials {
   }
 
   trust(): PeerTrust {
-    return this.#current?.trust ?? nobody;
+    return this.#trust;
+  }
+
+  #proofOf(identity: ProcessIdentity | null): TlsCredentials | null {
+    if (identity === null) return null;
+    const { certificateChain, privateKey } = identity;
+    return { certificateChain, privateKey, trust: this.#trust };
   }
 
   /** For an invitation. Throws RpcError `peers_not_served` where the node could show nothing that others might believe. */

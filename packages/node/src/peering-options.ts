@@ -91,7 +91,7 @@ const routePolicy = z.array(routeRule).superRefine((rules, context) => {
 export const peeringOptions = z.strictObject({
   advertise: option(z.string().refine(isHostAddress, "must be a host and a port").optional(), {
     description:
-      "Where other nodes' Envoys reach this one: the next hop of its routes. By default where clients reach it, `mesh.listen.ingress`.",
+      "Where other nodes' Envoys reach this one, where that is another address than `mesh.listen.mesh`: the next hop of its routes.",
   }),
   insecurePlain: option(z.boolean().default(false), {
     description:

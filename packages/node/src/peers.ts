@@ -1,7 +1,7 @@
 import { parseHostAddress } from "@catalyst/config";
 import type { Database } from "@catalyst/durable";
 import { invitationProtocol, type TrustDocument } from "@catalyst/identity";
-import { createPeering, explainRoute, type OwnRoute, type Peering } from "@catalyst/peering";
+import { createPeering, explainRoute, type OwnRoute, type Peering, type UsablePath } from "@catalyst/peering";
 import {
   type Decision,
   type Implementation,
@@ -19,6 +19,7 @@ import {
   type SessionEvents,
   type Sessions,
   systemClock,
+  type TlsCredentials,
   tlsTransports,
 } from "@catalyst/session";
 import { Announcer } from "./auth/announcer.ts";
@@ -40,6 +41,10 @@ export type PeersParts = {
   readonly events: Pick<OrchestratorEvents, "invitationRefused" | "peersFailed">;
   /** Is told the full names of services whose routes are others now. */
   readonly onChange: (services: readonly string[]) => void;
+  /** Is told that a peer has told all of its routes. */
+  readonly onComplete: (peer: string) => void;
+  /** Is told what this node's Envoy shows to those of others, and by what it judges them, whenever it is looked at. */
+  readonly onNode: (credentials: TlsCredentials) => void;
 };
 
 type Calls = Implementation<typeof orchestratorContract>;
@@ -58,10 +63,12 @@ export class Peers implements AsyncDisposable {
   readonly #peering: Peering;
   readonly #tap: RouteTap;
   readonly #sessions: Sessions;
+  readonly #onNode: PeersParts["onNode"];
   readonly #news = new Announcer(lookAgainMs);
   #isClosing = false;
 
-  constructor({ config, dataDir, database, sessionEvents, events, onChange }: PeersParts) {
+  constructor(parts: PeersParts) {
+    const { config, dataDir, database, sessionEvents, events } = parts;
     const { name, domain } = config.node;
     this.#config = config;
     this.#node = `${name}.${domain}`;
@@ -73,7 +80,8 @@ export class Peers implements AsyncDisposable {
       listening: () => this.#sessions.snapshot().listening,
       onChange: () => this.identityChanged(),
     });
-    this.#peering = peeringOf(config, onChange);
+    this.#onNode = parts.onNode;
+    this.#peering = peeringOf(parts);
     this.#tap = new RouteTap({ speaker: this.#peering.speaker, node: this.#node, domain });
     const { credentials } = this.#roster;
     const strangers = {
@@ -116,7 +124,7 @@ export class Peers implements AsyncDisposable {
   /** The node's certificate, or whom it believes, or who its peers are, may be another one. */
   identityChanged(): void {
     const { credentials } = this.#roster;
-    if (!this.#isPlain) credentials.refresh();
+    this.showNode();
     const isReady = this.#isPlain || credentials.current !== null;
     const dialled = [...this.#roster.known()].flatMap(([node, { address }]) => {
       return address === null ? [] : [{ node, address }];
@@ -126,8 +134,22 @@ export class Peers implements AsyncDisposable {
     this.#news.announce();
   }
 
-  /** A service of this node's own was put or removed. */
+  /** Looks anew at what this node shows, and tells Envoy's side. */
+  showNode(): void {
+    if (this.#isPlain) return;
+    const { credentials } = this.#roster;
+    credentials.refresh();
+    if (credentials.envoy !== null) this.#onNode(credentials.envoy);
+  }
+
+  /** The routes of a service by its full name, the best one of each origin, in order of preference. */
+  pathsOf(service: string): readonly UsablePath[] {
+    return this.#peering.speaker.routes(service);
+  }
+
+  /** A service of this node's own was put or removed. It is told to nobody where nobody could reach it. */
   serviceChanged(change: ServiceChange): void {
+    if (reachedAt(this.#config) === undefined) return;
     const { domain } = this.#config.node;
     if (change.kind === "remove") {
       this.#peering.apply({ kind: "withdraw", service: `${change.name}.${domain}` });
@@ -236,11 +258,11 @@ export class Peers implements AsyncDisposable {
   }
 }
 
-function peeringOf(config: NodeConfig, onChange: PeersParts["onChange"]): Peering {
+function peeringOf({ config, onChange, onComplete }: PeersParts): Peering {
   const { name, domain } = config.node;
   const { restartMs, maxRoutes, ...rules } = config.mesh.peering;
   return createPeering(
-    { clock: systemClock, onChange },
+    { clock: systemClock, onChange, onComplete },
     {
       node: `${name}.${domain}`,
       domain,
@@ -253,9 +275,15 @@ function peeringOf(config: NodeConfig, onChange: PeersParts["onChange"]): Peerin
   );
 }
 
-function nextHopOf({ node, mesh }: NodeConfig) {
+/** Where other nodes' Envoys reach this one's; undefined where they do not. */
+function reachedAt({ mesh }: NodeConfig): string | undefined {
+  return mesh.peering.advertise ?? mesh.listen.mesh;
+}
+
+function nextHopOf(config: NodeConfig) {
+  const { node, mesh } = config;
   return {
-    ...parseHostAddress(mesh.peering.advertise ?? mesh.listen.ingress),
+    ...parseHostAddress(reachedAt(config) ?? mesh.listen.ingress),
     sni: `${node.name}.${node.domain}`,
     spiffeId: `spiffe://${node.domain}/node/${node.name}/envoy`,
   };

@@ -3,13 +3,15 @@ import { DurableError } from "@catalyst/durable";
 import {
   type CredentialRules,
   compileCredentials,
+  compileNodeIdentity,
+  compileNodeTrust,
   compileSecret,
   compileTrust,
   defaultTlsSecret,
   type KeyPair,
   type MeshInput,
   MeshTranslation,
-  servedHere,
+  type NodeTrust,
   type TranslationPlan,
 } from "@catalyst/envoy";
 import type { ProxyStatus, QuarantinedResource } from "@catalyst/rpc";
@@ -27,7 +29,7 @@ import {
 } from "@catalyst/xds";
 import type { ProxySide, ProxyState } from "./activation.ts";
 import type { OrchestratorEvents } from "./orchestrator-events.ts";
-import type { ServiceEntry } from "./service-table.ts";
+import type { ReachedService } from "./reach.ts";
 
 export type PublisherParts = {
   readonly mesh: MeshInput;
@@ -100,9 +102,9 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     return publisher;
   }
 
-  put(entries: readonly ServiceEntry[]): void {
-    this.#publish(this.#translation.plan({ put: entries.map(({ service }) => servedHere(service)) }));
-    for (const { service } of entries) this.#revisions.set(service.name, this.#published);
+  put(services: readonly ReachedService[]): void {
+    this.#publish(this.#translation.plan({ put: services }));
+    for (const { name } of services) this.#revisions.set(name, this.#published);
   }
 
   remove(names: readonly string[]): void {
@@ -124,6 +126,13 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
       if (this.#published === 0) this.#first.push(...resources);
       else this.#update({ upsert: resources });
     };
+  }
+
+  /** Publishes what this node's Envoy shows to others, and whom it lets in: SPIFFE certificates and roots. */
+  putNode(identity: KeyPair, trust: NodeTrust): void {
+    const resources = [compileNodeIdentity(identity), ...compileNodeTrust(trust)];
+    if (this.#published === 0) this.#first.push(...resources);
+    else this.#update({ upsert: resources });
   }
 
   /** Publishes the authorities, PEM, whose certificates services may have. */

@@ -24,6 +24,8 @@ export type PeeringParts = {
   readonly clock: Clock;
   /** Is told which services the data plane has to look up again, see {@link Speaker.routes}. */
   readonly onChange: (services: readonly string[]) => void;
+  /** Is told that a peer has told all that it has. */
+  readonly onComplete?: (peer: string) => void;
 };
 
 /** What happens on this node's own side. */
@@ -42,12 +44,15 @@ export type Peering = AsyncDisposable & {
 const comesBack = new Set(["connection_lost", "hold_expired", "not_reading", "restarting", "collision"]);
 
 /** Runs a speaker: events in, effects out. */
-export function createPeering({ clock, onChange }: PeeringParts, options: SpeakerOptions): Peering {
+export function createPeering(
+  { clock, onChange, onComplete }: PeeringParts,
+  options: SpeakerOptions,
+): Peering {
   const speaker = new Speaker(options);
   const channels = new Map<string, Channel>();
   let stopTimer = () => {};
   const run = (event: SpeakerEvent) => {
-    const { send, close, changed, wakeAt }: Effects = speaker.step(event, {
+    const { send, close, changed, complete, wakeAt }: Effects = speaker.step(event, {
       instant: clock.now(),
       wall: clock.wall() / 1_000,
     });
@@ -61,6 +66,7 @@ export function createPeering({ clock, onChange }: PeeringParts, options: Speake
       channel?.close(closeCodes[code], text);
     }
     if (changed.length > 0) onChange(changed);
+    for (const peer of complete) onComplete?.(peer);
   };
   const deliver = async (peer: string, messages: readonly Uint8Array[]) => {
     const channel = channels.get(peer);

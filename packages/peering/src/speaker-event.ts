@@ -59,6 +59,8 @@ export type Effects = {
   }[];
   /** Services of which the data plane sees something else from now on. */
   readonly changed: readonly string[];
+  /** Peers that have told all that they have, as END_OF_RIB says. */
+  readonly complete: readonly string[];
   /** The instant of the next `tick`, in ms; null when there is nothing to wait for. */
   readonly wakeAt: number | null;
 };

@@ -79,6 +79,7 @@ export class Speaker {
   #export: Policy;
   #now: Moment = { instant: 0, wall: 0 };
   #changed = new Set<string>();
+  #complete: string[] = [];
   #closed: { peer: string; code: CloseCode; text: string }[] = [];
 
   /** Throws {@link PeeringError} `policy_invalid`. */
@@ -104,8 +105,10 @@ export class Speaker {
       const messages = peer.session?.outbound.take(now.instant) ?? [];
       return messages.length > 0 ? [{ peer: peer.node, messages }] : [];
     });
-    const effects = { send, close: this.#closed, changed: [...this.#changed], wakeAt: this.#wakeAt() };
+    const [close, complete] = [this.#closed, this.#complete];
+    const effects = { send, close, changed: [...this.#changed], complete, wakeAt: this.#wakeAt() };
     this.#closed = [];
+    this.#complete = [];
     this.#changed = new Set();
     return effects;
   }
@@ -343,6 +346,7 @@ export class Speaker {
   #endOfRib(peer: Peer, session: Session): void {
     session.awaited = null;
     peer.staleUntil = null;
+    this.#complete.push(peer.node);
     this.#sweep(peer, "not_announced_again", (path) => peer.rib.isStale(path));
   }
 

@@ -13,27 +13,35 @@ export const subscriptionTransport = z.enum(["auto", "sse", "websocket"]);
 
 export type SubscriptionTransport = z.infer<typeof subscriptionTransport>;
 
-export const serviceProtocol = z.enum(["graphql", "http"]);
+export const serviceProtocol = z.enum(["graphql", "http", "grpc"]);
 export type ServiceProtocol = z.infer<typeof serviceProtocol>;
 
 /** A service as its owner declares it: in configuration, by `catalyst service add`, or through the SDK. */
-export const serviceDeclaration = z.strictObject({
-  name: serviceName.meta({ description: "Name inside the organisation; the Host is <name>.<domain>." }),
-  protocol: serviceProtocol.meta({
-    description: "graphql joins the federated endpoint; http is reached by its Host alone.",
-  }),
-  url: serviceUrl.meta({
-    description: "Where the service listens; for graphql the URL of its endpoint.",
-    examples: ["http://127.0.0.1:4001/graphql"],
-  }),
-  timeoutMs: z.int().min(1).max(600_000).default(15_000).meta({
-    description: "How long one request to the service may take before it counts as failed, in ms.",
-  }),
-  subscriptions: subscriptionTransport.optional().meta({
-    description:
-      "How subscriptions reach a GraphQL service: as server-sent events (sse), over a WebSocket, or (auto, the default) by events first and over a WebSocket when the service cannot do these.",
-  }),
-});
+export const serviceDeclaration = z
+  .strictObject({
+    name: serviceName.meta({ description: "Name inside the organisation; the Host is <name>.<domain>." }),
+    protocol: serviceProtocol.meta({
+      description:
+        "graphql joins the federated endpoint; http is reached by its Host alone, and so is grpc, over HTTP/2.",
+    }),
+    url: serviceUrl.meta({
+      description: "Where the service listens; for graphql the URL of its endpoint.",
+      examples: ["http://127.0.0.1:4001/graphql"],
+    }),
+    timeoutMs: z.int().min(1).max(600_000).default(15_000).meta({
+      description: "How long one request to the service may take before it counts as failed, in ms.",
+    }),
+    subscriptions: subscriptionTransport.optional().meta({
+      description:
+        "How subscriptions reach a GraphQL service: as server-sent events (sse), over a WebSocket, or (auto, the default) by events first and over a WebSocket when the service cannot do these.",
+    }),
+  })
+  .superRefine(({ protocol, url }, context) => {
+    // What is no URL at all was named already.
+    if (protocol !== "grpc" || !URL.canParse(url) || new URL(url).pathname === "/") return;
+    const message = "has a path: a gRPC service is at no path, write its host and port alone";
+    context.addIssue({ code: "custom", path: ["url"], message });
+  });
 /** A declaration as it is in force, defaults filled in. */
 export type ServiceDeclaration = z.output<typeof serviceDeclaration>;
 /** A declaration as it is written, defaults left out. */

@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import { replaceFile } from "@catalyst/durable";
+import { protocols } from "@catalyst/peering";
+import { z } from "zod";
+import type { RemoteService } from "./reach.ts";
+
+const nextHop = z.object({ host: z.string(), port: z.int(), sni: z.string(), spiffeId: z.string() });
+
+const remoteServices = z.array(
+  z.object({
+    name: z.string(),
+    protocol: z.enum(protocols),
+    nextHops: z.array(nextHop).min(1),
+    revision: z.string(),
+    peer: z.string(),
+  }),
+);
+
+export type KeptRoutesParts = {
+  readonly path: string;
+  /** How long a peer is waited for that does not come back, in ms. */
+  readonly restartMs: number;
+  /** Is told the names of services that are not kept any more. */
+  readonly onForgotten: (names: readonly string[]) => void;
+  readonly onFailure: (error: unknown) => void;
+};
+
+/** What changes meanwhile is written once. */
+const writeAfterMs = 1_000;
+
+/**
+ * How services of other nodes were reached before this process started: Envoy and the gateway go on with that until the
+ * peers have told their routes anew, or do not come back. Written now and then, and not for sure: what is lost is heard
+ * again.
+ */
+export class KeptRoutes implements AsyncDisposable {
+  readonly #parts: KeptRoutesParts;
+  readonly #before: Map<string, RemoteService>;
+  readonly #now: Map<string, RemoteService>;
+  readonly #expiry: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | null = null;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(parts: KeptRoutesParts) {
+    this.#parts = parts;
+    this.#before = new Map(this.#read().map((service) => [service.name, service]));
+    this.#now = new Map(this.#before);
+    this.#expiry = setTimeout(() => this.#forget(() => true), parts.restartMs).unref();
+  }
+
+  names(): Iterable<string> {
+    return this.#before.keys();
+  }
+
+  /** How a service was reached before; null when it was not, or when how it is now is known. */
+  before(name: string): RemoteService | null {
+    return this.#before.get(name) ?? null;
+  }
+
+  /** A peer has told all that it has: what was kept of it is true no more. */
+  complete(peer: string): void {
+    this.#forget((service) => service.peer === peer);
+  }
+
+  /** Notes how a service is reached from now on. */
+  keep(service: RemoteService): void {
+    this.#before.delete(service.name);
+    this.#now.set(service.name, service);
+    this.#writeSoon();
+  }
+
+  /** Nobody tells of the service; where it is not known yet whether somebody will, it is kept. */
+  drop(name: string): void {
+    if (!this.#before.has(name) && this.#now.delete(name)) this.#writeSoon();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#expiry);
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+      this.#write();
+    }
+    await this.#writing;
+  }
+
+  #forget(isGone: (service: RemoteService) => boolean): void {
+    const gone = [...this.#before.values()].filter(isGone).map(({ name }) => name);
+    for (const name of gone) this.#before.delete(name);
+    if (gone.length > 0) this.#parts.onForgotten(gone);
+  }
+
+  #writeSoon(): void {
+    this.#timer ??= setTimeout(() => this.#write(), writeAfterMs).unref();
+  }
+
+  #write(): void {
+    this.#timer = null;
+    const { path, onFailure } = this.#parts;
+    this.#writing = this.#writing
+      .then(() => replaceFile(path, JSON.stringify([...this.#now.values()]), { mode: 0o600 }))
+      .catch(onFailure);
+  }
+
+  #read(): readonly RemoteService[] {
+    let text: string;
+    try {
+      text = readFileSync(this.#parts.path, "utf8");
+    } catch {
+      return []; // There is none yet.
+    }
+    try {
+      return remoteServices.parse(JSON.parse(text));
+    } catch (error) {
+      this.#parts.onFailure(error);
+      return [];
+    }
+  }
+}

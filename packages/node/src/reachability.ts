@@ -1,0 +1,87 @@
+import type { UsablePath } from "@catalyst/peering";
+import { KeptRoutes } from "./kept-routes.ts";
+import { type ReachedService, reachedService, remoteService } from "./reach.ts";
+import type { ServiceEntry } from "./service-table.ts";
+
+export type ReachabilityParts = {
+  /** This node's full name, and the organisation's domain. */
+  readonly node: string;
+  readonly domain: string;
+  /** Of services of this node's own. */
+  readonly find: (name: string) => ServiceEntry | undefined;
+  /** The routes of a service by its full name, the best one first, this node's own among them. */
+  readonly routes: (service: string) => readonly UsablePath[];
+  /** Brings into force how services are reached from now on, and which are not any more. */
+  readonly apply: (reached: readonly ReachedService[], gone: readonly string[]) => void;
+  readonly keptFile: string;
+  /** How long a peer is waited for that does not come back, in ms. */
+  readonly restartMs: number;
+  readonly onFailure: (error: unknown) => void;
+};
+
+/**
+ * How each service is reached: what this node declares and what its peers told, brought together by name. Until peers have
+ * told their routes anew after a start, what was known before it counts.
+ */
+export class Reachability implements AsyncDisposable {
+  readonly #parts: ReachabilityParts;
+  readonly #suffix: string;
+  readonly #kept: KeptRoutes;
+
+  constructor(parts: ReachabilityParts) {
+    this.#parts = parts;
+    this.#suffix = `.${parts.domain}`;
+    this.#kept = new KeptRoutes({
+      path: parts.keptFile,
+      restartMs: parts.restartMs,
+      onForgotten: (names) => this.refresh(names),
+      onFailure: parts.onFailure,
+    });
+  }
+
+  /** All that there is, at the start. */
+  load(own: Iterable<ServiceEntry>): void {
+    this.#apply([...Array.from(own, ({ service }) => service.name), ...this.#kept.names()]);
+  }
+
+  /** Routes of these services changed; by their full names. Those of other organisations are not reached by name yet. */
+  routesChanged(services: readonly string[]): void {
+    const own = services.filter((service) => service.endsWith(this.#suffix));
+    this.refresh(own.map((service) => service.slice(0, -this.#suffix.length)));
+  }
+
+  /** A peer has told all that it has. */
+  complete(peer: string): void {
+    this.#kept.complete(peer);
+  }
+
+  /** Looks anew at services by their names. */
+  refresh(names: readonly string[]): void {
+    if (names.length > 0) this.#apply(names);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#kept[Symbol.asyncDispose]();
+  }
+
+  #apply(names: readonly string[]): void {
+    const reached: ReachedService[] = [];
+    const gone: string[] = [];
+    for (const name of new Set(names)) {
+      const service = this.#look(name);
+      if (service === null) gone.push(name);
+      else reached.push(service);
+    }
+    this.#parts.apply(reached, gone);
+  }
+
+  #look(name: string): ReachedService | null {
+    const { node, find, routes } = this.#parts;
+    const paths = routes(`${name}${this.#suffix}`);
+    const told = remoteService(name, paths, node);
+    if (told === null) this.#kept.drop(name);
+    else this.#kept.keep(told);
+    const hereLast = paths.length > 0 && paths[0]?.source.node !== node;
+    return reachedService(find(name) ?? null, told ?? this.#kept.before(name), told !== null && hereLast);
+  }
+}

@@ -1,0 +1,97 @@
+import { parseAddress } from "@catalyst/config";
+import type { Database } from "@catalyst/durable";
+import { watchSessions } from "@catalyst/session";
+import { Activator } from "./activation.ts";
+import type { GatewayLink } from "./gateway-link.ts";
+import type { OrchestratorEvents } from "./orchestrator-events.ts";
+import { paths } from "./paths.ts";
+import { Peers } from "./peers.ts";
+import type { ProcessFrame } from "./process.ts";
+import type { ProxyPublisher } from "./proxy-publisher.ts";
+import { Reachability } from "./reachability.ts";
+import { ServiceRegistry } from "./service-registry.ts";
+import type { ServiceStore } from "./service-store.ts";
+
+export type ServicePlaneParts = {
+  readonly frame: ProcessFrame;
+  readonly resources: AsyncDisposableStack;
+  readonly database: Database;
+  readonly store: ServiceStore;
+  readonly events: OrchestratorEvents;
+  readonly proxies: ProxyPublisher;
+  readonly gateway: GatewayLink;
+};
+
+/** What the orchestrator knows of services, from their declaration to their being in force. */
+export type ServicePlane = {
+  /** What this node itself has. */
+  readonly registry: ServiceRegistry;
+  /** What others have. */
+  readonly peers: Peers;
+  /** How far Envoy and the gateway are. */
+  readonly activator: Activator;
+};
+
+/**
+ * Joins what a change of a service goes through: declared here (registry) or told by others (peers), it is looked at how the
+ * service is reached from now on (reachability), and that is brought into force (activator). Peers are not opened yet.
+ */
+export function joinServicePlane(parts: ServicePlaneParts): ServicePlane {
+  const { frame, resources, database, store, events, proxies, gateway } = parts;
+  const { config, dataDir } = frame;
+  const { name: node, domain } = config.node;
+  const activator = new Activator({
+    proxies,
+    gateway,
+    egress: parseAddress(config.mesh.listen.egress),
+    hostOf: (name) => `${name}.${domain}`,
+    remoteTimeoutMs: config.mesh.graphql.requestTimeoutMs,
+    events,
+  });
+  const peers = resources.use(
+    new Peers({
+      config,
+      dataDir,
+      database,
+      events,
+      sessionEvents: watchSessions(frame),
+      onChange: (services) => {
+        events.routesChanged(services);
+        reachability.routesChanged(services);
+      },
+      onComplete: (peer) => reachability.complete(peer),
+      onNode: ({ certificateChain, privateKey, trust }) =>
+        proxies.putNode({ certificate: certificateChain, privateKey }, trust),
+    }),
+  );
+  const registry = resources.use(
+    new ServiceRegistry({
+      configured: config.mesh.services,
+      store,
+      events,
+      onChange: (change) => {
+        peers.serviceChanged(change);
+        reachability.refresh([change.kind === "remove" ? change.name : change.entry.service.name]);
+      },
+    }),
+  );
+  const reachability = resources.use(
+    new Reachability({
+      node: `${node}.${domain}`,
+      domain,
+      find: (name) => registry.get(name),
+      routes: (service) => peers.pathsOf(service),
+      apply: (reached, gone) => {
+        if (gone.length > 0) activator.remove(gone);
+        activator.put(reached);
+      },
+      keptFile: paths.remoteServices(dataDir),
+      restartMs: config.mesh.peering.restartMs,
+      onFailure: events.routesNotKept,
+    }),
+  );
+  // What Envoy shows to other nodes is there with the first services: an Envoy that returns must not be told less.
+  peers.showNode();
+  reachability.load(registry);
+  return { registry, peers, activator };
+}
