@@ -12,7 +12,15 @@ import {
 import { joinOrganisation } from "@catalyst/node";
 import { createPeering, type Peering } from "@catalyst/peering";
 import { authContract } from "@catalyst/rpc";
-import { createSessions, type Sessions, systemClock, tlsTransports } from "@catalyst/session";
+import {
+  createSessions,
+  insecurePlainTransports,
+  type SessionOptions,
+  type Sessions,
+  systemClock,
+  type TransportProvider,
+  tlsTransports,
+} from "@catalyst/session";
 import type { ScriptedName } from "../packages/session/test/scripted-dialler.ts";
 
 /** A node that was let into the organisation, of which the test has the key. It does not run. */
@@ -20,6 +28,9 @@ export type Enrolled = ScriptedName & {
   readonly proof: NonNullable<ScriptedName["proof"]>;
   readonly trust: PeerTrust;
 };
+
+/** A node where nobody proves anything. */
+export type Unproved = ScriptedName & { readonly proof: null };
 
 /** Has a node let in by the root authority of another one, by a token. */
 export async function enrol(authority: NodeUnderTest, label: string): Promise<Enrolled> {
@@ -44,23 +55,27 @@ export class HonestPeer implements AsyncDisposable {
 
   /** It dials the node of that name at the address. */
   constructor(
-    { node, domain, proof, trust }: Enrolled,
+    self: Enrolled | Unproved,
     to: { readonly node: string; readonly address: string },
+    options: Partial<SessionOptions> = {},
   ) {
-    const credentials = { certificateChain: proof.cert, privateKey: proof.key, trust };
+    const { node, domain } = self;
     const spiffeId = `spiffe://${domain}/node/${node.split(".")[0]}/envoy`;
     const nextHop = { host: "192.0.2.3", port: 10_443, sni: node, spiffeId };
     this.peering = createPeering(
       { clock: systemClock, onChange: (services) => this.#changed(services) },
       { node, domain, nextHop },
     );
-    this.sessions = createSessions({
-      node,
-      domain,
-      transports: tlsTransports({ credentials: () => credentials }),
-      protocols: [{ name: "cp", versions: [1], open: (channel) => void this.peering.attach(channel) }],
-      admit: () => ({ admitted: true }),
-    });
+    this.sessions = createSessions(
+      {
+        node,
+        domain,
+        transports: transportsOf(self),
+        protocols: [{ name: "cp", versions: [1], open: (channel) => void this.peering.attach(channel) }],
+        admit: () => ({ admitted: true }),
+      },
+      options,
+    );
     this.sessions.setPeers([to]);
   }
 
@@ -75,6 +90,10 @@ export class HonestPeer implements AsyncDisposable {
     }
   }
 
+  withdraw(services: readonly string[]): void {
+    for (const service of services) this.peering.apply({ kind: "withdraw", service });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.sessions.close();
     await this.peering[Symbol.asyncDispose]();
@@ -85,4 +104,10 @@ export class HonestPeer implements AsyncDisposable {
       if (this.peering.speaker.routes(service).length > 0) this.#waiting.get(service)?.(performance.now());
     }
   }
+}
+
+function transportsOf(self: Enrolled | Unproved): TransportProvider {
+  if (self.proof === null) return insecurePlainTransports();
+  const credentials = { certificateChain: self.proof.cert, privateKey: self.proof.key, trust: self.trust };
+  return tlsTransports({ credentials: () => credentials });
 }
