@@ -86,8 +86,11 @@ export class PeerBook {
 
   /** Whose invitation we used. Throws RpcError `evidence_failed`. */
   async join(arrival: Arrival): Promise<void> {
+    const before = this.get(arrival.peer.node);
+    if (before?.invitation === arrival.invitation && before.address === arrival.address) return;
     const stored = this.#row(arrival, "peer.join");
     this.#peers.put(stored);
+    if (before !== undefined) this.#parts.onChange(); // it is dialled at once when it is in force again
     await this.#carryOut(stored, "peer.join");
   }
 

@@ -1,7 +1,7 @@
 import { parseHostAddress } from "@catalyst/config";
 import type { Database } from "@catalyst/durable";
 import { invitationProtocol, type TrustDocument } from "@catalyst/identity";
-import { createPeering, explainRoute, type OwnRoute, type Peering, type UsablePath } from "@catalyst/peering";
+import { createPeering, explainRoute, type OwnEvent, type Peering, type UsablePath } from "@catalyst/peering";
 import {
   type Decision,
   type Implementation,
@@ -30,7 +30,6 @@ import { fullName, PeerRoster } from "./peer-roster.ts";
 import { byService, peerStatuses, routeRows } from "./peer-view.ts";
 import { routeRules } from "./peering-options.ts";
 import { RouteTap } from "./route-tap.ts";
-import type { ServiceChange } from "./service-table.ts";
 
 export type PeersParts = {
   readonly config: NodeConfig;
@@ -147,18 +146,20 @@ export class Peers implements AsyncDisposable {
     return this.#peering.speaker.routes(service);
   }
 
-  /** A service of this node's own was put or removed. It is told to nobody where nobody could reach it. */
-  serviceChanged(change: ServiceChange): void {
-    if (reachedAt(this.#config) === undefined) return;
-    const { domain } = this.#config.node;
-    if (change.kind === "remove") {
-      this.#peering.apply({ kind: "withdraw", service: `${change.name}.${domain}` });
-      return;
-    }
-    const { service, lease } = change.entry;
-    const route: OwnRoute = { service: `${service.name}.${domain}`, protocol: service.protocol };
-    this.#peering.apply({ kind: "originate", route });
-    this.#peering.apply({ kind: "health", service: route.service, healthy: lease?.healthy !== false });
+  /** What happens to the services of this node's own. */
+  tell(event: OwnEvent): void {
+    this.#peering.apply(event);
+  }
+
+  /** Whether somebody hears at once of what is told. */
+  get areHeard(): boolean {
+    return this.#sessions.snapshot().sessions.some(({ state }) => state === "established");
+  }
+
+  /** Says good-bye: peers send nothing more, and what they have is used until the process ends. */
+  async leave(): Promise<void> {
+    this.#peering.keepRoutes();
+    await this.#sessions.close("stopped", "the node goes down");
   }
 
   /** Null for a node that has no peers and takes none. */
@@ -187,7 +188,7 @@ export class Peers implements AsyncDisposable {
         const { node, ownFingerprint } = await roster.join(asked);
         return { node, ownFingerprint, peer: await this.#established(node, asked.waitMs) };
       },
-      removePeer: ({ peer }) => roster.remove(fullName(peer, this.#config.node.domain)),
+      removePeer: ({ peer }) => this.#remove(fullName(peer, this.#config.node.domain)),
       listInvitations: () => roster.invitations(),
       revokeInvitation: ({ id }) => roster.revokeInvitation(id),
     };
@@ -220,6 +221,15 @@ export class Peers implements AsyncDisposable {
     await this.#sessions.close("stopped", "the node goes down");
     await this.#roster[Symbol.asyncDispose]();
     await this.#peering[Symbol.asyncDispose]();
+  }
+
+  /** The routes of a peer that is removed go, also those that are kept for one that is expected back. */
+  async #remove(node: string): Promise<{ node: string }> {
+    try {
+      return await this.#roster.remove(node);
+    } finally {
+      if (this.#roster.isRemoved(node)) this.#peering.apply({ kind: "remove", peer: node });
+    }
   }
 
   /** Resolves when there is a session with the peer, or patience is over. */
@@ -276,7 +286,7 @@ function peeringOf({ config, onChange, onComplete }: PeersParts): Peering {
 }
 
 /** Where other nodes' Envoys reach this one's; undefined where they do not. */
-function reachedAt({ mesh }: NodeConfig): string | undefined {
+export function reachedAt({ mesh }: NodeConfig): string | undefined {
   return mesh.peering.advertise ?? mesh.listen.mesh;
 }
 
