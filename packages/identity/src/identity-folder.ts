@@ -65,6 +65,16 @@ export class IdentityFolder {
     this.#folder = folder;
   }
 
+  /** The file of a process's chain and key. */
+  pathOf(process: string): string {
+    return join(this.#folder, `${process}.pem`);
+  }
+
+  /** The file of what is believed. */
+  get trustPath(): string {
+    return join(this.#folder, "trust.json");
+  }
+
   /** Null for a node that has not joined anybody. */
   membership(): Membership | null {
     return this.#json("node.json", membership);
@@ -72,14 +82,14 @@ export class IdentityFolder {
 
   /** Null when there is none yet. */
   process(process: string): ProcessIdentity | null {
-    const path = join(this.#folder, `${process}.pem`);
+    const path = this.pathOf(process);
     if (!existsSync(path)) return null;
     return this.#reading(path, () => readProcessIdentity(readFileSync(path, "utf8")));
   }
 
   /** What is believed, as it was last heard; null before. */
   trust(): TrustDocument | null {
-    const path = join(this.#folder, "trust.json");
+    const path = this.trustPath;
     if (!existsSync(path)) return null;
     return this.#reading(path, () => readTrustDocument(readFileSync(path, "utf8")));
   }
@@ -96,7 +106,7 @@ export class IdentityFolder {
 
   keepTrust(trust: TrustDocument): void {
     this.#prepare();
-    replaceFileSync(join(this.#folder, "trust.json"), JSON.stringify(trust), { mode: 0o600 });
+    replaceFileSync(this.trustPath, JSON.stringify(trust), { mode: 0o600 });
   }
 
   /**
@@ -110,7 +120,7 @@ export class IdentityFolder {
       if (chain === undefined || key === undefined) continue;
       await failpoint("identity.keep");
       const text = chain.map((der) => toPem("CERTIFICATE", der)).join("");
-      await replaceFile(join(this.#folder, `${process}.pem`), text + privatePem(key), { mode: 0o600 });
+      await replaceFile(this.pathOf(process), text + privatePem(key), { mode: 0o600 });
     }
   }
 

@@ -27,16 +27,17 @@ export const identityOptions = z.strictObject({
     key: "process",
     flag: "process-certificate",
     description:
-      "Certificates of this node's processes, where they come from elsewhere. They are not renewed.",
+      "Certificates of this node's processes, where they come from elsewhere. They are not renewed; new ones in their place are taken up.",
   }),
   roots: keyedList(rootDeclaration, {
     key: "domain",
     flag: "domain-root",
-    description: "Roots that are believed beside those of the organisation that this node belongs to.",
+    description:
+      "Roots that are believed beside those of the organisation that this node belongs to. Taken up anew when they change.",
   }),
   pinnedFiles: option(z.array(file).default([]), {
     description:
-      "Files of certificates, PEM, that nodes signed for themselves: each is believed for its own node.",
+      "Files of certificates, PEM, that nodes signed for themselves: each is believed for its own node. Taken up anew when they change.",
   }),
   maxStaleHours: option(z.int().min(1).max(8_760).default(24), {
     description:
@@ -44,7 +45,7 @@ export const identityOptions = z.strictObject({
   }),
   jwksFile: option(file.optional(), {
     description:
-      "JWK Set of keys that sign access tokens of this organisation elsewhere: believed beside those of the root authority. Read at the start.",
+      "JWK Set of keys that sign access tokens of this organisation elsewhere: believed beside those of the root authority. Taken up anew when it changes.",
   }),
 });
 

@@ -11,6 +11,7 @@ import { meshOf } from "./mesh.ts";
 import { listenersOf, type NodeConfig } from "./options.ts";
 import { createOrchestratorEvents, exposeCounts, type OrchestratorEvents } from "./orchestrator-events.ts";
 import { OrchestratorView } from "./orchestrator-view.ts";
+import { OwnIdentity } from "./own-identity.ts";
 import { paths } from "./paths.ts";
 import type { Peers } from "./peers.ts";
 import { type ProcessFrame, runProcess } from "./process.ts";
@@ -141,14 +142,13 @@ function serviceCalls(
 async function openPeers(
   peers: Peers,
   registry: ServiceRegistry,
-  { dataDir, stopping }: ProcessFrame,
+  { config, dataDir, stopping }: ProcessFrame,
   events: OrchestratorEvents,
   resources: AsyncDisposableStack,
 ): Promise<void> {
   for (const entry of registry.entries()) peers.serviceChanged({ kind: "put", entry, created: true });
-  const files = ["orchestrator.pem", "envoy.pem", "trust.json"].map((name) =>
-    join(paths.identity(dataDir), name),
-  );
+  const own = new OwnIdentity(config, dataDir);
+  const files = [...own.files("orchestrator"), ...own.files("envoy")];
   followFiles(stopping, events, resources, files, () => peers.identityChanged());
   const following = followTrust({
     socketPath: socketPath(dataDir, "auth"),

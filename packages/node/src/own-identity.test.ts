@@ -115,3 +115,14 @@ test("a file that is no root, or not self-signed, is refused by the option's nam
 test("a node that was told nothing believes nobody", () => {
   assert.equal(ownOf({}).own.trust(), null);
 });
+
+test("the files are named that say what a process shows and whom it believes", async () => {
+  const byPath = declared("orchestrator", await acme.issue("n1", "orchestrator"));
+  const root = fileOf(pem(globex.root.certificate));
+  const pin = fileOf((await selfSigned({ domain, node: "n4", process: "orchestrator" })).cert);
+  const roots = [{ domain: globex.domain, file: root }];
+  const { own, kept } = ownOf({ certificates: [byPath], roots, pinnedFiles: [pin] });
+  const { certificateFile, privateKeyFile } = byPath;
+  assert.deepEqual(own.files("orchestrator"), [certificateFile, privateKeyFile, kept.trustPath, root, pin]);
+  assert.deepEqual(own.files("envoy"), [kept.pathOf("envoy"), kept.trustPath, root, pin]);
+});

@@ -51,6 +51,17 @@ export class OwnIdentity {
     throw new IdentityError("certificate_unusable", `${option} is of ${is}, and not of ${wanted}`);
   }
 
+  /** The files that say what a process shows and whom it believes: where one changes, both are to be read anew. */
+  files(process: string): string[] {
+    const { certificates, roots, pinnedFiles } = this.#config.auth.identity;
+    const declared = certificates.find((each) => each.process === process);
+    const shown =
+      declared === undefined
+        ? [this.#folder.pathOf(process)]
+        : [declared.certificateFile, declared.privateKeyFile];
+    return [...shown, this.#folder.trustPath, ...roots.map(({ file }) => file), ...pinnedFiles];
+  }
+
   /** Who is believed. Null as long as nobody is. Throws IdentityError `certificate_unusable` or `identity_damaged`. */
   trust(): PeerTrust | null {
     const { roots, pinnedFiles } = this.#config.auth.identity;

@@ -234,6 +234,19 @@ test("after too_soon the wait begins when the peer said, or after maxBackoff at 
   }
 });
 
+test("a refusal that ends an established session is tried again soon, once", () => {
+  const refused = { kind: "notification", notification: { code: "not_admitted", text: "" } } as const;
+  const context = contextOf("dialler", { random: 0.5 });
+  const established = states["Established"]?.("hold");
+  assert.ok(established !== undefined);
+  const [first] = step(established, refused, context);
+  assert.ok(first.kind === "idle" && first.retryAt !== null);
+  assert.ok(first.retryAt <= now + 1_000);
+  const { attempts } = first;
+  const [second] = step({ kind: "open_sent", attempts, until: now + 1 }, refused, context);
+  assert.ok(second.kind === "idle" && second.retryAt !== null && second.retryAt >= now + 15_000);
+});
+
 test("a session that was established for long enough leaves no history of failures, a shorter one does", () => {
   for (const [since, attempts] of [
     [now - 60_000, 1],

@@ -241,7 +241,8 @@ function end(
   const idle: SessionState = {
     kind: "idle",
     attempts: failures + 1,
-    retryAt: retry ? context.now + backoffMs(failures, reason, context) : null,
+    // Who was let in before may show something else by now: a refusal then is none for long.
+    retryAt: retry ? context.now + backoffMs(failures, reason, context, !established) : null,
   };
   const reachable = state.kind !== "connect" || context.role === "listener";
   const told: SessionEffect[] = notify && reachable ? [{ kind: "send_notification", reason }] : [];
@@ -249,9 +250,14 @@ function end(
 }
 
 /** Full jitter: anything up to the bound, so that many nodes do not come back at once. */
-function backoffMs(failures: number, reason: EndReason, { random, timings }: SessionContext): number {
+function backoffMs(
+  failures: number,
+  reason: EndReason,
+  { random, timings }: SessionContext,
+  mayLast: boolean,
+): number {
   const { minBackoffMs, maxBackoffMs } = timings;
-  if (lasting.has(reason.code)) return maxBackoffMs * (0.5 + random / 2);
+  if (mayLast && lasting.has(reason.code)) return maxBackoffMs * (0.5 + random / 2);
   const told = Math.min(maxBackoffMs, reason.retryAfterMs ?? 0);
   return told + random * Math.min(maxBackoffMs, minBackoffMs * 2 ** Math.min(failures, 30));
 }

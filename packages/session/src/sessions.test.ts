@@ -379,6 +379,23 @@ test("a peer that is no longer let in is cut when the node is told to look again
   assert.deepEqual([a.established().length, c.established().length], [0, 1]);
 });
 
+test("who was refused for what it showed dials at once when it is told that this is another one", async () => {
+  let isKnown = false;
+  const admit = () =>
+    isKnown ? ({ admitted: true } as const) : ({ admitted: false, reason: "nobody knows it" } as const);
+  const world = new VirtualFederation();
+  const [a, b] = [await world.node("a"), await world.node("b", { admit })];
+  a.dial("b");
+  await world.time.advance(1_000);
+  assert.equal(a.ends.length, 1);
+  isKnown = true;
+  await world.time.advance(1_000);
+  assert.equal(a.established().length, 0);
+  a.sessions.reconsider();
+  await world.time.advance(100);
+  assert.ok(oneEach(a, b));
+});
+
 test("while a session is established nobody dials, whoever dialled it", async () => {
   const { world, a, b } = await connected();
   b.dial("a");

@@ -61,7 +61,10 @@ export type Sessions = AsyncDisposable & {
   listen(address: string): Promise<string>;
   /** Which peers are dialled, from now on. Those that are no longer among them are told `stopped`. */
   setPeers(peers: readonly DialledPeer[]): void;
-  /** Asks `admit` anew about everybody who has a session, and ends those in which somebody speaks what they no longer may. */
+  /**
+   * What this node shows, or whom it believes, is another one: asks `admit` anew about everybody who has a session, ends
+   * those in which somebody speaks what they no longer may, and dials at once whom it would dial later.
+   */
   reconsider(): void;
   snapshot(): SessionsSnapshot;
   /** Ends all sessions and takes no more. `restarting` lets peers expect this node back. */
@@ -186,6 +189,7 @@ class Registry {
   }
 
   reconsider(): void {
+    const waiting = this.all.filter(({ state }) => state.kind === "idle" && state.retryAt !== null);
     for (const session of this.all) {
       const { agreement, transport } = session;
       if (agreement === null || transport === null) continue;
@@ -199,6 +203,7 @@ class Registry {
         break;
       }
     }
+    for (const session of waiting) session.dispatch({ kind: "start" });
   }
 
   snapshot(): SessionsSnapshot {

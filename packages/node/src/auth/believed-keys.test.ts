@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { generateKey, mintToken, type TokenKey, tokenJwkOf } from "@catalyst/identity";
+import { BelievedKeys, withKeys } from "./believed-keys.ts";
 import { domain, newDataDir, openTestAuth, verifiedBy } from "./test-auth.ts";
 
 function jwksFile(content: string): string {
@@ -35,6 +37,53 @@ test("a token that a key of the configured JWK Set signed is good, and an API ke
   });
   const own = await auth.authority.mint({ subject, services: ["*"], ttlMs: 60_000 });
   assert.equal(verifiedBy(auth.bulletin.current(), own.token, now).kind, "tokens");
+});
+
+test("a key that signs API keys already signs no tokens, though somebody puts it into the JWK Set", async () => {
+  await using plain = await openTestAuth();
+  const [, apiKeys] = plain.bulletin.current().issuers;
+  assert.ok(apiKeys !== undefined);
+  const [told] = withKeys(
+    [{ ...apiKeys, kind: "tokens", jwks: '{"keys":[]}' }, apiKeys],
+    JSON.parse(apiKeys.jwks).keys,
+  );
+  assert.equal(told?.jwks, '{"keys":[]}');
+});
+
+test("a JWK Set that changes is taken up, and one that is damaged or gone leaves the keys before it in force", async () => {
+  const set = (...keys: ReturnType<typeof generateKey>[]) =>
+    JSON.stringify({ keys: keys.map(({ publicKey }) => tokenJwkOf(publicKey as TokenKey)) });
+  const [one, two] = [generateKey("P-256"), generateKey("P-256")];
+  const file = jwksFile(set(one));
+  const keys = new BelievedKeys(file);
+  const stop = new AbortController();
+  const problems: string[] = [];
+  let changes = 0;
+  const options = {
+    onChange: () => void changes++,
+    onProblem: (problem: string) => void problems.push(problem),
+  };
+  const following = keys.follow({ signal: stop.signal, everyMs: 5, ...options });
+  const kids = () => keys.keys.map(({ kid }) => kid);
+  const until = async (holds: () => boolean) => {
+    for (let left = 1_000; !holds() && left > 0; left--) await sleep(5);
+    assert.ok(holds());
+  };
+  writeFileSync(file, set(one, two));
+  await until(() => changes === 1);
+  assert.deepEqual(kids(), [one.kid, two.kid]);
+  writeFileSync(file, set(two).slice(0, -9));
+  await until(() => problems.length === 1);
+  rmSync(file);
+  await until(() => problems.length === 2);
+  assert.match(problems[0] ?? "", /jwksFile: not a JWK Set.*; the keys that it had before stay in force$/);
+  assert.equal(keys.problem, problems[1]);
+  assert.deepEqual(kids(), [one.kid, two.kid]);
+  writeFileSync(file, set(two));
+  await until(() => changes === 2);
+  assert.deepEqual([kids(), keys.problem], [[two.kid], null]);
+  stop.abort();
+  await following;
 });
 
 test("a JWK Set that is none, or not there, stops the start with the option's name or the fault", async () => {

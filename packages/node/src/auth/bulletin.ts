@@ -11,7 +11,7 @@ export type BulletinParts = {
   readonly apiKeys: ApiKeyTable;
   readonly version: VersionCounter;
   /** Keys of access tokens that are believed beside those of this process; default none. */
-  readonly believed?: readonly TokenJwk[];
+  readonly believed?: () => readonly TokenJwk[];
   /** How long somebody waits for news; default 25,000 ms. */
   readonly patienceMs?: number;
 };
@@ -30,13 +30,13 @@ export class Bulletin {
   }
 
   current(): Credentials {
-    const { issuers, rings, apiKeys, version } = this.#parts;
+    const { issuers, rings, apiKeys, version, believed } = this.#parts;
+    const own = (["tokens", "apikeys"] as const).map((kind) => {
+      return { ...issuers[kind], jwks: JSON.stringify({ keys: rings[kind].jwks() }) };
+    });
     return {
       version: version.current,
-      issuers: (["tokens", "apikeys"] as const).map((kind) => {
-        const issuer = { ...issuers[kind], jwks: JSON.stringify({ keys: rings[kind].jwks() }) };
-        return withKeys(issuer, this.#parts.believed ?? []);
-      }),
+      issuers: withKeys(own, believed?.() ?? []),
       revoked: apiKeys.denied().map(({ jti, expiresAt }) => {
         return { jti, until: new Date(expiresAt + lingerMs).toISOString() };
       }),

@@ -41,7 +41,13 @@ test("a certificate whose time is over, or has not come, is of no use, whoever g
 });
 
 const outcomes = (parts: Partial<Parameters<typeof identityChecks>[0]>) => {
-  const all = { certificate: () => life(1, false), problem: null, rootSkewMs: null, now: hourMs };
+  const all = {
+    certificate: () => life(1, false),
+    problem: null,
+    unusable: [],
+    rootSkewMs: null,
+    now: hourMs,
+  };
   const told = identityChecks({ ...all, ...parts });
   return Object.fromEntries(
     told.map(({ code, outcome, detail }) => [code, outcome === "ok" ? "ok" : `${outcome}: ${detail}`]),
@@ -49,11 +55,20 @@ const outcomes = (parts: Partial<Parameters<typeof identityChecks>[0]>) => {
 };
 
 test("a node that is well says so, and one fault of its identity leaves the other checks as they are", () => {
-  const well = { "auth.identity": "ok", "auth.certificates": "ok", "auth.clock": "ok" };
+  const well = {
+    "auth.identity": "ok",
+    "auth.certificates": "ok",
+    "auth.believed": "ok",
+    "auth.clock": "ok",
+  };
   assert.deepEqual(outcomes({}), well);
   assert.deepEqual(outcomes({ problem: "nobody answers" }), {
     ...well,
     "auth.identity": "failed: nobody answers",
+  });
+  assert.deepEqual(outcomes({ unusable: ["one", "other"] }), {
+    ...well,
+    "auth.believed": "failed: one\nother",
   });
   assert.deepEqual(outcomes({ rootSkewMs: -5_000 }), well);
   assert.match(outcomes({ rootSkewMs: 5_001 })["auth.clock"] ?? "", /^warning: .* 5001 ms ahead/);

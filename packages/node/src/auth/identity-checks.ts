@@ -1,8 +1,9 @@
 import { type CertifiedProcess, certifiedProcesses, clockSkewSeconds } from "@catalyst/identity";
 import type { CheckResult } from "@catalyst/rpc";
-import type { OwnCertificate } from "../own-identity.ts";
+import type { OwnCertificate, OwnIdentity } from "../own-identity.ts";
 import { checked } from "../process.ts";
 import { timeOf } from "./api-key.ts";
+import type { BelievedKeys } from "./believed-keys.ts";
 
 /** A certificate that is renewed may be this much older than half of its life: it is tried again meanwhile. */
 const marginMs = 30 * 60_000;
@@ -38,6 +39,8 @@ export type IdentityChecksParts = {
   readonly certificate: (process: CertifiedProcess) => Life | null;
   /** Why the certificates could not be renewed, or nothing new is heard; null when neither is so. */
   readonly problem: string | null;
+  /** What is wrong with the files that say who is believed. */
+  readonly unusable: readonly string[];
   /** How far the root authority's clock is ahead of this node's, in ms; null where it was not heard, or is here. */
   readonly rootSkewMs: number | null;
   readonly now: number;
@@ -47,6 +50,7 @@ export type IdentityChecksParts = {
 export function identityChecks({
   certificate,
   problem,
+  unusable,
   rootSkewMs,
   now,
 }: IdentityChecksParts): CheckResult[] {
@@ -79,6 +83,16 @@ export function identityChecks({
           },
     ),
     checked(
+      "auth.believed",
+      "the roots, pinned nodes and keys that this node believes can be read",
+      unusable.length === 0
+        ? null
+        : {
+            detail: unusable.join("\n"),
+            hint: "correct the file: it is taken up as soon as it can be used, and what it said before stays until then",
+          },
+    ),
+    checked(
       "auth.clock",
       "the clock of this node is close to its root authority's",
       isSkewed
@@ -90,6 +104,33 @@ export function identityChecks({
         : null,
     ),
   ];
+}
+
+/** What is wrong with the files that say who is believed; nothing while they can be used. */
+export function unusableFiles(
+  own: Pick<OwnIdentity, "trust">,
+  { problem }: Pick<BelievedKeys, "problem">,
+): string[] {
+  const fault = faultIn(() => own.trust());
+  return [...(fault === null ? [] : [fault]), ...(problem === null ? [] : [problem])];
+}
+
+/** What a file holds; null where it cannot be used, which the checks tell of. */
+export function usable<Held>(read: () => Held): Held | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
+
+function faultIn(read: () => unknown): string | null {
+  try {
+    read();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 function faultOf(certificate: () => Life | null, now: number): CertificateFault | null {

@@ -18,6 +18,7 @@ import {
 import type { ProcessCertificate } from "@catalyst/rpc";
 import type { OwnIdentity } from "../own-identity.ts";
 import { timeOf } from "./api-key.ts";
+import { usable } from "./identity-checks.ts";
 
 export type IdentityKeeperParts = {
   readonly folder: IdentityFolder;
@@ -101,9 +102,9 @@ export class IdentityKeeper {
   }
 }
 
-/** The certificates in force, as others are told of them. */
+/** The certificates that can be used, as others are told of them. */
 export function certificatesOf(own: OwnIdentity): ProcessCertificate[] {
-  const found = certifiedProcesses.flatMap((process) => own.process(process) ?? []);
+  const found = certifiedProcesses.flatMap((process) => usable(() => own.process(process)) ?? []);
   return found.map(({ id, serial, notBefore, notAfter, isConfigured }) => {
     return {
       process: id.process,

@@ -14,10 +14,10 @@ import { Ledger } from "../ledger.ts";
 import { OwnIdentity } from "../own-identity.ts";
 import { paths } from "../paths.ts";
 import type { ProcessBody, ProcessFrame } from "../process.ts";
-import { readBelievedKeys } from "./believed-keys.ts";
+import { BelievedKeys } from "./believed-keys.ts";
 import { auditingDenial, clip } from "./denied-action.ts";
 import { serveDiscovery } from "./discovery-server.ts";
-import { identityChecks } from "./identity-checks.ts";
+import { identityChecks, unusableFiles } from "./identity-checks.ts";
 import { certificatesOf, IdentityKeeper } from "./identity-keeper.ts";
 import { Member } from "./member.ts";
 import { reasonsOf, rootsOf } from "./root-auth.ts";
@@ -41,7 +41,8 @@ export async function composeMember(
   );
   const onTrust = ({ version }: { version: number }) =>
     logger.info({ version }, "what is believed was taken over");
-  const believed = readBelievedKeys(config.auth.identity.jwksFile);
+  const keys = new BelievedKeys(config.auth.identity.jwksFile);
+  const believed = () => keys.keys;
   const maxStaleMs = config.auth.identity.maxStaleHours * 3_600_000;
   const member = new Member({ folder, domain, node, believed, now: Date.now, maxStaleMs, onTrust });
   const sign = (requests: SigningRequests) => member.renew(requests);
@@ -49,6 +50,12 @@ export async function composeMember(
   resources.use(
     await serveDiscovery({ socketPath: paths.jwksSocket(dataDir), issuers: publishedBy(member) }),
   );
+  const following = keys.follow({
+    signal: stopping,
+    onChange: () => member.believedChanged(),
+    onProblem: (problem) => logger.warn({ problem }, "keys by path cannot be used"),
+  });
+  resources.defer(() => following);
   const own = new OwnIdentity(config, dataDir);
   const listening = member.listen(stopping);
   resources.defer(() => listening);
@@ -59,6 +66,7 @@ export async function composeMember(
   }, upkeepMs);
   resources.defer(() => clearInterval(timer));
   const problem = () => keeper.problem() ?? member.problem;
+  const unusable = () => unusableFiles(own, keys);
   const identity = () => identityOf(member, own, { node, domain, problem: problem() });
   const notice = () => ({ version: member.trust.version, document: JSON.stringify(member.trust) });
   const denied = (action: string, target: string) =>
@@ -72,13 +80,14 @@ export async function composeMember(
   });
   return {
     details,
-    readiness: () => ({ ready: true, reasons: reasonsOf(problem()) }),
+    readiness: () => ({ ready: true, reasons: reasonsOf(problem(), ...unusable()) }),
     drain: async () => undefined,
     implementation: {
       check: () =>
         identityChecks({
           certificate: (process) => own.process(process),
           problem: problem(),
+          unusable: unusable(),
           rootSkewMs: member.rootSkewMs,
           now: Date.now(),
         }),

@@ -19,7 +19,7 @@ export type MemberParts = {
   readonly domain: string;
   readonly node: string;
   /** Keys of access tokens that are believed beside those of the root authority. */
-  readonly believed: readonly TokenJwk[];
+  readonly believed: () => readonly TokenJwk[];
   readonly now: () => number;
   /** How old what the root authority said may be, to verify credentials by. */
   readonly maxStaleMs: number;
@@ -79,8 +79,7 @@ export class Member {
   /** What credentials are verified by: nobody's are good by keys that are too old. */
   credentials(): Credentials {
     const { issuers, revoked } = this.#trust;
-    const { believed } = this.#parts;
-    const good = this.#isStale ? [] : issuers.map((issuer) => withKeys(issuer, believed));
+    const good = this.#isStale ? [] : withKeys(issuers, this.#parts.believed());
     return { version: this.#version, issuers: good, revoked };
   }
 
@@ -94,6 +93,11 @@ export class Member {
   async after(version: number): Promise<TrustDocument> {
     if (this.#trust.version === version) await this.#announcer.news();
     return this.#trust;
+  }
+
+  /** The keys that the configuration names are others than before. */
+  believedChanged(): void {
+    this.#change(() => undefined);
   }
 
   /** What is due with time alone: keys that are too old are given up. */

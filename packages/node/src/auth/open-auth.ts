@@ -8,7 +8,7 @@ import type { ProcessFrame } from "../process.ts";
 import { ApiKeyTable, authMigrations, SigningKeyTable, VersionCounter } from "./auth-store.ts";
 import { AuthView } from "./auth-view.ts";
 import { Authority } from "./authority.ts";
-import { readBelievedKeys } from "./believed-keys.ts";
+import { BelievedKeys } from "./believed-keys.ts";
 import { Bulletin, lingerMs } from "./bulletin.ts";
 import { maxAgeSeconds } from "./discovery-server.ts";
 import { createAuthEvents, exposeAuth } from "./events.ts";
@@ -68,8 +68,8 @@ export async function openAuth(
     tokens: await ringOf("tokens", auth.keys.rotateTokensAfterDays),
     apikeys: await ringOf("apikeys", auth.keys.rotateApiKeysAfterDays),
   };
-  const believed = readBelievedKeys(auth.identity.jwksFile);
-  const bulletin = new Bulletin({ issuers, rings, apiKeys, version, believed });
+  const believed = new BelievedKeys(auth.identity.jwksFile);
+  const bulletin = new Bulletin({ issuers, rings, apiKeys, version, believed: () => believed.keys });
   const onTrust: (() => void)[] = [];
   announce = () => {
     bulletin.announce();
@@ -85,7 +85,12 @@ export async function openAuth(
   const view = new AuthView({ ...shared, authority });
   exposeAuth(metrics, shared);
   const listen = (tell: () => void) => void onTrust.push(tell);
-  return { ...shared, ...registry, onTrust: listen, database, authority, bulletin, view, events };
+  const believedChanged = () => {
+    database.transaction(() => version.bump());
+    onChange();
+  };
+  const told = { onTrust: listen, bulletin, view, events, believed, believedChanged };
+  return { ...shared, ...registry, ...told, database, authority };
 }
 
 /** Whose credentials there are: two issuers, so that a key of one kind signs nothing of the other. */

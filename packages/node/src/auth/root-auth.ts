@@ -7,7 +7,7 @@ import type { ProcessBody, ProcessFrame } from "../process.ts";
 import { timeOf } from "./api-key.ts";
 import { AuthorityServer } from "./authority-server.ts";
 import { serveDiscovery } from "./discovery-server.ts";
-import { identityChecks } from "./identity-checks.ts";
+import { identityChecks, unusableFiles, usable } from "./identity-checks.ts";
 import { certificatesOf, IdentityKeeper } from "./identity-keeper.ts";
 import { openAuth } from "./open-auth.ts";
 
@@ -30,6 +30,12 @@ export async function composeRoot(
   const sign = (requests: Parameters<typeof registrar.issueOwn>[0]) => registrar.issueOwn(requests);
   const keeper = new IdentityKeeper({ folder, node, domain, isRoot: true, now: parts.now, sign });
   await keeper.keepUp();
+  const following = parts.believed.follow({
+    signal: frame.stopping,
+    onChange: () => parts.believedChanged(),
+    onProblem: (problem) => frame.logger.warn({ problem }, "keys by path cannot be used"),
+  });
+  resources.defer(() => following);
   const own = new OwnIdentity(config, dataDir);
   const server = await serveAuthority(frame, parts, resources);
   // Whoever of this node looks there knows of a denial as soon as it is in force.
@@ -52,11 +58,12 @@ export async function composeRoot(
   const timer = setInterval(() => void keepUp(), upkeepMs);
   resources.defer(() => clearInterval(timer));
   const problem = () => keeper.problem() ?? parts.office.problem;
+  const unusable = () => unusableFiles(own, parts.believed);
   const identity = () => identityOf(parts, own, { node, domain, problem: problem() });
   const notice = () => ({ version: parts.version.current, document: JSON.stringify(board.current()) });
   return {
     details: () => view.details(),
-    readiness: () => ({ ready: true, reasons: [...view.reasons(), ...reasonsOf(problem())] }),
+    readiness: () => ({ ready: true, reasons: [...view.reasons(), ...reasonsOf(problem(), ...unusable())] }),
     drain: async () => bulletin.close(),
     implementation: {
       check: () => [
@@ -64,6 +71,7 @@ export async function composeRoot(
         ...identityChecks({
           certificate: (process) => own.process(process),
           problem: problem(),
+          unusable: unusable(),
           rootSkewMs: null,
           now: parts.now(),
         }),
@@ -157,10 +165,10 @@ function identityOf(
 
 /** The roots that are believed for a domain. */
 export function rootsOf(own: OwnIdentity, domain: string): string[] {
-  const roots = own.trust()?.roots ?? [];
+  const roots = usable(() => own.trust())?.roots ?? [];
   return roots.filter((root) => root.domain === domain).map(({ thumbprint }) => thumbprint);
 }
 
-export function reasonsOf(problem: string | null): string[] {
-  return problem === null ? [] : [problem];
+export function reasonsOf(...problems: readonly (string | null)[]): string[] {
+  return problems.filter((problem) => problem !== null);
 }
