@@ -53,6 +53,8 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
     metrics: () => read("/stats/prometheus?usedonly"),
     drain: async (limit) => {
       const end = performance.now() + limit.timeoutMs;
+      // Other nodes are told so when they ask next.
+      await ask(socketPath, "POST", "/healthcheck/fail", timeoutMs);
       await ask(socketPath, "POST", "/drain_listeners?graceful&inboundonly", timeoutMs);
       for (;;) {
         const { stats } = await readJson(activeRequests, gauges);

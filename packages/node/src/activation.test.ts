@@ -57,6 +57,8 @@ function create(of: ReturnType<typeof sides>) {
     ...of,
     egress,
     remoteTimeoutMs: 60_000,
+    lingerMs: () => 0,
+
     hostOf: (name) => `${name}.example.org`,
     events,
   });

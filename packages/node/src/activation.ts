@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Activation, GatewayReport, GatewayUpdate } from "@catalyst/rpc";
 import type { OrchestratorEvents } from "./orchestrator-events.ts";
 import type { ReachedService } from "./reach.ts";
@@ -29,6 +30,8 @@ export type ActivationParts = {
   readonly egress: GatewayUpdate["egress"];
   /** How long a service of another node may take: that node knows it better. */
   readonly remoteTimeoutMs: number;
+  /** How long requests of others still come for a service that is gone, in ms. */
+  readonly lingerMs: () => number;
   readonly hostOf: (name: string) => string;
   readonly events: OrchestratorEvents;
 };
@@ -137,6 +140,7 @@ export class Activator {
         setTimeout(() => this.#follow(), retryMs).unref();
       }
     }
+    if (leaving.length > 0) await sleep(this.#parts.lingerMs());
     const gone = leaving.filter((name) => this.#leaving.delete(name));
     if (gone.length > 0) proxies.remove(gone);
   }

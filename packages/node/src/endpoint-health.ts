@@ -11,6 +11,8 @@ export type EndpointHealthParts = {
   /** The services at this moment. */
   readonly services: () => Iterable<ServiceDeclaration>;
   readonly find: (name: string) => ServiceDeclaration | undefined;
+  /** Is told when a service is found unwell, and when it is well again. */
+  readonly onChange?: (name: string, isWell: boolean) => void;
 };
 
 /** Nothing accepts connections at a service's address, or what was sent there failed. */
@@ -127,6 +129,7 @@ export class EndpointHealth implements AsyncDisposable {
       this.#told.set(name, trouble);
       this.#parts.events.serviceNotWell(name, trouble);
     }
+    this.#parts.onChange?.(name, trouble === null);
   }
 
   /** False when it is time to end. */

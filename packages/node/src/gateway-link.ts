@@ -18,6 +18,8 @@ export type GatewayLinkParts = {
   readonly stopping: AbortSignal;
   /** The next number of an update; survives a restart, because the gateway refuses older ones. */
   readonly nextVersion: () => number;
+  /** Is told what the gateway serves, whenever it is asked. */
+  readonly onReport?: (report: GatewayReport) => void;
 };
 
 /** Composition of many schemas may take a while; longer than this and the gateway is taken to hang. */
@@ -59,7 +61,7 @@ export class GatewayLink implements GatewaySide {
     this.#connection = connection;
     await this.#send();
     while (!during.aborted) {
-      this.#report = await connection.call.report(undefined);
+      this.#take(await connection.call.report(undefined));
       await sleep(reportEveryMs, undefined, { signal: during }).catch(() => undefined);
     }
   }
@@ -68,18 +70,23 @@ export class GatewayLink implements GatewaySide {
     const [connection, update] = [this.#connection, this.#newest];
     if (connection === null || update === null) return;
     try {
-      this.#report = await connection.call.apply(update, { timeoutMs: applyTimeoutMs });
+      this.#take(await connection.call.apply(update, { timeoutMs: applyTimeoutMs }));
     } catch (error) {
       if (error instanceof RpcError && error.code === "update_stale" && update === this.#newest) {
         // The gateway outlived a lost state file and is ahead: number the same content anew.
         const { version } = await connection.call.report(undefined);
         this.#newest = { ...update, version: Math.max(version + 1, this.#parts.nextVersion()) };
-        this.#report = await connection.call.apply(this.#newest, { timeoutMs: applyTimeoutMs });
+        this.#take(await connection.call.apply(this.#newest, { timeoutMs: applyTimeoutMs }));
         return;
       }
       if (error instanceof RpcError && error.code === "update_stale") return;
       throw error;
     }
+  }
+
+  #take(report: GatewayReport): void {
+    this.#report = report;
+    this.#parts.onReport?.(report);
   }
 
   #lost(): void {

@@ -51,10 +51,11 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       events,
       stopping: frame.stopping,
       nextVersion: () => store.next("gateway_update"),
+      onReport: ({ services }) => ownRoutes.schemasKnown(services),
     });
     const plane = { frame, resources, database, store, events, proxies, gateway };
-    const { registry, peers, activator } = joinServicePlane(plane);
-    await openPeers(peers, registry, frame, events, resources);
+    const { registry, peers, ownRoutes, activator } = joinServicePlane(plane);
+    await openPeers(peers, frame, events, resources);
     const health = resources.use(
       new EndpointHealth({
         adminSocket: paths.adminSocket(dataDir),
@@ -62,6 +63,7 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
         stopping: frame.stopping,
         services: () => Iterator.from(registry).map(({ service }) => service),
         find: (name) => registry.get(name)?.service,
+        onChange: (name, isWell) => ownRoutes.wellnessChanged(name, isWell),
       }),
     );
     const view = new OrchestratorView({
@@ -84,6 +86,7 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       implementation: {
         ...serviceCalls(config, registry, activator, view),
         ...peers.calls(),
+        leave: () => peers.leave(),
         check: () => view.check(),
         explain: ({ subject, name }) => view.explain(subject, name),
       },
@@ -138,15 +141,13 @@ function serviceCalls(
   };
 }
 
-/** Tells the peers of the services that are there, and follows the node's certificate. */
+/** Opens sessions with peers, and follows the node's certificate. */
 async function openPeers(
   peers: Peers,
-  registry: ServiceRegistry,
   { config, dataDir, stopping }: ProcessFrame,
   events: OrchestratorEvents,
   resources: AsyncDisposableStack,
 ): Promise<void> {
-  for (const entry of registry.entries()) peers.serviceChanged({ kind: "put", entry, created: true });
   const own = new OwnIdentity(config, dataDir);
   const files = [...own.files("orchestrator"), ...own.files("envoy")];
   followFiles(stopping, events, resources, files, () => peers.identityChanged());

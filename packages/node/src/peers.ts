@@ -156,10 +156,12 @@ export class Peers implements AsyncDisposable {
     return this.#sessions.snapshot().sessions.some(({ state }) => state === "established");
   }
 
-  /** Says good-bye: peers send nothing more, and what they have is used until the process ends. */
-  async leave(): Promise<void> {
+  /** Says good-bye: peers send nothing more, and what they have is used until the process ends. Says how many heard it. */
+  async leave(): Promise<{ peers: number }> {
+    const { sessions } = this.#sessions.snapshot();
     this.#peering.keepRoutes();
     await this.#sessions.close("stopped", "the node goes down");
+    return { peers: sessions.filter(({ state }) => state === "established").length };
   }
 
   /** Null for a node that has no peers and takes none. */

@@ -81,7 +81,7 @@ export class Reachability implements AsyncDisposable {
     const told = remoteService(name, paths, node);
     if (told === null) this.#kept.drop(name);
     else this.#kept.keep(told);
-    const hereLast = paths.length > 0 && paths[0]?.source.node !== node;
-    return reachedService(find(name) ?? null, told ?? this.#kept.before(name), told !== null && hereLast);
+    const hereLast = paths.findIndex(({ source }) => source.node === node) > 0;
+    return reachedService(find(name) ?? null, told ?? this.#kept.before(name), hereLast);
   }
 }

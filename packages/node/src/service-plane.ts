@@ -4,13 +4,17 @@ import { watchSessions } from "@catalyst/session";
 import { Activator } from "./activation.ts";
 import type { GatewayLink } from "./gateway-link.ts";
 import type { OrchestratorEvents } from "./orchestrator-events.ts";
+import { OwnRoutes } from "./own-routes.ts";
 import { paths } from "./paths.ts";
-import { Peers } from "./peers.ts";
+import { Peers, reachedAt } from "./peers.ts";
 import type { ProcessFrame } from "./process.ts";
 import type { ProxyPublisher } from "./proxy-publisher.ts";
 import { Reachability } from "./reachability.ts";
 import { ServiceRegistry } from "./service-registry.ts";
 import type { ServiceStore } from "./service-store.ts";
+
+/** Until the Envoys of peers have heard that a service is gone. */
+const lingerMs = 300;
 
 export type ServicePlaneParts = {
   readonly frame: ProcessFrame;
@@ -28,6 +32,8 @@ export type ServicePlane = {
   readonly registry: ServiceRegistry;
   /** What others have. */
   readonly peers: Peers;
+  /** What others are told of it. */
+  readonly ownRoutes: OwnRoutes;
   /** How far Envoy and the gateway are. */
   readonly activator: Activator;
 };
@@ -46,6 +52,7 @@ export function joinServicePlane(parts: ServicePlaneParts): ServicePlane {
     egress: parseAddress(config.mesh.listen.egress),
     hostOf: (name) => `${name}.${domain}`,
     remoteTimeoutMs: config.mesh.graphql.requestTimeoutMs,
+    lingerMs: () => (peers.areHeard ? lingerMs : 0),
     events,
   });
   const peers = resources.use(
@@ -64,13 +71,19 @@ export function joinServicePlane(parts: ServicePlaneParts): ServicePlane {
         proxies.putNode({ certificate: certificateChain, privateKey }, trust),
     }),
   );
+  const ownRoutes = new OwnRoutes({
+    domain,
+    isReachable: reachedAt(config) !== undefined,
+    settled: (timeoutMs) => proxies.settled(timeoutMs),
+    tell: (event) => peers.tell(event),
+  });
   const registry = resources.use(
     new ServiceRegistry({
       configured: config.mesh.services,
       store,
       events,
       onChange: (change) => {
-        peers.serviceChanged(change);
+        ownRoutes.changed(change);
         reachability.refresh([change.kind === "remove" ? change.name : change.entry.service.name]);
       },
     }),
@@ -93,5 +106,6 @@ export function joinServicePlane(parts: ServicePlaneParts): ServicePlane {
   // What Envoy shows to other nodes is there with the first services: an Envoy that returns must not be told less.
   peers.showNode();
   reachability.load(registry);
-  return { registry, peers, activator };
+  for (const entry of registry) ownRoutes.changed({ kind: "put", entry, created: true });
+  return { registry, peers, ownRoutes, activator };
 }

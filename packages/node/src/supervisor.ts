@@ -7,6 +7,7 @@ import { type ClaimOutcome, claimFolder, replaceFileSync } from "@catalyst/durab
 import { readAdmin } from "@catalyst/envoy";
 import {
   type Connection,
+  connectRpc,
   keepConnected,
   orchestratorContract,
   socketPath,
@@ -54,6 +55,8 @@ const askEveryMs = 1_000;
 const trimEveryMs = 1_000;
 /** At the end, requests under way have this long before subscriptions are ended. */
 const patienceMs = 1_000;
+/** How long the peers of a node may take to send nothing more to it. */
+const leaveMs = 500;
 /** How much longer than its own drain a child may take to end before it is killed. */
 const graceMs = 5_000;
 
@@ -110,7 +113,7 @@ export async function runSupervisor(
         adminSocket: launch.adminSocket,
         sample: () => events.sampled(children.map(sampleOf)),
       }),
-      drain: () => stopInOrder(children, launch.adminSocket, config.mesh.graphql.drainMs),
+      drain: () => stopInOrder(children, dataDir, launch.adminSocket, config.mesh.graphql.drainMs),
       abandon: async () => {
         await Promise.all(children.map((child) => child.stop({ hard: true })));
       },
@@ -147,16 +150,18 @@ function claim(dataDir: string): Disposable {
 }
 
 /**
- * Lets clients finish: Envoy takes no new ones and tells those that are there to leave. Then the gateway ends its
+ * Lets clients finish: other nodes are told first that nothing is to be had here any more. Then Envoy takes no new ones and tells those that are there to leave. Then the gateway ends its
  * subscriptions, which would not end by themselves, and finishes what runs, still through Envoy. Envoy goes after them,
  * and last who configures it, and who says whose requests are let in.
  */
 async function stopInOrder(
   children: readonly SupervisedChild[],
+  dataDir: string,
   adminSocket: string,
   drainMs: number,
 ): Promise<void> {
   const stop = (name: string) => children.find((child) => child.name === name)?.stop();
+  await leavePeers(dataDir);
   const drained = readAdmin(adminSocket)
     .drain({ timeoutMs: drainMs })
     .catch(() => 0); // it does not run
@@ -165,6 +170,17 @@ async function stopInOrder(
   await drained;
   await stop("envoy");
   await Promise.all([stop("orchestrator"), stop("auth")]);
+}
+
+/** Resolves when the Envoys of other nodes have had the time to go elsewhere. */
+async function leavePeers(dataDir: string): Promise<void> {
+  try {
+    using orchestrator = await connectRpc(socketPath(dataDir, "orchestrator"), orchestratorContract);
+    const { peers } = await orchestrator.call.leave(undefined, { timeoutMs: leaveMs });
+    if (peers > 0) await sleep(leaveMs);
+  } catch {
+    // It does not run: then nobody hears of it, and other nodes find out.
+  }
 }
 
 function sampleOf(child: SupervisedChild): ChildSample {
@@ -296,11 +312,12 @@ function trim(dataDir: string, events: SupervisorEvents): void {
 }
 
 function listenAddresses(config: NodeConfig): Record<string, string> {
-  const { ingress, ingressTls, egress } = config.mesh.listen;
+  const { ingress, ingressTls, egress, mesh } = config.mesh.listen;
   return {
     ingress,
     ...(ingressTls === undefined ? {} : { "ingress-tls": ingressTls }),
     egress,
+    ...(mesh === undefined ? {} : { "listen-mesh": mesh }),
     ...(config.telemetry.listen === "off" ? {} : { "telemetry-listen": config.telemetry.listen }),
   };
 }

@@ -38,6 +38,8 @@ export type Peering = AsyncDisposable & {
   apply(event: OwnEvent): void;
   /** Speaks over a channel until its session has ended. A newer channel of the same peer takes its place. */
   attach(channel: Channel): Promise<void>;
+  /** From now on routes stay although their sessions end: this node goes down, and its last requests use them. */
+  keepRoutes(): void;
 };
 
 /** The ends of a session after which the peer is expected back, and its routes stay meanwhile. */
@@ -50,6 +52,7 @@ export function createPeering(
 ): Peering {
   const speaker = new Speaker(options);
   const channels = new Map<string, Channel>();
+  let keepsRoutes = false;
   let stopTimer = () => {};
   const run = (event: SpeakerEvent) => {
     const { send, close, changed, complete, wakeAt }: Effects = speaker.step(event, {
@@ -91,7 +94,10 @@ export function createPeering(
       const { code, text, by } = await channel.ended;
       if (channels.get(peer) !== channel) return;
       channels.delete(peer);
-      run({ kind: "down", peer, retain: comesBack.has(code), end: { code, text, by } });
+      run({ kind: "down", peer, retain: keepsRoutes || comesBack.has(code), end: { code, text, by } });
+    },
+    keepRoutes: () => {
+      keepsRoutes = true;
     },
     [Symbol.asyncDispose]: async () => stopTimer(),
   };

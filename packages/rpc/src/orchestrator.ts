@@ -141,6 +141,11 @@ export const orchestratorContract = defineContract({
      * things, and `draining`.
      */
     watchRoutes: defineMethod(routeWatch, routeEvents.nullable()),
+    /**
+     * The node is about to go down: peers are told that its services are gone, and the sessions with them end. Says how
+     * many there were. Requests are served on until the processes end.
+     */
+    leave: defineMethod(z.undefined(), z.object({ peers: z.int().min(0) })),
     release: defineMethod(z.object({ leaseId: z.string() }), z.object({ name: z.string().nullable() })),
   },
 });

@@ -66,6 +66,7 @@ export class OrchestratorDouble implements AsyncDisposable {
         listPeers: unused,
         listRoutes: unused,
         watchRoutes: unused,
+        leave: unused,
         lease: ({ service, ttlMs, holder }) => {
           calls.push({ kind: "lease", service, ttlMs, holder });
           if (this.refusal !== null) throw new RpcError(this.refusal.code, this.refusal.message);
