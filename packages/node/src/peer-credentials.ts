@@ -14,7 +14,7 @@ import { NodeError } from "./errors.ts";
 import type { OwnIdentity } from "./own-identity.ts";
 
 export type PeerCredentialsParts = {
-  readonly own: OwnIdentity;
+  readonly own: Pick<OwnIdentity, "process" | "trust">;
   /** What peers that were added at run time are believed by. */
   readonly anchors: () => readonly Anchor[];
 };
