@@ -2,7 +2,7 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import type { Credentials } from "@catalyst/rpc";
 import { encodeResource, type Resource, typeUrl } from "@catalyst/xds";
 import { TypedExtensionConfigSchema } from "@catalyst/xds/api/config/core/v3/extension_pb";
-import { ActionSchema, type PolicySchema, RBAC_Action } from "@catalyst/xds/api/config/rbac/v3/rbac_pb";
+import { ActionSchema, RBAC_Action } from "@catalyst/xds/api/config/rbac/v3/rbac_pb";
 import type { HeaderMatcherSchema, RouteSchema } from "@catalyst/xds/api/config/route/v3/route_components_pb";
 import { HeaderMutationSchema } from "@catalyst/xds/api/extensions/filters/http/header_mutation/v3/header_mutation_pb";
 import {
@@ -16,8 +16,10 @@ import type { HttpFilterSchema } from "@catalyst/xds/api/extensions/filters/netw
 import { HttpRequestHeaderMatchInputSchema } from "@catalyst/xds/api/type/matcher/v3/http_inputs_pb";
 import type { Matcher_OnMatchSchema } from "@catalyst/xds/xds-core/type/matcher/v3/matcher_pb";
 import { z } from "zod";
+import { at, call, of, text, variable } from "./condition.ts";
 import { EnvoyError } from "./errors.ts";
 import { duration, fromAds, type Init, packed } from "./message.ts";
+import { isHolder } from "./token-binding.ts";
 
 /** One issuer of credentials: whose signatures are good, and on which claims. */
 export type CredentialIssuer = Readonly<Credentials["issuers"][number]>;
@@ -205,36 +207,22 @@ function outcome(name: string, action: RBAC_Action): Init<typeof Matcher_OnMatch
   return { onMatch: { case: "action", value: { name, typedConfig } } };
 }
 
-type Condition = NonNullable<Init<typeof PolicySchema>["condition"]>;
-
 /**
- * A credential was verified that says who presents it and can be revoked, and its claim `services` names the service
- * of the route, or all. Whatever is missing here, the answer is no.
+ * A credential was verified that says who presents it and can be revoked, its claim `services` names the service of the
+ * route, or all, and who presents it has the certificate that it may be bound to. Whatever is missing here, the answer is no.
  */
 function mustCover(): Init<typeof RBACSchema> {
-  const text = (value: string): Condition => ({
-    exprKind: { case: "constExpr", value: { constantKind: { case: "stringValue", value } } },
-  });
-  const call = (name: string, ...args: Condition[]): Condition => ({
-    exprKind: { case: "callExpr", value: { function: name, args } },
-  });
-  const of = (operand: Condition, field: string): Condition => ({
-    exprKind: { case: "selectExpr", value: { operand, field } },
-  });
-  const name = (name: string): Condition => ({ exprKind: { case: "identExpr", value: { name } } });
-  const services = of(
-    of(call("_[_]", of(name("metadata"), "filter_metadata"), text(metadata)), claims),
-    "services",
-  );
-  const condition = call(
+  const verified = of(at(of(variable("metadata"), "filter_metadata"), metadata), claims);
+  const services = of(verified, "services");
+  const names = call(
     "_||_",
-    call("@in", of(name("xds"), "route_name"), services),
+    call("@in", of(variable("xds"), "route_name"), services),
     call("@in", text("*"), services),
   );
   const covered = {
     permissions: [{ rule: { case: "header" as const, value: present(credentialHeader) } }],
     principals: [{ identifier: { case: "header" as const, value: present(callerHeader) } }],
-    condition,
+    condition: call("_&&_", names, isHolder(verified)),
   };
   return { rules: { action: RBAC_Action.ALLOW, policies: { covered } } };
 }

@@ -1,8 +1,10 @@
 import { encodeResource, type Resource } from "@catalyst/xds";
+import type { AddressSchema } from "@catalyst/xds/api/config/core/v3/address_pb";
 import { TrafficDirection } from "@catalyst/xds/api/config/core/v3/base_pb";
 import { HttpProtocolOptions_HeadersWithUnderscoresAction } from "@catalyst/xds/api/config/core/v3/protocol_pb";
 import { ListenerSchema } from "@catalyst/xds/api/config/listener/v3/listener_pb";
 import { RouterSchema } from "@catalyst/xds/api/extensions/filters/http/router/v3/router_pb";
+import { TlsInspectorSchema } from "@catalyst/xds/api/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
 import {
   HttpConnectionManager_CodecType,
   HttpConnectionManager_ForwardClientCertDetails,
@@ -20,13 +22,20 @@ import { nodesTls } from "./node-tls.ts";
 import { earlyHeaders, lowerCaseHost, meshPrefix, scopeKeyBuilder, type Untrusted } from "./scope-key.ts";
 import { downstreamTls } from "./tls.ts";
 
-/** Where Envoy is listened to: clients plain, clients over TLS, the node itself, and other nodes. */
-export type ListenerName = "ingress" | "ingress-tls" | "egress" | "mesh";
+/** Where Envoy is listened to: clients plain, clients over TLS, the node itself, its gateway, and other nodes. */
+export type ListenerName = "ingress" | "ingress-tls" | "egress" | "egress-gateway" | "mesh";
 
 /** What no caller may set: what Envoy, its policy filters and this node say about a request. */
 const untrusted: readonly Untrusted[] = [
   { case: "prefix", value: "x-catalyst-" },
   { case: "prefix", value: "x-envoy-" },
+import {
+  holderAsTold,
+  holderFromOwnNodes,
+  holderHeader,
+  holderOfConnection,
+  tellHolder,
+} from "./token-binding.ts";
   { case: "prefix", value: "x-jwt-" },
   { case: "exact", value: "x-forwarded-client-cert" },
 ];
@@ -65,17 +74,19 @@ export function listeners(mesh: MeshInput): Resource[] {
 
 /** TLS on a listener; null for plain text. */
 function tlsOf(name: ListenerName, mesh: MeshInput): ReturnType<typeof downstreamTls> | null {
+  const gateway = mesh.auth?.gatewaySocketPath;
   if (name === "ingress-tls") return downstreamTls(mesh);
   return name === "mesh" && mesh.nodes !== "plain" ? nodesTls() : null;
+  if (gateway !== undefined) made.push(listener("egress-gateway", { path: gateway }, mesh));
 }
 
-function listener(name: ListenerName, address: Address, mesh: MeshInput): Resource {
+function listener(name: ListenerName, address: Address | { path: string }, mesh: MeshInput): Resource {
   const typedConfig = packed(HttpConnectionManagerSchema, http(name, mesh));
   const tls = tlsOf(name, mesh);
   return encodeResource(ListenerSchema, name, {
     name,
-    address: socketAddress(address),
-    trafficDirection: name === "egress" ? TrafficDirection.OUTBOUND : TrafficDirection.INBOUND,
+    address: "path" in address ? ownSocket(address.path) : socketAddress(address),
+    trafficDirection: name.startsWith("egress") ? TrafficDirection.OUTBOUND : TrafficDirection.INBOUND,
     perConnectionBufferLimitBytes: 256 * 1024,
     filterChains: [
       {
@@ -90,6 +101,7 @@ function listener(name: ListenerName, address: Address, mesh: MeshInput): Resour
       },
     ],
   });
+        name: "requests",
 }
 
 /**
@@ -112,8 +124,9 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
     generateRequestId: true,
     preserveExternalRequestId: !edge,
     alwaysSetRequestIdInResponse: true,
-    earlyHeaderMutationExtensions: [earlyHeaders(fromNodes ? { ...look, ...lookAtNodes } : look)],
+    earlyHeaderMutationExtensions: [earlyHeaders({ ...look, ...more })],
     routeSpecifier: {
+  const more = firstLooks(name, mesh);
       case: "scopedRoutes",
       value: {
         name,
@@ -126,7 +139,7 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
       ...(fromNodes && mesh.nodes !== "plain" ? [nodesAllowed] : []),
       ...(fromNodes ? [nodeHealth] : []),
       ...(edge && mesh.cors !== undefined ? [corsFilter] : []),
-      ...(mesh.auth === undefined ? [] : authFilters),
+      ...(mesh.auth === undefined ? [] : [...(name === "ingress-tls" ? [tellHolder] : []), ...authFilters]),
       router,
     ],
     upgradeConfigs: [{ upgradeType: "websocket" }],
@@ -135,7 +148,29 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
   };
 }
 
-const lookAtNodes = { prefix: meshPrefix, told: { [certificateHeader]: certificateValue } };
+/** What a listener looks at besides, by who comes to it. */
+function firstLooks(name: ListenerName, { domain, auth }: MeshInput): Partial<FirstLook> {
+  const holder = (words: string) => (auth === undefined ? {} : { [holderHeader]: words });
+  switch (name) {
+    case "ingress-tls":
+      return { told: holder(holderOfConnection) };
+    case "egress-gateway":
+      return { kept: holder(holderAsTold) };
+    case "mesh":
+      return {
+        prefix: meshPrefix,
+        told: { [certificateHeader]: certificateValue },
+        kept: holder(holderFromOwnNodes(domain)),
+      };
+    default:
+      return {};
+  }
+}
+
+/** Nobody but the node's own user opens it. */
+function ownSocket(path: string): Init<typeof AddressSchema> {
+  return { address: { case: "pipe", value: { path, mode: 0o600 } } };
+}
 
 /** One connection of a node carries the requests of all of its clients. */
 const betweenNodes = {
@@ -157,6 +192,12 @@ const hardening = {
   serverName: "catalyst",
   normalizePath: true,
   mergeSlashes: true,
+/** Looks which of the two a connection of another node is for. */
+const tlsInspector = {
+  name: "envoy.filters.listener.tls_inspector",
+  configType: { case: "typedConfig" as const, value: packed(TlsInspectorSchema, {}) },
+};
+
   pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
   stripTrailingHostDot: true,
   forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,

@@ -5,6 +5,7 @@ import type { LocalReplyConfigSchema } from "@catalyst/xds/api/extensions/filter
 import { credentialHeader, keylessHeader, revokedPolicy } from "./auth.ts";
 import { gatewayName } from "./mesh.ts";
 import { type Init, packedStruct } from "./message.ts";
+import { isNoHolder } from "./token-binding.ts";
 
 type FilterInit = Init<typeof AccessLogFilterSchema>;
 
@@ -31,7 +32,7 @@ type Subject = "GATEWAY" | "SERVICE";
  * | `HOST_NOT_FOUND` | 404 | correct the Host, or register the service: `catalyst service list` shows those there are |
  * | `PATH_NOT_FOUND` | 404 | the message says what the node serves where |
  * | `UNAUTHENTICATED` | 401 | send a credential that is good here: `authorization: Bearer …` or `x-api-key: …` |
- * | `FORBIDDEN` | 403 | use a credential that names the service: `catalyst apikey create --service …` makes one |
+ * | `FORBIDDEN` | 403 | use a credential that names the service: `catalyst apikey create --service …` makes one; one that is bound to a certificate is good with that certificate alone |
  * | `AUTH_UNAVAILABLE` | 503 | the node does not know its keys yet: try again shortly, and see `catalyst status` |
  * | `REQUEST_REFUSED` | as the message says | correct the request: it is malformed, too large, too slow, or of a kind that is not taken |
  */
@@ -141,8 +142,17 @@ const keyless = {
   retryAfter: true,
 } as const;
 
+/** What a verified credential says. */
+const claims = `metadata.filter_metadata["envoy.filters.http.jwt_authn"].claims`;
+
 /** What the filters refuse that look at credentials. */
 const access: readonly Reply[] = [
+  {
+    when: all(denied("none"), given(credentialHeader), expression(isNoHolder(claims))),
+    code: "FORBIDDEN",
+    message:
+      "The credential is bound to a client certificate which this request does not come with: send it over TLS from who has the certificate's key.",
+  },
   {
     when: all(denied("none"), given(credentialHeader), expression("xds.route_name != ''")),
     code: "FORBIDDEN",

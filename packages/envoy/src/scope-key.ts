@@ -33,8 +33,10 @@ export type FirstLook = {
   /** What Hosts outside of the domain get. */
   readonly outside: "node" | "nothing";
   readonly untrusted: readonly Untrusted[];
-  /** What is told to the filters, by header, in Envoy's words. Default nothing. */
+  /** What is told to the filters, by header, in Envoy's words; nothing where those come to nothing. Default nothing. */
   readonly told?: Readonly<Record<string, string>>;
+  /** The same, but its words look at the request as it came, untrusted headers among it. */
+  readonly kept?: Readonly<Record<string, string>>;
   /** Before the key. Default nothing. */
   readonly prefix?: string;
 };
@@ -50,6 +52,7 @@ export function earlyHeaders({
   outside,
   untrusted,
   told = {},
+  kept = {},
   prefix = "",
 }: FirstLook): Init<typeof TypedExtensionConfigSchema> {
   const fallback = outside === "node" ? nodeScope : noScope;
@@ -57,19 +60,33 @@ export function earlyHeaders({
   const inside = `request.host.endsWith('.${domain}') || request.host.contains('.${domain}:')`;
   const mixed = `request.host.matches('[A-Z]') ? '${mixedCaseScope}' : '${fallback}'`;
   const key = `${lowerCase} ? (${inside} ? request.host : '${fallback}') : (${mixed})`;
-  const mutations: Init<typeof MutationSchema>[] = untrusted.map((matchPattern) => ({
-    action: { case: "removeOnMatch", value: { keyMatcher: { matchPattern } } },
-  }));
-  const headers = { ...told, [scopeHeader]: `${prefix}%CEL(${key})%` };
-  for (const [name, value] of Object.entries(headers)) {
-    const appendAction = HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD;
-    const append = { appendAction, header: { key: name, value } };
-    mutations.push({ action: { case: "append", value: append } });
-  }
+  const aside = Object.keys(kept).map((name) => [name, `aside-${name}`] as const);
+  const mutations: MutationInit[] = [
+    ...aside.flatMap(([name, other]) => [removal(other), setting(other, kept[name] ?? "")]),
+    ...untrusted.map(removalOf),
+    ...aside.flatMap(([name, other]) => [setting(name, `%REQ(${other})%`), removal(other)]),
+    ...Object.entries(told).map(([name, value]) => setting(name, value)),
+    setting(scopeHeader, `${prefix}%CEL(${key})%`),
+  ];
   return {
     name: "envoy.http.early_header_mutation.header_mutation",
     typedConfig: packed(HeaderMutationSchema, { mutations }),
   };
+}
+
+type MutationInit = Init<typeof MutationSchema>;
+
+function setting(key: string, value: string): MutationInit {
+  const appendAction = HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD;
+  return { action: { case: "append", value: { appendAction, header: { key, value } } } };
+}
+
+function removal(name: string): MutationInit {
+  return { action: { case: "remove", value: name } };
+}
+
+function removalOf(matchPattern: Untrusted): MutationInit {
+  return { action: { case: "removeOnMatch", value: { keyMatcher: { matchPattern } } } };
 }
 
 /** The key of a request's scope: what the header says, without the port. */

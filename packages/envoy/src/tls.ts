@@ -3,6 +3,8 @@ import { rootCertificates } from "node:tls";
 import { encodeResource, type Resource } from "@catalyst/xds";
 import type { TransportSocketSchema } from "@catalyst/xds/api/config/core/v3/base_pb";
 import {
+  CertificateValidationContext_TrustChainVerification,
+  type CertificateValidationContextSchema,
   SubjectAltNameMatcher_SanType,
   TlsParameters_TlsProtocol,
 } from "@catalyst/xds/api/extensions/transport_sockets/tls/v3/common_pb";
@@ -58,13 +60,27 @@ export function compileTrust(given = ""): Resource {
   });
 }
 
-/** TLS towards clients: 1.2 or newer, HTTP/2 preferred, the certificate by its secret. */
+/**
+ * Any certificate that a client shows is taken: it names nobody, and only its digest counts, for tokens that are bound to
+ * it. No authority is asked for, so that clients of all kinds show what they have; the digest here is nobody's.
+ */
+const anyCertificate: Init<typeof CertificateValidationContextSchema> = {
+  trustChainVerification: CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED,
+  verifyCertificateHash: ["00".repeat(32)],
+};
+
+/**
+ * TLS towards clients: 1.2 or newer, HTTP/2 preferred, the certificate by its secret. Where credentials are demanded
+ * clients are asked for a certificate of theirs, and need none.
+ */
 export function downstreamTls(mesh: MeshInput): SocketInit {
+  const asked = { validationContextType: { case: "validationContext" as const, value: anyCertificate } };
   const typedConfig = packed(DownstreamTlsContextSchema, {
     commonTlsContext: {
       tlsParams: protocols,
       alpnProtocols: ["h2", "http/1.1"],
       tlsCertificateSdsSecretConfigs: [{ name: mesh.tlsSecretName ?? defaultTlsSecret, sdsConfig: fromAds }],
+      ...(mesh.auth === undefined ? {} : asked),
     },
   });
   return { name: tlsSocketName, configType: { case: "typedConfig", value: typedConfig } };

@@ -42,6 +42,8 @@ export type EnvoySetup = {
   readonly tls?: boolean;
   /** Whether other nodes bring their requests. */
   readonly nodes?: boolean;
+  /** Whether the gateway has a way of its own to services, where the mesh demands credentials. */
+  readonly gateway?: boolean;
   readonly maxHeapBytes?: number;
   /** Resources besides those of the translation. */
   readonly extra?: readonly Resource[];
@@ -111,11 +113,14 @@ export async function startEnvoy(setup: EnvoySetup = {}): Promise<EnvoyUnderTest
 async function testMesh(folder: string, setup: EnvoySetup): Promise<MeshInput> {
   const [ingress, egress, ingressTls, nodes] = await freePorts(4);
   const host = "127.0.0.1";
+  const { auth } = setup.mesh ?? {};
+  const way = setup.gateway === true ? { gatewaySocketPath: join(folder, "egress.sock") } : {};
   return {
     domain: "acme.catalyst.internal",
     node: "n1",
     gateway: { socketPath: join(folder, "gateway.sock") },
     ...setup.mesh,
+    ...(auth === undefined ? {} : { auth: { ...auth, ...way } }),
     listen: {
       ingress: { host, port: ingress ?? 0 },
       egress: { host, port: egress ?? 0 },
