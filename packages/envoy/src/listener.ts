@@ -19,8 +19,22 @@ import type { Address, MeshInput } from "./mesh.ts";
 import { duration, fromAds, type Init, packed, socketAddress } from "./message.ts";
 import { certificateHeader, certificateValue, nodeHealth, nodesAllowed } from "./node-access.ts";
 import { nodesTls } from "./node-tls.ts";
-import { earlyHeaders, lowerCaseHost, meshPrefix, scopeKeyBuilder, type Untrusted } from "./scope-key.ts";
+import {
+  earlyHeaders,
+  type FirstLook,
+  lowerCaseHost,
+  meshPrefix,
+  scopeKeyBuilder,
+  type Untrusted,
+} from "./scope-key.ts";
 import { downstreamTls } from "./tls.ts";
+import {
+  holderAsTold,
+  holderFromOwnNodes,
+  holderHeader,
+  holderOfConnection,
+  tellHolder,
+} from "./token-binding.ts";
 
 /** Where Envoy is listened to: clients plain, clients over TLS, the node itself, its gateway, and other nodes. */
 export type ListenerName = "ingress" | "ingress-tls" | "egress" | "egress-gateway" | "mesh";
