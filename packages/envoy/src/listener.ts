@@ -4,7 +4,6 @@ import { TrafficDirection } from "@catalyst/xds/api/config/core/v3/base_pb";
 import { HttpProtocolOptions_HeadersWithUnderscoresAction } from "@catalyst/xds/api/config/core/v3/protocol_pb";
 import { ListenerSchema } from "@catalyst/xds/api/config/listener/v3/listener_pb";
 import { RouterSchema } from "@catalyst/xds/api/extensions/filters/http/router/v3/router_pb";
-import { TlsInspectorSchema } from "@catalyst/xds/api/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
 import {
   HttpConnectionManager_CodecType,
   HttpConnectionManager_ForwardClientCertDetails,
@@ -43,13 +42,6 @@ export type ListenerName = "ingress" | "ingress-tls" | "egress" | "egress-gatewa
 const untrusted: readonly Untrusted[] = [
   { case: "prefix", value: "x-catalyst-" },
   { case: "prefix", value: "x-envoy-" },
-import {
-  holderAsTold,
-  holderFromOwnNodes,
-  holderHeader,
-  holderOfConnection,
-  tellHolder,
-} from "./token-binding.ts";
   { case: "prefix", value: "x-jwt-" },
   { case: "exact", value: "x-forwarded-client-cert" },
 ];
@@ -80,18 +72,18 @@ function exactly(...names: readonly string[]): Untrusted[] {
 /** All listeners of a node. */
 export function listeners(mesh: MeshInput): Resource[] {
   const { ingress, ingressTls, egress, mesh: nodes } = mesh.listen;
+  const gateway = mesh.auth?.gatewaySocketPath;
   const made = [listener("ingress", ingress, mesh), listener("egress", egress, mesh)];
   if (ingressTls !== undefined) made.push(listener("ingress-tls", ingressTls, mesh));
+  if (gateway !== undefined) made.push(listener("egress-gateway", { path: gateway }, mesh));
   if (nodes !== undefined) made.push(listener("mesh", nodes, mesh));
   return made;
 }
 
 /** TLS on a listener; null for plain text. */
 function tlsOf(name: ListenerName, mesh: MeshInput): ReturnType<typeof downstreamTls> | null {
-  const gateway = mesh.auth?.gatewaySocketPath;
   if (name === "ingress-tls") return downstreamTls(mesh);
   return name === "mesh" && mesh.nodes !== "plain" ? nodesTls() : null;
-  if (gateway !== undefined) made.push(listener("egress-gateway", { path: gateway }, mesh));
 }
 
 function listener(name: ListenerName, address: Address | { path: string }, mesh: MeshInput): Resource {
@@ -115,7 +107,6 @@ function listener(name: ListenerName, address: Address | { path: string }, mesh:
       },
     ],
   });
-        name: "requests",
 }
 
 /**
@@ -129,6 +120,7 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
   const fromNodes = name === "mesh";
   const outside = edge ? "node" : "nothing";
   const look = { domain: mesh.domain, outside, untrusted: edge ? untrustedAtEdge : untrusted } as const;
+  const more = firstLooks(name, mesh);
   return {
     statPrefix: name,
     ...hardening,
@@ -140,7 +132,6 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
     alwaysSetRequestIdInResponse: true,
     earlyHeaderMutationExtensions: [earlyHeaders({ ...look, ...more })],
     routeSpecifier: {
-  const more = firstLooks(name, mesh);
       case: "scopedRoutes",
       value: {
         name,
@@ -206,12 +197,6 @@ const hardening = {
   serverName: "catalyst",
   normalizePath: true,
   mergeSlashes: true,
-/** Looks which of the two a connection of another node is for. */
-const tlsInspector = {
-  name: "envoy.filters.listener.tls_inspector",
-  configType: { case: "typedConfig" as const, value: packed(TlsInspectorSchema, {}) },
-};
-
   pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST,
   stripTrailingHostDot: true,
   forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails.SANITIZE,

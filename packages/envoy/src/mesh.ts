@@ -66,16 +66,16 @@ export type MeshAuth = {
    * WebSockets, downloads. Default 3,600,000.
    */
   readonly maxStreamMs?: number | undefined;
-};
-
-/** Name of the TLS listener's secret unless the mesh says otherwise. */
-export const defaultTlsSecret = "ingress";
-
   /**
    * Where the gateway asks services, a Unix socket: whoever may open it says which certificate a client has. Absent: what
    * the gateway asks for whoever has a token that is bound to one is refused.
    */
   readonly gatewaySocketPath?: string | undefined;
+};
+
+/** Name of the TLS listener's secret unless the mesh says otherwise. */
+export const defaultTlsSecret = "ingress";
+
 /** The reserved service name of the gateway. */
 export const gatewayName = "graphql";
 
