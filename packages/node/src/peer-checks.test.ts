@@ -25,6 +25,7 @@ const state: PeeringState = {
   listening: [],
   authenticated: true,
   peers: [peer],
+  fingerprint: null,
   problem: null,
 };
 

@@ -6,6 +6,7 @@ import {
   type ProcessIdentity,
   peerTrustOf,
   type TrustDocument,
+  thumbprintOf,
   trustInAnchors,
 } from "@catalyst/identity";
 import { RpcError } from "@catalyst/rpc";
@@ -42,6 +43,7 @@ export class PeerCredentials {
   #kept: PeerTrust | null = null;
   #heard: PeerTrust | null = null;
   #current: TlsCredentials | null = null;
+  #anchor: Uint8Array | null = null;
   #problem: string | null = null;
 
   constructor(parts: PeerCredentialsParts) {
@@ -63,6 +65,11 @@ export class PeerCredentials {
     this.#heard = peerTrustOf(document);
   }
 
+  /** SHA-256 of what this node's certificate goes back to, base64url; null where that is not known. */
+  get fingerprint(): string | null {
+    return this.#anchor === null ? null : thumbprintOf(this.#anchor);
+  }
+
   /** Reads all of it anew. */
   refresh(): void {
     const { own, anchors } = this.#parts;
@@ -76,6 +83,7 @@ export class PeerCredentials {
     }
     this.#trust = union(this.#kept, this.#heard, trustInAnchors(anchors()));
     this.#current = this.#proofOf(this.#identity);
+    this.#anchor = this.#current === null ? null : ownAnchor(chainOf(this.#current), this.#trust);
   }
 
   /** What this node's Envoy shows to those of others, and by what it judges them. Null as long as there is nothing. */
@@ -103,9 +111,8 @@ export class PeerCredentials {
   shown(): Shown {
     const credentials = this.#current;
     if (credentials === null) throw new RpcError("peers_not_served", this.#problem ?? missing);
-    const chain = fromPem("CERTIFICATE", credentials.certificateChain);
-    const anchor = ownAnchor(chain, credentials.trust);
-    if (anchor !== null) return { credentials, chain, anchor };
+    const anchor = this.#anchor;
+    if (anchor !== null) return { credentials, chain: chainOf(credentials), anchor };
     throw new RpcError(
       "peers_not_served",
       "the node's certificate goes back to no root that it knows: name that in `auth.identity.roots`",
@@ -114,6 +121,10 @@ export class PeerCredentials {
 }
 
 const missing = "this node has no certificate yet: its auth process gives it one";
+
+function chainOf({ certificateChain }: TlsCredentials): readonly Uint8Array[] {
+  return fromPem("CERTIFICATE", certificateChain);
+}
 
 /** What is configured or was kept, what was heard since, and what peers brought. What was heard last says who is denied. */
 function union(kept: PeerTrust | null, heard: PeerTrust | null, brought: PeerTrust): PeerTrust {

@@ -51,6 +51,9 @@ type PeerCall =
   | ("listPeers" | "listRoutes" | "watchRoutes")
   | ("invitePeer" | "joinPeer" | "removePeer" | "listInvitations" | "revokeInvitation");
 
+/** What there is to say of credentials where nobody shows any. */
+const plain = { problem: null, fingerprint: null };
+
 /** How often somebody who waits for a session looks again without any news. */
 const lookAgainMs = 500;
 
@@ -169,8 +172,8 @@ export class Peers implements AsyncDisposable {
     const { listening, authenticated } = this.#sessions.snapshot();
     const peers = this.list();
     if (listening.length === 0 && peers.length === 0) return null;
-    const problem = this.#isPlain ? null : this.#roster.credentials.problem;
-    return { node: this.#node, listening: [...listening], authenticated, peers, problem };
+    const { problem, fingerprint } = this.#isPlain ? plain : this.#roster.credentials;
+    return { node: this.#node, listening: [...listening], authenticated, peers, fingerprint, problem };
   }
 
   /** Those that are configured or were invited, and those that came by themselves; by name. */

@@ -118,7 +118,8 @@ export class TestOrchestrator {
 /** Who waits for a session in a test waits for as little as can be. */
 const fast = { minBackoffMs: 20, maxBackoffMs: 100, handshakeMs: 5_000 };
 
-async function freeAddress(): Promise<string> {
+/** An address of loopback where nobody listens now. */
+export async function freeAddress(): Promise<string> {
   const server = createServer();
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;

@@ -43,6 +43,8 @@ export const peeringState = z.object({
   /** False when peers prove nothing: everybody who reaches the address may be anybody. */
   authenticated: z.boolean(),
   peers: z.array(peerStatus),
+  /** SHA-256 of what this node's own certificate goes back to, base64url; null while it shows none. */
+  fingerprint: text.nullable(),
   /** Why there are no sessions; null when there may be. */
   problem: text.nullable(),
 });

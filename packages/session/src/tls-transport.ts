@@ -141,7 +141,7 @@ function acceptTls(current: () => Prepared, { handshakeMs = 10_000, strangers }:
     const taker = waiting.get(remote);
     waiting.delete(remote);
     if (taker === undefined || prepared === null) socket.destroy();
-    else if (strangers !== undefined && socket.alpnProtocol === strangers.name) {
+    else if (strangers !== undefined && socket.alpnProtocol === strangers.name && !socket.isSessionReused()) {
       socket.once("close", () => taker.failed(new SessionError("dial_failed", "it wanted no session")));
       strangers.take(socket);
     } else pass(socket, taker, prepared);

@@ -57,12 +57,14 @@ async function showPeer(context: CommandContext, name: string): Promise<void> {
     const there = known === "" ? "there are none" : `there are ${known}`;
     throw new CommandError(exitCode.notFound, `No peer is called ${name}: ${there}.`);
   }
+  const own = (await orchestrator.call.status(undefined)).details.peering?.fingerprint;
   const { printer, format } = context;
   printValue(printer, format, peer, () => [
     `${peer.node ?? "unknown"} at ${peer.address ?? "no address"}`,
     `  state:        ${stateOf(peer, printer)}${peer.establishedMs === null ? "" : ` for ${since(peer)}`}`,
     `  known from:   ${origins[peer.origin]}`,
     `  fingerprint:  ${peer.fingerprint ?? "-"}`,
+    `  ours:         ${own ?? "-"}`,
     `  proves it:    ${peer.authenticated === null ? "-" : peer.authenticated ? "yes" : "no, the session is plain"}`,
     `  certificate:  ${peer.certificateNotAfter === null ? "-" : `good until ${peer.certificateNotAfter}`}`,
     `  clock:        ${peer.clockSkewMs === null ? "-" : `${Math.round(peer.clockSkewMs)} ms from ours`}`,
