@@ -67,6 +67,21 @@ test("while it holds, nothing passes and nothing ends; afterwards everything com
   assert.deepEqual(heard.sort(), ["held", "taken"]);
 });
 
+test("it can hold when so much has passed", async () => {
+  await using all = await world();
+  const [client, heard] = [all.client(), [] as string[]];
+  client.on("data", (bytes) => heard.push(String(bytes)));
+  all.proxy.holdAfter(7);
+  client.write("one");
+  while (heard.length < 1) await sleep(1);
+  client.write("two");
+  await sleep(30);
+  assert.deepEqual(heard, ["one"]);
+  all.proxy.forward();
+  while (heard.length < 2) await sleep(1);
+  assert.deepEqual(heard, ["one", "two"]);
+});
+
 test("a cut resets both ends at once, and who refuses resets each new connection", async () => {
   await using all = await world();
   const client = all.client();

@@ -15,6 +15,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #target: number;
   readonly #sockets = new Set<Socket>();
   #held: PromiseWithResolvers<void> | null = null;
+  #untilHeld = Number.POSITIVE_INFINITY;
   #refuses = false;
 
   private constructor(server: Server, target: number) {
@@ -42,9 +43,15 @@ export class FaultProxy implements AsyncDisposable {
     this.#held ??= Promise.withResolvers();
   }
 
+  /** Holds when so many bytes more have passed, both ways together. */
+  holdAfter(bytes: number): void {
+    this.#untilHeld = bytes;
+  }
+
   /** What waited passes now, and new connections are taken again. */
   forward(): void {
     this.#refuses = false;
+    this.#untilHeld = Number.POSITIVE_INFINITY;
     this.#held?.resolve();
     this.#held = null;
   }
@@ -83,8 +90,9 @@ export class FaultProxy implements AsyncDisposable {
     this.#join(server, client);
   }
 
+  /** What is only on its way keeps no test running that is over. */
   #keep(socket: Socket): void {
-    this.#sockets.add(socket);
+    this.#sockets.add(socket.unref());
     socket.on("error", () => undefined);
     socket.once("close", () => this.#sockets.delete(socket));
   }
@@ -92,7 +100,8 @@ export class FaultProxy implements AsyncDisposable {
   /** What comes from one goes to the other, the end too; one that was reset has the other one reset. */
   #join(from: Socket, to: Socket): void {
     const way = new Transform({
-      transform: (piece: Buffer, _encoding, done) => void this.#pass().then(() => done(null, piece)),
+      transform: (piece: Buffer, _encoding, done) =>
+        void this.#pass(piece.length).then(() => done(null, piece)),
       flush: (done) => void this.#pass().then(() => done()),
     });
     from.pipe(way).pipe(to);
@@ -101,8 +110,10 @@ export class FaultProxy implements AsyncDisposable {
     });
   }
 
-  async #pass(): Promise<void> {
+  async #pass(bytes = 0): Promise<void> {
     await this.#held?.promise;
     if (this.delayMs > 0) await sleep(this.delayMs);
+    this.#untilHeld -= bytes;
+    if (this.#untilHeld <= 0) this.hold();
   }
 }

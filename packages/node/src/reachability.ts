@@ -19,6 +19,9 @@ export type ReachabilityParts = {
   readonly onFailure: (error: unknown) => void;
 };
 
+/** So many services are looked at in one turn: a peer may tell thousands at once, and sessions and requests go on. */
+const servicesPerTurn = 32;
+
 /**
  * How each service is reached: what this node declares and what its peers told, brought together by name. Until peers have
  * told their routes anew after a start, what was known before it counts.
@@ -27,6 +30,9 @@ export class Reachability implements AsyncDisposable {
   readonly #parts: ReachabilityParts;
   readonly #suffix: string;
   readonly #kept: KeptRoutes;
+  /** Services whose routes changed since they were looked at: however often, once. */
+  readonly #changed = new Set<string>();
+  #turn: NodeJS.Immediate | null = null;
 
   constructor(parts: ReachabilityParts) {
     this.#parts = parts;
@@ -44,10 +50,15 @@ export class Reachability implements AsyncDisposable {
     this.#apply([...Array.from(own, ({ service }) => service.name), ...this.#kept.names()]);
   }
 
-  /** Routes of these services changed; by their full names. Those of other organisations are not reached by name yet. */
+  /**
+   * Routes of these services changed; by their full names. Those of other organisations are not reached by name yet. They
+   * are looked at soon, some in each turn.
+   */
   routesChanged(services: readonly string[]): void {
-    const own = services.filter((service) => service.endsWith(this.#suffix));
-    this.refresh(own.map((service) => service.slice(0, -this.#suffix.length)));
+    for (const service of services) {
+      if (service.endsWith(this.#suffix)) this.#changed.add(service.slice(0, -this.#suffix.length));
+    }
+    if (this.#changed.size > 0) this.#turn ??= setImmediate(() => this.#refreshSome());
   }
 
   /** A peer has told all that it has. */
@@ -61,7 +72,15 @@ export class Reachability implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#turn !== null) clearImmediate(this.#turn);
     await this.#kept[Symbol.asyncDispose]();
+  }
+
+  #refreshSome(): void {
+    const names = [...this.#changed.values().take(servicesPerTurn)];
+    for (const name of names) this.#changed.delete(name);
+    this.#turn = this.#changed.size > 0 ? setImmediate(() => this.#refreshSome()) : null;
+    this.refresh(names);
   }
 
   #apply(names: readonly string[]): void {
