@@ -47,7 +47,7 @@ export function compileService(reachable: ReachableService, mesh: MeshInput): Co
   const declared = declarationOf(reachable);
   const here = declared === null ? null : routeService(declared, mesh);
   const own = here === null ? [] : serviceCluster(here);
-  if (here !== null && mesh.listen.mesh !== undefined) own.push(meshScope(here, mesh));
+  if (here !== null && mesh.listen.mesh !== undefined) own.push(meshScope(here, mesh, reachable.rules));
   const ways = waysOf(reachable, here);
   const [first, ...others] = ways;
   if (first === undefined) throw new EnvoyError("service_invalid", `service ${reachable.name} is nowhere`);

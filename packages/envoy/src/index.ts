@@ -16,6 +16,7 @@ export {
   serviceHost,
 } from "./mesh.ts";
 export { compileNodeTrust, type NodeTrust } from "./node-access.ts";
+export type { NodeRule } from "./node-policy.ts";
 export { type Anchor, compileNodeIdentity } from "./node-tls.ts";
 export { type EnvoyProcessOptions, envoyArguments, envoyRelease, parseEnvoyVersion } from "./process.ts";
 export { isNextHop, type NextHop, type ReachableService, type ServicePath, servedHere } from "./reachable.ts";

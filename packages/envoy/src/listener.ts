@@ -17,6 +17,7 @@ import { localReplies } from "./local-reply.ts";
 import type { Address, MeshInput } from "./mesh.ts";
 import { duration, fromAds, type Init, packed, socketAddress } from "./message.ts";
 import { certificateHeader, certificateValue, nodeHealth, nodesAllowed } from "./node-access.ts";
+import { nodePolicy } from "./node-policy.ts";
 import { nodesTls } from "./node-tls.ts";
 import {
   earlyHeaders,
@@ -143,6 +144,7 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
       ...(fromNodes ? [] : [lowerCaseHost(mesh.domain, outside)]),
       ...(fromNodes && mesh.nodes !== "plain" ? [nodesAllowed] : []),
       ...(fromNodes ? [nodeHealth] : []),
+      ...(fromNodes && mesh.nodes !== "plain" ? [nodePolicy(mesh.domain)] : []),
       ...(edge && mesh.cors !== undefined ? [corsFilter] : []),
       ...(mesh.auth === undefined ? [] : [...(name === "ingress-tls" ? [tellHolder] : []), ...authFilters]),
       router,

@@ -71,7 +71,7 @@ type Reply = {
 export function localReplies(audience: "clients" | "inside" | "nodes"): Init<typeof LocalReplyConfigSchema> {
   const details: JsonObject = audience === "inside" ? { details: "%RESPONSE_CODE_DETAILS%" } : {};
   return {
-    mappers: [...failures("GATEWAY"), ...failures("SERVICE"), ...access, ...notServed, ...refusals].map(
+    mappers: [...failures("GATEWAY"), ...failures("SERVICE"), ...access, notForNode, ...notServed, ...refusals].map(
       (reply) => ({
         filter: reply.when,
         bodyFormatOverride: body(reply, details),
@@ -202,6 +202,14 @@ function unauthenticated(when: FilterInit, message: string): Reply {
 function denied(policy: string): FilterInit {
   return detailed(`rbac_access_denied_matched_policy[${policy}]`);
 }
+
+/** What the rules of a service, or the mesh listener itself, refuse to another node. */
+const notForNode: Reply = {
+  when: expression("response.code_details.startsWith('rbac_access_denied')"),
+  code: "FORBIDDEN",
+  message: "The node that has the service %ROUTE_NAME% does not give it to this one: see its rules of export.",
+  more: { service: "%ROUTE_NAME%" },
+};
 
 const notServed: readonly Reply[] = [
   {

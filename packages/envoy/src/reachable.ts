@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { ServiceDeclaration } from "@catalyst/rpc";
 import { EnvoyError } from "./errors.ts";
+import type { NodeRule } from "./node-policy.ts";
 
 /** Where another node's Envoy takes requests for its services. */
 export type NextHop = {
@@ -23,6 +24,8 @@ export type ReachableService = {
   /** Its name inside the organisation. */
   readonly name: string;
   readonly paths: readonly ServicePath[];
+  /** Which nodes may have it from here; by default those of this organisation. */
+  readonly rules?: readonly NodeRule[] | undefined;
 };
 
 /** A service that this node alone has. */

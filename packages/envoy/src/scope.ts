@@ -19,6 +19,7 @@ import { unreachedHeader } from "./local-reply.ts";
 import { gatewayName, type MeshAuth, type MeshInput, serviceHost } from "./mesh.ts";
 import { duration, type Init, packed, packedStruct } from "./message.ts";
 import { certificateHeader } from "./node-access.ts";
+import { type NodeRule, nodePolicyOf } from "./node-policy.ts";
 import { lowerCaseFilter, meshPrefix, mixedCaseScope, nodeScope, scopeHeader } from "./scope-key.ts";
 import { graphqlPath, type PathRule, type RoutedService } from "./service.ts";
 
@@ -34,9 +35,18 @@ export function serviceScope(service: RoutedService, mesh: MeshInput): Resource 
 }
 
 /** The scope of a service as other nodes have it: never by way of another node, so that nothing goes in circles. */
-export function meshScope(service: RoutedService, mesh: MeshInput): Resource {
+export function meshScope(
+  service: RoutedService,
+  mesh: MeshInput,
+  rules: readonly NodeRule[] = [],
+): Resource {
   const { cors: _, ...others } = mesh;
-  return scope(`${meshPrefix}${service.host}`, routesHere(service, others), [unreachedHeader]);
+  const policy = mesh.nodes === "plain" ? {} : nodePolicyOf(rules, mesh.domain);
+  const routes = routesHere(service, others).map((route) => ({
+    ...route,
+    typedPerFilterConfig: { ...route.typedPerFilterConfig, ...policy },
+  }));
+  return scope(`${meshPrefix}${service.host}`, routes, [unreachedHeader]);
 }
 
 function routesHere(service: RoutedService, mesh: MeshInput): RouteInit[] {

@@ -125,6 +125,17 @@ describe("Requests from node to node", { skip: envoyMissing }, () => {
     assert.equal((await egress("both", { method: "POST" })).status, 200);
   });
 
+  test("A node that the rules of a service keep away is refused, and told so", async () => {
+    const ids = [`spiffe://${domain}/node/n1/envoy`];
+    const closed = { ...here("closed", upstream.origin), rules: [{ name: "not n1", allows: false, ids }] };
+    await n2.apply({ put: [closed] });
+    await Promise.all([n1, n3].map((envoy) => envoy.apply({ put: [at("closed", hopTo(n2, "n2"))] })));
+    const answer = await egress("closed");
+    assert.equal(answer.status, 403);
+    assert.equal(errorOf(answer).extensions["code"], "FORBIDDEN");
+    assert.equal((await ask(n3.mesh.listen.egress.port, { host: `closed.${domain}` })).status, 200);
+  });
+
   test("A node that was revoked is refused, also on connections that it has", async () => {
     assert.equal((await egress("products")).status, 200);
     const trust = { roots: [acme.root], pinned: [], denied: [] };

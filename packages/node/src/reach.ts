@@ -1,4 +1,4 @@
-import { isNextHop, type NextHop, type ServicePath } from "@catalyst/envoy";
+import { isNextHop, type NextHop, type NodeRule, type ServicePath } from "@catalyst/envoy";
 import type { Protocol, UsablePath } from "@catalyst/peering";
 import type { ServiceEntry } from "./service-table.ts";
 
@@ -12,6 +12,8 @@ export type ReachedService = {
   readonly paths: readonly ServicePath[];
   /** Changes whenever its schema may be another one. */
   readonly revision: string;
+  /** Which nodes may have it from here; by default those of this organisation. */
+  readonly rules?: readonly NodeRule[];
 };
 
 /** How other nodes have a service, the preferred one first. */

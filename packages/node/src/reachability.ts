@@ -1,5 +1,7 @@
-import type { UsablePath } from "@catalyst/peering";
+import type { NodeRule } from "@catalyst/envoy";
+import type { PolicyRule, UsablePath } from "@catalyst/peering";
 import { KeptRoutes } from "./kept-routes.ts";
+import { nodeRules } from "./node-rules.ts";
 import { type ReachedService, reachedService, remoteService } from "./reach.ts";
 import type { ServiceEntry } from "./service-table.ts";
 
@@ -13,6 +15,8 @@ export type ReachabilityParts = {
   readonly routes: (service: string) => readonly UsablePath[];
   /** Brings into force how services are reached from now on, and which are not any more. */
   readonly apply: (reached: readonly ReachedService[], gone: readonly string[]) => void;
+  /** By which it is decided what peers are told. */
+  readonly exportRules: readonly PolicyRule[];
   readonly keptFile: string;
   /** How long a peer is waited for that does not come back, in ms. */
   readonly restartMs: number;
@@ -94,6 +98,11 @@ export class Reachability implements AsyncDisposable {
     this.#parts.apply(reached, gone);
   }
 
+  #rulesOf({ name, protocol }: ReachedService): readonly NodeRule[] {
+    const { domain, exportRules } = this.#parts;
+    return nodeRules(exportRules, { service: `${name}${this.#suffix}`, organisation: domain, protocol });
+  }
+
   #look(name: string): ReachedService | null {
     const { node, find, routes } = this.#parts;
     const paths = routes(`${name}${this.#suffix}`);
@@ -101,6 +110,9 @@ export class Reachability implements AsyncDisposable {
     if (told === null) this.#kept.drop(name);
     else this.#kept.keep(told);
     const hereLast = paths.findIndex(({ source }) => source.node === node) > 0;
-    return reachedService(find(name) ?? null, told ?? this.#kept.before(name), hereLast);
+    const reached = reachedService(find(name) ?? null, told ?? this.#kept.before(name), hereLast);
+    return reached === null || reached.entry === null
+      ? reached
+      : { ...reached, rules: this.#rulesOf(reached) };
   }
 }

@@ -6,6 +6,7 @@ import type { GatewayLink } from "./gateway-link.ts";
 import type { OrchestratorEvents } from "./orchestrator-events.ts";
 import { OwnRoutes } from "./own-routes.ts";
 import { paths } from "./paths.ts";
+import { routeRules } from "./peering-options.ts";
 import { Peers, reachedAt } from "./peers.ts";
 import type { ProcessFrame } from "./process.ts";
 import type { ProxyPublisher } from "./proxy-publisher.ts";
@@ -98,6 +99,7 @@ export function joinServicePlane(parts: ServicePlaneParts): ServicePlane {
         if (gone.length > 0) activator.remove(gone);
         activator.put(reached);
       },
+      exportRules: routeRules(config.mesh.peering.export),
       keptFile: paths.remoteServices(dataDir),
       restartMs: config.mesh.peering.restartMs,
       onFailure: events.routesNotKept,
