@@ -107,6 +107,7 @@ export {
   encodeInvitationMessage,
   type InvitationMessage,
   invitationProtocol,
+  type JoinRequest,
   maxInvitationBytes,
 } from "./invitation/invitation-message.ts";
 export { invitationProof } from "./invitation/invitation-proof.ts";

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { type ConnectionOptions, connect, createServer, type TLSSocket } from "node:tls";
 import { parseHostAddress } from "@catalyst/config";
+import { verifyAudit } from "@catalyst/evidence";
 import {
   decodeMessage,
   encodeInvitationMessage,
@@ -19,6 +20,7 @@ import {
 } from "@catalyst/identity";
 import { createTestOrganisation, selfSigned, type TestIdentity } from "@catalyst/identity/testing";
 import { createFrameDecoder, encodeFrame } from "@catalyst/wire";
+import { paths } from "./paths.ts";
 import { useInvitation } from "./peer-joiner.ts";
 import { TestOrchestrator } from "./test-orchestrator.ts";
 
@@ -215,4 +217,22 @@ test("a joiner tells nothing to who shows another anchor, has no path to it, or 
     /invitation_other_node/,
   );
   assert.deepEqual(listener.told, []);
+});
+
+test("who was refused, and why, stands in the audit log, a few times a minute", async () => {
+  await node.stop();
+  const reasons: string[] = [];
+  await verifyAudit(paths.audit(node.dataDir, "orchestrator"), {
+    onEntry: ({ event }) => {
+      if (!("action" in event) || event.action.action !== "peer.accept") return;
+      reasons.push(`${event.action.outcome} ${event.action.reason?.split(" ")[0]}`);
+    },
+  });
+  const denied = reasons.filter((reason) => reason.startsWith("denied"));
+  assert.ok(
+    denied.includes("denied proof_wrong") && denied.includes("denied invitation_unknown"),
+    denied.join(),
+  );
+  assert.ok(denied.length <= 22, `${denied.length} entries`);
+  assert.equal(reasons.length - denied.length, 1);
 });

@@ -11,6 +11,7 @@ import {
   type InvitationRefusal,
   type InvitationRefusalCode,
   invitationId,
+  type JoinRequest,
   judgeJoin,
   nodeNameOf,
   refusal,
@@ -50,13 +51,16 @@ const lingerMs = 3_600_000;
 const mostWrongProofs = 5;
 /** All that one connection may take. */
 const patienceMs = 10_000;
-const strangersPerMinute = 10;
+const refusalsPerMinute = 10;
+
+/** What was shown in a handshake, and the exporter of its connection. */
+type Met = { readonly chain: readonly Uint8Array[]; readonly binding: Uint8Array };
 
 /** Makes invitations, and lets those in who have one: spec/invitation.md §3. */
 export class PeerInviter implements AsyncDisposable {
   readonly #parts: PeerInviterParts;
   readonly #running = new Set<Promise<void>>();
-  #strangers = { minute: 0, count: 0 };
+  readonly #written = new Map<string, { readonly minute: number; readonly count: number }>();
 
   constructor(parts: PeerInviterParts) {
     this.#parts = parts;
@@ -124,8 +128,10 @@ export class PeerInviter implements AsyncDisposable {
   async #converse(exchange: PeerExchange): Promise<void> {
     try {
       const { anchor } = this.#parts.credentials.shown();
+      const { socket } = exchange;
+      const met = { chain: chainOf(socket), binding: exporterOf(socket) };
       exchange.send({ kind: "hello", anchor });
-      const verdict = await this.#judge(exchange);
+      const verdict = await this.#judge(await exchange.receive("join"), met);
       if ("code" in verdict) exchange.end(verdict);
       else exchange.end({ kind: "accepted", peer: verdict.node });
     } catch (error) {
@@ -139,23 +145,20 @@ export class PeerInviter implements AsyncDisposable {
     }
   }
 
-  async #judge(exchange: PeerExchange): Promise<IntroducedPeer | InvitationRefusal> {
+  async #judge(request: JoinRequest, met: Met): Promise<IntroducedPeer | InvitationRefusal> {
     const { credentials, invitations, book, isConfigured, own, now } = this.#parts;
-    const request = await exchange.receive("join");
-    const { socket } = exchange;
-    const record = invitations.get(request.invitation);
-    const chain = chainOf(socket);
+    invitations.forget(now() - lingerMs);
+    const { invitation } = request;
+    const record = invitations.get(invitation);
     const believed = credentials.trust();
-    const binding = exporterOf(socket);
-    const verdict = judgeJoin({ request, record, binding, chain, believed, own, now: now() });
-    if ("code" in verdict) return this.#refuse(verdict, request.invitation, record?.peer ?? null);
-    const invitation = request.invitation;
-    if (isConfigured(verdict.node)) return this.#refuse(refusal("peer_configured"), invitation, verdict.node);
+    const verdict = judgeJoin({ request, record, ...met, believed, own, now: now() });
+    if ("code" in verdict) return this.#refuse(verdict, invitation, record?.peer ?? null);
+    const { node } = verdict;
+    if (isConfigured(node)) return this.#refuse(refusal("peer_configured"), invitation, node);
     if (await book.accept({ peer: verdict, invitation }, userOf(verdict))) return verdict;
-    return this.#refuse(refusal("invitation_used"), invitation, verdict.node);
+    return this.#refuse(refusal("invitation_used"), invitation, node);
   }
 
-  /** Strangers do not fill the disk: of those without any invitation a few a minute are in the audit log, all are counted. */
   async #refuse(
     said: InvitationRefusal,
     invitation: string,
@@ -166,17 +169,22 @@ export class PeerInviter implements AsyncDisposable {
     if (said.code === "proof_wrong" && invitations.miss(invitation) >= mostWrongProofs) {
       invitations.remove(invitation);
     }
-    if (said.code === "invitation_unknown" && !this.#takesStranger()) return said;
+    if (!this.#isWritten(said.code === "invitation_unknown" ? "strangers" : "others")) return said;
     const reason = `${said.code} by invitation ${invitation}`;
     await audit.act({ action: "peer.accept", target: peer ?? "unknown", outcome: "denied", reason });
     return said;
   }
 
-  #takesStranger(): boolean {
+  /**
+   * Nobody fills the disk by being refused: of those without any invitation a few a minute are in the audit log, and as many of
+   * all others; all are counted.
+   */
+  #isWritten(by: "strangers" | "others"): boolean {
     const minute = Math.floor(this.#parts.now() / 60_000);
-    if (this.#strangers.minute !== minute) this.#strangers = { minute, count: 0 };
-    this.#strangers.count += 1;
-    return this.#strangers.count <= strangersPerMinute;
+    const last = this.#written.get(by);
+    const count = last?.minute === minute ? last.count + 1 : 1;
+    this.#written.set(by, { minute, count });
+    return count <= refusalsPerMinute;
   }
 
   #addresses(given: readonly string[]): readonly string[] {
