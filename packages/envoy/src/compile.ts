@@ -31,6 +31,9 @@ export function compileNode(mesh: MeshInput): Resource[] {
   ];
 }
 
+/** The cluster of a node by its name, where it was made before for another service: most services are those of few nodes. */
+export type KnownCluster = (name: string) => Resource | undefined;
+
 /** What a service needs in Envoy: what is its own, and what it shares with others. */
 export type CompiledService = { readonly own: readonly Resource[]; readonly shared: readonly Resource[] };
 
@@ -43,7 +46,11 @@ export type CompiledService = { readonly own: readonly Resource[]; readonly shar
  * compileService(servedHere({ name: "products", protocol: "graphql", url: "http://127.0.0.1:4001/graphql", timeoutMs: 15_000 }), mesh);
  * ```
  */
-export function compileService(reachable: ReachableService, mesh: MeshInput): CompiledService {
+export function compileService(
+  reachable: ReachableService,
+  mesh: MeshInput,
+  known: KnownCluster = () => undefined,
+): CompiledService {
   const declared = declarationOf(reachable);
   const here = declared === null ? null : routeService(declared, mesh);
   const own = here === null ? [] : serviceCluster(here);
@@ -54,7 +61,7 @@ export function compileService(reachable: ReachableService, mesh: MeshInput): Co
   if (here !== null && first === here.host && others.length === 0) {
     return { own: [...own, serviceScope(here, mesh)], shared: [] };
   }
-  const shared = nextHopsOf(reachable).map((nextHop) => nodeCluster(nextHop, mesh));
+  const shared = nextHopsOf(reachable).map((hop) => known(nodeClusterName(hop)) ?? nodeCluster(hop, mesh));
   if (others.length === 0) return { own: [...own, nodesScope(reachable.name, first, 1, mesh)], shared };
   const paths = pathsCluster(ways);
   return {

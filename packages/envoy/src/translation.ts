@@ -1,4 +1,5 @@
-import type { Resource, ResourceName } from "@catalyst/xds";
+import { type Resource, type ResourceName, typeUrl } from "@catalyst/xds";
+import { ClusterSchema } from "@catalyst/xds/api/config/cluster/v3/cluster_pb";
 import { type CompiledService, compileNode, compileService } from "./compile.ts";
 import { EnvoyError } from "./errors.ts";
 import type { MeshInput } from "./mesh.ts";
@@ -65,7 +66,7 @@ export class MeshTranslation {
   plan({ put = [], remove = [] }: ServiceChange): TranslationPlan {
     const services = new Map<string, CompiledService | null>();
     for (const name of remove) if (this.#services.has(name)) services.set(name, null);
-    for (const service of put) services.set(service.name, compileService(service, this.#mesh));
+    for (const service of put) services.set(service.name, compileService(service, this.#mesh, this.#known));
     const upsert: Resource[] = [];
     const gone: Resource[] = [];
     for (const [name, after] of services) {
@@ -99,6 +100,8 @@ export class MeshTranslation {
     }
   }
 
+  readonly #known = (name: string): Resource | undefined => this.#shared.get(clusterKey(name))?.resource;
+
   /** The shared resources that a change of services touches, with the users that each has afterwards. */
   #sharedAfter(services: TranslationPlan["services"]): Map<string, Shared> {
     const touched = new Map<string, Shared>();
@@ -113,6 +116,12 @@ export class MeshTranslation {
     }
     return touched;
   }
+}
+
+const clusterType = typeUrl(ClusterSchema);
+
+function clusterKey(name: string): string {
+  return keyOf({ type: clusterType, name });
 }
 
 function keyOf({ type, name }: ResourceName): string {
