@@ -1,3 +1,4 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import {
   type AccessLogFilterSchema,
   type AccessLogSchema,
@@ -36,29 +37,51 @@ const fields = {
   bytesOut: "%BYTES_SENT%",
 };
 
+/** One line for each connection of a TCP service. */
+const connectionFields = {
+  time: fields.time,
+  level: fields.level,
+  process: fields.process,
+  msg: "connection",
+  service: "%REQUESTED_SERVER_NAME%",
+  details: "%CONNECTION_TERMINATION_DETAILS%",
+  flags: fields.flags,
+  durationMs: fields.durationMs,
+  upstream: fields.upstream,
+  client: fields.client,
+  bytesIn: fields.bytesIn,
+  bytesOut: fields.bytesOut,
+};
+
+/** The access log of what takes TCP connections, on Envoy's standard output. */
+export function connectionLog(listener: string, logging: AccessLogging): Init<typeof AccessLogSchema>[] {
+  if (logging === "none") return [];
+  return [stdout({ ...connectionFields, listener }, logging === "all" ? null : flagged)];
+}
+
 /** The access log of a listener, on Envoy's standard output, whatever that is: `/dev/stdout` opens no socket. */
 export function accessLog(listener: string, logging: AccessLogging): Init<typeof AccessLogSchema>[] {
   if (logging === "none") return [];
-  const log: Init<typeof AccessLogSchema> = {
-    name: "envoy.access_loggers.stdout",
-    configType: {
-      case: "typedConfig",
-      value: packed(StdoutAccessLogSchema, {
-        accessLogFormat: {
-          case: "logFormat",
-          value: {
-            format: { case: "jsonFormat", value: { ...fields, listener } },
-            omitEmptyValues: true,
-          },
-        },
-      }),
-    },
+  return [stdout({ ...fields, listener }, logging === "all" ? asked : failed)];
+}
+
+function stdout(jsonFormat: JsonObject, filter: FilterInit | null): Init<typeof AccessLogSchema> {
+  const accessLogFormat = {
+    case: "logFormat" as const,
+    value: { format: { case: "jsonFormat" as const, value: jsonFormat }, omitEmptyValues: true },
   };
-  return [{ ...log, filter: logging === "all" ? asked : failed }];
+  return {
+    name: "envoy.access_loggers.stdout",
+    ...(filter === null ? {} : { filter }),
+    configType: { case: "typedConfig", value: packed(StdoutAccessLogSchema, { accessLogFormat }) },
+  };
 }
 
 /** Not what nodes ask each other every second. */
 const asked: FilterInit = { filterSpecifier: { case: "notHealthCheckFilter", value: {} } };
+
+/** Connections that did not end as their two ends wished. */
+const flagged: FilterInit = { filterSpecifier: { case: "responseFlagFilter", value: {} } };
 
 const failed: FilterInit = {
   filterSpecifier: {

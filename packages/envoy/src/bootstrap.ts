@@ -71,9 +71,18 @@ export function bootstrap(options: BootstrapOptions): Record<string, unknown> {
     deferred_stat_options: { enable_deferred_creation_stats: true },
     stats_flush_on_admin: true,
     stats_config: { stats_matcher: { exclusion_list: { patterns: [{ safe_regex: { regex: idleStats } }] } } },
+    bootstrap_extensions: [internalListeners],
     overload_manager: overload(options.maxHeapBytes ?? defaultMaxHeapBytes),
   };
 }
+
+/** Lets Envoy have listeners inside of itself. */
+const internalListeners = {
+  name: "envoy.bootstrap.internal_listener",
+  typed_config: {
+    "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
+  },
+};
 
 /**
  * What each cluster counts before its first request. Left out, because with 10,000 services it is most of what a

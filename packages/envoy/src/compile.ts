@@ -8,6 +8,8 @@ import { nodeCluster, nodeClusterName, pathsCluster } from "./node-cluster.ts";
 import { declarationOf, nextHopsOf, type ReachableService } from "./reachable.ts";
 import { anyCaseScope, anyHostScope, gatewayScope, meshScope, nodesScope, serviceScope } from "./scope.ts";
 import { type RoutedService, routeService } from "./service.ts";
+import { compileTcpService, insideListener, takesTcp } from "./tcp.ts";
+import { inside, nowhere } from "./tcp-cluster.ts";
 import { compileTrust } from "./tls.ts";
 
 /**
@@ -21,6 +23,8 @@ export function compileNode(mesh: MeshInput): Resource[] {
   checkMesh(mesh);
   return [
     gatewayCluster(mesh),
+    nowhere,
+    ...(takesTcp(mesh) ? [inside, insideListener(mesh)] : []),
     ...(mesh.keysSocketPath === undefined ? [] : [publicKeysCluster(mesh.keysSocketPath)]),
     compileTrust(mesh.upstreamTrust),
     ...listeners(mesh),
@@ -35,11 +39,17 @@ export function compileNode(mesh: MeshInput): Resource[] {
 export type KnownCluster = (name: string) => Resource | undefined;
 
 /** What a service needs in Envoy: what is its own, and what it shares with others. */
-export type CompiledService = { readonly own: readonly Resource[]; readonly shared: readonly Resource[] };
+export type CompiledService = {
+  readonly own: readonly Resource[];
+  readonly shared: readonly Resource[];
+  /** Why it is not served at all, and what to do. Absent: it is. */
+  readonly withheld?: string;
+};
 
 /**
  * The resources of one service, less than 2 kB of its own. Where this node has it: its cluster, its endpoints, its scope,
- * and one for other nodes. Where others have it: its scope alone; clusters are theirs, shared by all of their services.
+ * and one for other nodes. Where others have it: its scope alone; clusters are theirs, shared by all of their services. A TCP
+ * service has {@link compileTcpService}.
  * Throws {@link EnvoyError} `service_invalid` and `next_hop_invalid`.
  *
  * ```ts
@@ -51,6 +61,7 @@ export function compileService(
   mesh: MeshInput,
   known: KnownCluster = () => undefined,
 ): CompiledService {
+  if (reachable.protocol === "tcp") return compileTcpService(reachable, mesh);
   const declared = declarationOf(reachable);
   const here = declared === null ? null : routeService(declared, mesh);
   const own = here === null ? [] : serviceCluster(here);

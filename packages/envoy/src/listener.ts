@@ -4,6 +4,7 @@ import { TrafficDirection } from "@catalyst/xds/api/config/core/v3/base_pb";
 import { HttpProtocolOptions_HeadersWithUnderscoresAction } from "@catalyst/xds/api/config/core/v3/protocol_pb";
 import { ListenerSchema } from "@catalyst/xds/api/config/listener/v3/listener_pb";
 import { RouterSchema } from "@catalyst/xds/api/extensions/filters/http/router/v3/router_pb";
+import { TlsInspectorSchema } from "@catalyst/xds/api/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
 import {
   HttpConnectionManager_CodecType,
   HttpConnectionManager_ForwardClientCertDetails,
@@ -27,6 +28,7 @@ import {
   scopeKeyBuilder,
   type Untrusted,
 } from "./scope-key.ts";
+import { takesTcp, tcpChain } from "./tcp.ts";
 import { downstreamTls } from "./tls.ts";
 import {
   holderAsTold,
@@ -84,19 +86,23 @@ export function listeners(mesh: MeshInput): Resource[] {
 /** TLS on a listener; null for plain text. */
 function tlsOf(name: ListenerName, mesh: MeshInput): ReturnType<typeof downstreamTls> | null {
   if (name === "ingress-tls") return downstreamTls(mesh);
-  return name === "mesh" && mesh.nodes !== "plain" ? nodesTls() : null;
+  return name === "mesh" && mesh.nodes !== "plain" ? nodesTls("h2") : null;
 }
 
 function listener(name: ListenerName, address: Address | { path: string }, mesh: MeshInput): Resource {
   const typedConfig = packed(HttpConnectionManagerSchema, http(name, mesh));
   const tls = tlsOf(name, mesh);
+  const withTcp = name === "mesh" && takesTcp(mesh);
   return encodeResource(ListenerSchema, name, {
     name,
     address: "path" in address ? ownSocket(address.path) : socketAddress(address),
     trafficDirection: name.startsWith("egress") ? TrafficDirection.OUTBOUND : TrafficDirection.INBOUND,
     perConnectionBufferLimitBytes: 256 * 1024,
+    ...(withTcp ? { listenerFilters: [tlsInspector] } : {}),
     filterChains: [
+      ...(withTcp ? [tcpChain(mesh)] : []),
       {
+        name: "requests",
         filters: [
           {
             name: "envoy.filters.network.http_connection_manager",
@@ -186,6 +192,12 @@ const betweenNodes = {
   initialConnectionWindowSize: 8 * 1024 * 1024,
   allowConnect: true,
   connectionKeepalive: { interval: duration(10_000), timeout: duration(5_000) },
+};
+
+/** Looks which of the two a connection of another node is for. */
+const tlsInspector = {
+  name: "envoy.filters.listener.tls_inspector",
+  configType: { case: "typedConfig" as const, value: packed(TlsInspectorSchema, {}) },
 };
 
 const router = {

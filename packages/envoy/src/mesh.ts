@@ -5,6 +5,9 @@ import { EnvoyError } from "./errors.ts";
 /** Where something listens: an IP address and a port. */
 export type Address = { readonly host: string; readonly port: number };
 
+/** A port of this node that leads to a TCP service, by the service's name. */
+export type TcpPort = { readonly name: string; readonly listen: Address };
+
 /** What Envoy writes to its standard output about requests: each one, those that failed in the node, or none. */
 export type AccessLogging = "all" | "failures" | "none";
 
@@ -22,6 +25,8 @@ export type MeshInput = {
     /** Where other nodes' Envoys bring their requests. Absent: nobody reaches this node's services from elsewhere. */
     readonly mesh?: Address | undefined;
   };
+  /** Where this node opens TCP services to the programs beside it, whichever node has them. Default nowhere. */
+  readonly tcp?: readonly TcpPort[] | undefined;
   /**
    * How Envoys of nodes prove to each other who they are: by mutual TLS, with what {@link compileNodeIdentity} and
    * {@link compileNodeTrust} give; or not at all, to see whether they reach each other. Default `tls`.
@@ -99,6 +104,7 @@ export function checkMesh(mesh: MeshInput): void {
   for (const [name, address] of Object.entries({ ingress, ingressTls, egress, mesh: nodes })) {
     if (address !== undefined) checkAddress(name, address);
   }
+  for (const { name, listen } of mesh.tcp ?? []) checkAddress(`tcp ${name}`, listen);
   if ("port" in mesh.gateway) checkAddress("gateway", mesh.gateway);
 }
 

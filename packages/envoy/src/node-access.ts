@@ -9,19 +9,15 @@ import type { Matcher_OnMatchSchema, MatcherSchema } from "@catalyst/xds/xds-cor
 import { discovered } from "./auth.ts";
 import { type Init, packed, packedStruct } from "./message.ts";
 import { nodeHealthPath } from "./node-cluster.ts";
-import { type Anchor, compileAnchors } from "./node-tls.ts";
+import { type Anchor, compileAnchors, type DeniedNode, envoyOf } from "./node-tls.ts";
+import { compileTcpAccess } from "./tcp-access.ts";
 
 /** Which nodes may bring requests: spec/enrolment.md §2. */
 export type NodeTrust = {
   readonly roots: readonly Anchor[];
   /** Certificates that nodes have signed for themselves. */
   readonly pinned: readonly Anchor[];
-  /** Nodes that were revoked; with a serial number, in hexadecimal digits, only that certificate of them. */
-  readonly denied: readonly {
-    readonly domain: string;
-    readonly node: string;
-    readonly serial: string | null;
-  }[];
+  readonly denied: readonly DeniedNode[];
 };
 
 /** Name of the filter, and of what it discovers. */
@@ -56,7 +52,7 @@ export const nodeHealth: Init<typeof HttpFilterSchema> = {
 
 /**
  * Whom this node's Envoy lets in: the certificates that TLS believes, and the look-ups, however many were revoked, by
- * which the mesh listener refuses some of them.
+ * which the mesh listener refuses some of them, requests and TCP connections.
  */
 export function compileNodeTrust({ roots, pinned, denied }: NodeTrust): Resource[] {
   const nodes = denied.flatMap((each) => (each.serial === null ? [envoyOf(each)] : []));
@@ -71,11 +67,7 @@ export function compileNodeTrust({ roots, pinned, denied }: NodeTrust): Resource
   );
   const typedConfig = packed(RBACSchema, { matcher });
   const rules = encodeResource(TypedExtensionConfigSchema, nodesFilter, { name: nodesFilter, typedConfig });
-  return [compileAnchors(roots, pinned), rules];
-}
-
-function envoyOf({ domain, node }: NodeTrust["denied"][number]): string {
-  return `spiffe://${domain}/node/${node}/envoy`;
+  return [compileAnchors(roots, pinned), rules, compileTcpAccess(denied)];
 }
 
 type Matcher = Init<typeof MatcherSchema>;

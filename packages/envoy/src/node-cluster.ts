@@ -51,7 +51,7 @@ const overHttp2 = {
  * A node is asked every second whether it takes requests: it may be gone without a word, and says itself when it goes
  * down. Who fails twice gets none, and those under way are ended.
  */
-const checked = ({ sni }: NextHop): Init<typeof HealthCheckSchema> => ({
+export const checkOf = ({ sni }: NextHop): Init<typeof HealthCheckSchema> => ({
   timeout: duration(750),
   interval: duration(1_000),
   intervalJitter: duration(100),
@@ -83,8 +83,8 @@ export function nodeCluster(nextHop: NextHop, mesh: MeshInput): Resource {
     ...(named ? { dnsLookupFamily: Cluster_DnsLookupFamily.ALL } : {}),
     loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [lbEndpoint({ host, port })] }] },
     typedExtensionProtocolOptions: overHttp2,
-    ...(mesh.nodes === "plain" ? {} : { transportSocket: nodeTls(nextHop) }),
-    healthChecks: [checked(nextHop)],
+    ...(mesh.nodes === "plain" ? {} : { transportSocket: nodeTls(nextHop, "h2") }),
+    healthChecks: [checkOf(nextHop)],
     closeConnectionsOnHostHealthFailure: true,
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     outlierDetection: {

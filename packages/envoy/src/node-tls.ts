@@ -30,6 +30,14 @@ export function compileNodeIdentity(identity: KeyPair): Resource {
 /** A root of an organisation, or a certificate that one of its nodes has signed for itself: DER. */
 export type Anchor = { readonly domain: string; readonly certificate: Uint8Array };
 
+/** A node that was revoked; with a serial number, in hexadecimal digits, only that certificate of it. */
+export type DeniedNode = { readonly domain: string; readonly node: string; readonly serial: string | null };
+
+/** The SPIFFE id of a node's Envoy. */
+export function envoyOf({ domain, node }: Pick<DeniedNode, "domain" | "node">): string {
+  return `spiffe://${domain}/node/${node}/envoy`;
+}
+
 /**
  * Whom this node's Envoy believes: each organisation's roots are good for its own SPIFFE ids and for no others. Only
  * where there are none those are believed that are pinned: Envoy knows one of the two ways at a time.
@@ -66,13 +74,15 @@ const common = {
     tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
     tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
   },
-  alpnProtocols: ["h2"],
   tlsCertificateSdsSecretConfigs: [{ name: identitySecret, sdsConfig: fromAds }],
 };
 const validation = { name: trustSecret, sdsConfig: fromAds };
 
+/** What is spoken between nodes: requests, or the bytes of TCP services, each connection those of one. */
+export type NodeProtocol = "h2" | "catalyst-tcp";
+
 /** TLS towards other nodes' Envoys that come: who shows no certificate that is believed does not get in. */
-export function nodesTls(): SocketInit {
+export function nodesTls(protocol: NodeProtocol): SocketInit {
   const typedConfig = packed(DownstreamTlsContextSchema, {
     requireClientCertificate: true,
     // A session that is taken up again would be one whose certificate nobody looked at again.
@@ -80,14 +90,15 @@ export function nodesTls(): SocketInit {
     disableStatefulSessionResumption: true,
     commonTlsContext: {
       ...common,
+      alpnProtocols: [protocol],
       validationContextType: { case: "validationContextSdsSecretConfig", value: validation },
     },
   });
   return { name: tlsSocketName, configType: { case: "typedConfig", value: typedConfig } };
 }
 
-/** TLS towards one node's Envoy: it has to be that one. */
-export function nodeTls({ sni, spiffeId }: NextHop): SocketInit {
+/** TLS towards one node's Envoy: it has to be that one. The name asked for is the node's, for TCP the service's Host. */
+export function nodeTls({ sni, spiffeId }: NextHop, protocol: NodeProtocol): SocketInit {
   const exactly = {
     sanType: SubjectAltNameMatcher_SanType.URI,
     matcher: { matchPattern: { case: "exact" as const, value: spiffeId } },
@@ -96,6 +107,7 @@ export function nodeTls({ sni, spiffeId }: NextHop): SocketInit {
     sni,
     commonTlsContext: {
       ...common,
+      alpnProtocols: [protocol],
       validationContextType: {
         case: "combinedValidationContext",
         value: {

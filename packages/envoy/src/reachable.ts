@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { ServiceDeclaration } from "@catalyst/rpc";
+import type { ServiceDeclaration, ServiceProtocol } from "@catalyst/rpc";
 import { EnvoyError } from "./errors.ts";
 import type { NodeRule } from "./node-policy.ts";
 
@@ -23,6 +23,8 @@ export type ServicePath =
 export type ReachableService = {
   /** Its name inside the organisation. */
   readonly name: string;
+  /** What it speaks. Absent: HTTP in one of its kinds. */
+  readonly protocol?: ServiceProtocol | undefined;
   readonly paths: readonly ServicePath[];
   /** Which nodes may have it from here; by default those of this organisation. */
   readonly rules?: readonly NodeRule[] | undefined;
@@ -30,7 +32,7 @@ export type ReachableService = {
 
 /** A service that this node alone has. */
 export function servedHere(service: ServiceDeclaration): ReachableService {
-  return { name: service.name, paths: [{ to: "here", service }] };
+  return { name: service.name, protocol: service.protocol, paths: [{ to: "here", service }] };
 }
 
 /** The service as this node declares it; null where other nodes alone have it. */

@@ -149,7 +149,8 @@ export async function until(condition: () => boolean | Promise<boolean>, timeout
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Ports that are free now, all different. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer().listen(0, "127.0.0.1");

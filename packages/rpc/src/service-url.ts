@@ -32,6 +32,27 @@ function problemOfUrl(text: string): string | null {
     : problemOfName(hostname, protocol);
 }
 
+/**
+ * Where a TCP service is reached: `tcp://host:port`. The host is written as it is meant, for nobody reads it as the WHATWG's
+ * standard reads that of a web address.
+ */
+export const tcpServiceUrl = z.string().superRefine((text, context) => {
+  const problem = problemOfTcpUrl(text);
+  if (problem !== null) context.addIssue({ code: "custom", message: problem });
+});
+
+function problemOfTcpUrl(text: string): string | null {
+  const [, host, port] = /^tcp:\/\/(\[[^\]/]*\]|[^:/?#@[\]]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  if (host === undefined)
+    return "is not a tcp:// URL of a host and a port alone: write it as tcp://host:port";
+  if (port === undefined) return "has no port: write the one that the service listens on, as tcp://host:port";
+  if (!URL.canParse(`http://${host}:${port}`))
+    return "is not a URL: write it as tcp://host:port, with a port below 65536";
+  const { hostname } = new URL(`http://${host}:${port}`);
+  if (hostname !== host) return `has the host ${host}, which means ${hostname}: write that`;
+  return problemOfUrl(`http://${host}:${port}`);
+}
+
 function problemOfName(host: string, protocol: string): string | null {
   const name = host.replace(/\.$/, "");
   if (name.length > maxHostLength)

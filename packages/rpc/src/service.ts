@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { labelPattern, labelWords } from "./names.ts";
-import { serviceUrl } from "./service-url.ts";
+import { serviceUrl, tcpServiceUrl } from "./service-url.ts";
 
 /** A DNS label in lower case: what a service is called inside its organisation. */
 export const serviceName = z
@@ -13,7 +13,7 @@ export const subscriptionTransport = z.enum(["auto", "sse", "websocket"]);
 
 export type SubscriptionTransport = z.infer<typeof subscriptionTransport>;
 
-export const serviceProtocol = z.enum(["graphql", "http", "grpc"]);
+export const serviceProtocol = z.enum(["graphql", "http", "grpc", "tcp"]);
 export type ServiceProtocol = z.infer<typeof serviceProtocol>;
 
 /** A service as its owner declares it: in configuration, by `catalyst service add`, or through the SDK. */
@@ -22,11 +22,12 @@ export const serviceDeclaration = z
     name: serviceName.meta({ description: "Name inside the organisation; the Host is <name>.<domain>." }),
     protocol: serviceProtocol.meta({
       description:
-        "graphql joins the federated endpoint; http is reached by its Host alone, and so is grpc, over HTTP/2.",
+        "graphql joins the federated endpoint; http is reached by its Host alone, and so is grpc, over HTTP/2; tcp is reached at a port of its own, which `mesh.tcp` opens.",
     }),
-    url: serviceUrl.meta({
-      description: "Where the service listens; for graphql the URL of its endpoint.",
-      examples: ["http://127.0.0.1:4001/graphql"],
+    url: z.string().meta({
+      description:
+        "Where the service listens; for graphql the URL of its endpoint, for tcp a host and a port.",
+      examples: ["http://127.0.0.1:4001/graphql", "tcp://127.0.0.1:5432"],
     }),
     timeoutMs: z.int().min(1).max(600_000).default(15_000).meta({
       description: "How long one request to the service may take before it counts as failed, in ms.",
@@ -37,11 +38,13 @@ export const serviceDeclaration = z
     }),
   })
   .superRefine(({ protocol, url }, context) => {
-    // What is no URL at all was named already.
-    if (protocol !== "grpc" || !URL.canParse(url) || new URL(url).pathname === "/") return;
-    const message = "has a path: a gRPC service is at no path, write its host and port alone";
-    context.addIssue({ code: "custom", path: ["url"], message });
+    const refuse = (message: string) => context.addIssue({ code: "custom", path: ["url"], message });
+    const read = (protocol === "tcp" ? tcpServiceUrl : serviceUrl).safeParse(url);
+    for (const { message } of read.error?.issues ?? []) refuse(message);
+    if (protocol !== "grpc" || !read.success || new URL(url).pathname === "/") return;
+    refuse("has a path: a gRPC service is at no path, write its host and port alone");
   });
+
 /** A declaration as it is in force, defaults filled in. */
 export type ServiceDeclaration = z.output<typeof serviceDeclaration>;
 /** A declaration as it is written, defaults left out. */

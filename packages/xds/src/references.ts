@@ -52,7 +52,7 @@ export function clusterReferences(body: Uint8Array): Names {
   return clusterNames(decode(ClusterSchema, body));
 }
 
-/** What a listener names: route configurations, clusters of TCP proxies and inline routes, secrets, HTTP filters. */
+/** What a listener names: route configurations, clusters of TCP proxies and inline routes, secrets, filters. */
 export function listenerReferences(body: Uint8Array): Names {
   return listenerNames(decode(ListenerSchema, body));
 }
@@ -94,10 +94,13 @@ function* listenerNames(listener: Listener): Names {
 }
 
 function* filterNames(filter: Filter): Names {
-  if (filter.configType.case !== "typedConfig") return;
-  const http = unpack(filter.configType.value, HttpConnectionManagerSchema);
+  const { name, configType } = filter;
+  if (configType.case === "configDiscovery" && discovered(configType.value.configSource))
+    yield { type: extensionType, name };
+  if (configType.case !== "typedConfig") return;
+  const http = unpack(configType.value, HttpConnectionManagerSchema);
   if (http) yield* httpNames(http);
-  const tcp = unpack(filter.configType.value, TcpProxySchema)?.clusterSpecifier;
+  const tcp = unpack(configType.value, TcpProxySchema)?.clusterSpecifier;
   if (tcp?.case === "cluster") yield toCluster(tcp.value);
   if (tcp?.case === "weightedClusters") for (const { name } of tcp.value.clusters) yield toCluster(name);
 }

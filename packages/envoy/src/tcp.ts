@@ -1,0 +1,145 @@
+import { encodeResource, type Resource } from "@catalyst/xds";
+import { TrafficDirection } from "@catalyst/xds/api/config/core/v3/base_pb";
+import type {
+  FilterChainSchema,
+  FilterSchema,
+} from "@catalyst/xds/api/config/listener/v3/listener_components_pb";
+import { ListenerSchema } from "@catalyst/xds/api/config/listener/v3/listener_pb";
+import {
+  TcpProxySchema,
+  UpstreamConnectMode,
+} from "@catalyst/xds/api/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
+import { connectionLog } from "./access-log.ts";
+import type { CompiledService } from "./compile.ts";
+import { type MeshInput, serviceHost, type TcpPort } from "./mesh.ts";
+import { duration, type Init, packed, socketAddress } from "./message.ts";
+import { pathsCluster } from "./node-cluster.ts";
+import { nodesTls } from "./node-tls.ts";
+import { declarationOf, nextHopsOf, type ReachableService } from "./reachable.ts";
+import { tcpNodesAllowed, tcpPrefix } from "./tcp-access.ts";
+import {
+  insideName,
+  nowhere,
+  tcpNodeCluster,
+  tcpNodeClusterName,
+  tcpServiceCluster,
+  tcpServiceClusterName,
+} from "./tcp-cluster.ts";
+
+/** Whether other nodes may connect to TCP services: without TLS nothing says which one they want. */
+export function takesTcp({ listen, nodes }: MeshInput): boolean {
+  return listen.mesh !== undefined && nodes !== "plain";
+}
+
+/** Both directions silent for so long, a connection ends. */
+const idleMs = 3_600_000;
+
+/**
+ * Whether a TCP service can be had; if not, why and what to do. Whoever connects presents nothing but its certificate, and
+ * that is a node's: what needs a credential is not served by TCP.
+ */
+export function tcpFault({ name, paths }: ReachableService, mesh: MeshInput): string | null {
+  if (mesh.auth !== undefined && !mesh.auth.open.includes(name))
+    return "`auth.required` is on, and over TCP nobody presents a credential: name the service in `auth.open`, or leave it out here";
+  if (mesh.nodes === "plain" && paths.every(({ to }) => to === "node"))
+    return "it stands at other nodes, and without TLS between them (`mesh.peering.insecurePlain`) nothing says which service a connection is for";
+  return null;
+}
+
+/**
+ * The resources of a TCP service. Where it stands here: its cluster, which other nodes' connections choose by its name. Where
+ * this node opens a port for it: that, and a cluster for each way to it. Throws {@link EnvoyError} `service_invalid` and
+ * `next_hop_invalid`.
+ */
+export function compileTcpService(reachable: ReachableService, mesh: MeshInput): CompiledService {
+  const withheld = tcpFault(reachable, mesh);
+  if (withheld !== null) return { own: [], shared: [], withheld };
+  const { name } = reachable;
+  const host = serviceHost(name, mesh.domain);
+  const declared = declarationOf(reachable);
+  const here = declared === null ? [] : [tcpServiceCluster(declared, host)];
+  const port = mesh.tcp?.find((each) => each.name === name);
+  if (port === undefined) return { own: here, shared: [] };
+  const nextHops = mesh.nodes === "plain" ? [] : nextHopsOf(reachable);
+  const clusters = [...here, ...nextHops.map((nextHop) => tcpNodeCluster(nextHop, host))];
+  const ways = waysOf(reachable, host, mesh);
+  const [first = nowhere.name, ...others] = ways;
+  if (others.length === 0) return { own: [...clusters, tcpListener(port, first, 1, mesh)], shared: [] };
+  const paths = pathsCluster(ways);
+  return { own: [...clusters, tcpListener(port, paths.name, ways.length, mesh)], shared: [paths] };
+}
+
+function waysOf({ paths }: ReachableService, host: string, mesh: MeshInput): readonly string[] {
+  return paths.flatMap((path) => {
+    if (path.to === "here") return [tcpServiceClusterName(host)];
+    return mesh.nodes === "plain" ? [] : [tcpNodeClusterName(path.nextHop, host)];
+  });
+}
+
+/** A connection that fails before it was one is tried again, on another way where there is one. */
+function tcpListener({ name, listen }: TcpPort, cluster: string, ways: number, mesh: MeshInput): Resource {
+  const listener = `${tcpPrefix}${name}`;
+  return encodeResource(ListenerSchema, listener, {
+    name: listener,
+    address: socketAddress(listen),
+    trafficDirection: TrafficDirection.OUTBOUND,
+    perConnectionBufferLimitBytes: 256 * 1024,
+    filterChains: [{ filters: [proxy(listener, mesh, { cluster, attempts: ways + 1, afterTls: false })] }],
+  });
+}
+
+/**
+ * What the mesh listener does with connections of TCP services. Its filter chooses the cluster when TLS knows who comes,
+ * which is too late for a proxy behind it: so that leads to a listener inside of Envoy, whose proxy is told.
+ */
+export function tcpChain(mesh: MeshInput): Init<typeof FilterChainSchema> {
+  return {
+    name: "tcp",
+    filterChainMatch: { applicationProtocols: ["catalyst-tcp"] },
+    filters: [tcpNodesAllowed, proxy("mesh", mesh, { cluster: insideName, attempts: 1, afterTls: true })],
+    transportSocket: nodesTls("catalyst-tcp"),
+    transportSocketConnectTimeout: duration(10_000),
+  };
+}
+
+/** Connects to the cluster that was chosen. */
+export function insideListener(mesh: MeshInput): Resource {
+  return encodeResource(ListenerSchema, insideName, {
+    name: insideName,
+    listenerSpecifier: { case: "internalListener", value: {} },
+    perConnectionBufferLimitBytes: 256 * 1024,
+    filterChains: [
+      {
+        filters: [
+          proxy(insideName, failuresOf(mesh), { cluster: nowhere.name, attempts: 2, afterTls: false }),
+        ],
+      },
+    ],
+  });
+}
+
+/** The mesh listener has told of the connection already; only it does not know why none was had. */
+function failuresOf(mesh: MeshInput): MeshInput {
+  return mesh.accessLog === "none" ? mesh : { ...mesh, accessLog: "failures" };
+}
+
+/** How connections are carried on to a cluster. */
+type Carried = { readonly cluster: string; readonly attempts: number; readonly afterTls: boolean };
+
+function proxy(
+  listener: string,
+  { accessLog = "all" }: MeshInput,
+  { cluster, attempts, afterTls }: Carried,
+): Init<typeof FilterSchema> {
+  const typedConfig = packed(TcpProxySchema, {
+    statPrefix: listener,
+    clusterSpecifier: { case: "cluster", value: cluster },
+    maxConnectAttempts: attempts,
+    idleTimeout: duration(idleMs),
+    accessLog: connectionLog(listener, accessLog),
+    ...(afterTls
+      ? { upstreamConnectMode: UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE, maxEarlyDataBytes: 64 * 1024 }
+      : {}),
+  });
+  return { name: "envoy.filters.network.tcp_proxy", configType: { case: "typedConfig", value: typedConfig } };
+}
