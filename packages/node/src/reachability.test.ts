@@ -21,6 +21,7 @@ test("however many routes change at once, others have their turn; one that chang
         looked.push(...gone);
         most = Math.max(most, gone.length);
       },
+      exportRules: [],
       keptFile: join(folder, "kept.json"),
       restartMs: 60_000,
       onFailure: (error) => assert.fail(String(error)),
