@@ -8,8 +8,8 @@ import { nodeCluster, nodeClusterName, pathsCluster } from "./node-cluster.ts";
 import { declarationOf, nextHopsOf, type ReachableService } from "./reachable.ts";
 import { anyCaseScope, anyHostScope, gatewayScope, meshScope, nodesScope, serviceScope } from "./scope.ts";
 import { type RoutedService, routeService } from "./service.ts";
-import { compileTcpService, insideListener, takesTcp } from "./tcp.ts";
-import { inside, nowhere } from "./tcp-cluster.ts";
+import { compileTcpService } from "./tcp.ts";
+import { nowhere } from "./tcp-cluster.ts";
 import { compileTrust } from "./tls.ts";
 
 /**
@@ -24,7 +24,6 @@ export function compileNode(mesh: MeshInput): Resource[] {
   return [
     gatewayCluster(mesh),
     nowhere,
-    ...(takesTcp(mesh) ? [inside, insideListener(mesh)] : []),
     ...(mesh.keysSocketPath === undefined ? [] : [publicKeysCluster(mesh.keysSocketPath)]),
     compileTrust(mesh.upstreamTrust),
     ...listeners(mesh),

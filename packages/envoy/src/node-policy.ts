@@ -3,6 +3,7 @@ import type { RouteSchema } from "@catalyst/xds/api/config/route/v3/route_compon
 import { RBACPerRouteSchema, RBACSchema } from "@catalyst/xds/api/extensions/filters/http/rbac/v3/rbac_pb";
 import type { HttpFilterSchema } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { UriSanInputSchema } from "@catalyst/xds/api/extensions/matching/common_inputs/ssl/v3/ssl_inputs_pb";
+import type { TypedExtensionConfigSchema } from "@catalyst/xds/xds-core/core/v3/extension_pb";
 import type {
   Matcher_MatcherList_FieldMatcherSchema,
   Matcher_MatcherList_PredicateSchema,
@@ -41,32 +42,45 @@ export function nodePolicyOf(
   return { [policyFilter]: packed(RBACPerRouteSchema, { rbac }) };
 }
 
-/** Rules as a matcher of RBAC, for requests and for connections alike; behind them the default. */
-export function compileNodeRules(rules: readonly NodeRule[], domain: string): Matcher {
+/** Where rules are looked at: what says which node it is, and what becomes of it. */
+type Door = {
+  readonly input: Init<typeof TypedExtensionConfigSchema>;
+  readonly outcome: (rule: string, allows: boolean) => Init<typeof Matcher_OnMatchSchema>;
+};
+
+const rbac: Door = { input: { name: "node", typedConfig: packed(UriSanInputSchema, {}) }, outcome };
+
+/** Rules as a matcher, of RBAC unless it is told otherwise; behind them the default. */
+export function compileNodeRules(rules: readonly NodeRule[], domain: string, door: Door = rbac): Matcher {
   const own = `spiffe://${domain.replaceAll(".", "[.]")}/node/[a-z0-9-]+/envoy`;
   const all: NodeRule[] = [...rules, { name: "own organisation", allows: true, ids: [own] }];
   return {
-    matcherType: { case: "matcherList", value: { matchers: all.map(compileRule) } },
-    onNoMatch: outcome("other organisation", false),
+    matcherType: { case: "matcherList", value: { matchers: all.map((rule) => compileRule(rule, door)) } },
+    onNoMatch: door.outcome("other organisation", false),
   };
 }
 
-function compileRule({ name, allows, ids }: NodeRule): Init<typeof Matcher_MatcherList_FieldMatcherSchema> {
-  const [first, ...others] = ids.map(isNode);
+function compileRule(
+  { name, allows, ids }: NodeRule,
+  { input, outcome }: Door,
+): Init<typeof Matcher_MatcherList_FieldMatcherSchema> {
+  const all = ids.map((id) => isNode(id, input));
+  const [first, ...others] = all;
   const predicate: Predicate =
     first !== undefined && others.length === 0
       ? first
-      : { matchType: { case: "andMatcher", value: { predicate: ids.map(isNode) } } };
+      : { matchType: { case: "andMatcher", value: { predicate: all } } };
   return { predicate, onMatch: outcome(name, allows) };
 }
 
-function isNode(regex: string): Predicate {
+/** Whether what says which node it is matches the expression whole. */
+export function isNode(regex: string, input: Door["input"]): Predicate {
   const engineType = { case: "googleRe2" as const, value: {} };
   return {
     matchType: {
       case: "singlePredicate",
       value: {
-        input: { name: "node", typedConfig: packed(UriSanInputSchema, {}) },
+        input,
         matcher: {
           case: "valueMatch",
           value: { matchPattern: { case: "safeRegex", value: { engineType, regex } } },

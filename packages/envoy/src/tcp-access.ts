@@ -1,79 +1,106 @@
+import { StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { encodeResource, type Resource } from "@catalyst/xds";
 import { TypedExtensionConfigSchema } from "@catalyst/xds/api/config/core/v3/extension_pb";
 import type { FilterSchema } from "@catalyst/xds/api/config/listener/v3/listener_components_pb";
-import { fromAds, type Init, packedStruct } from "./message.ts";
+import { FilterStateInputSchema } from "@catalyst/xds/api/extensions/matching/common_inputs/network/v3/network_inputs_pb";
+import type { MatcherSchema } from "@catalyst/xds/xds-core/type/matcher/v3/matcher_pb";
+import { fromAds, type Init, packed, packedStruct } from "./message.ts";
+import { compileNodeRules, isNode, type NodeRule } from "./node-policy.ts";
 import { type DeniedNode, envoyOf } from "./node-tls.ts";
 
 /** Name of the filter, and of what it discovers. */
 const nodesFilter = "catalyst.nodes.tcp";
-const configType = "envoy.extensions.filters.network.set_filter_state.v3.Config";
+const filterType = "envoy.extensions.filters.network.set_filter_state.v3.Config";
 
-/** Before the Host in the name of the cluster of a TCP service that stands here; no other name begins with it. */
+/** Before the Host in the name of what other nodes reach a TCP service by; nothing else's name begins so. */
 export const tcpPrefix = "tcp/";
 
-/**
- * Chooses the cluster of a connection that another node brings: that of the TCP service whose Host it asks for, and none
- * for a node that was revoked. That is done when TLS knows who it is and before anything is connected to: the RBAC filter
- * would judge with the first byte that the node sends, and many services speak first.
- */
-export const tcpNodesAllowed: Init<typeof FilterSchema> = {
-  name: nodesFilter,
+/** Chooses what a connection of another node is led to, by the Host that it asks for: nothing where that is no TCP service's. */
+export const tcpByHost: Init<typeof FilterSchema> = {
+  name: "catalyst.tcp-host",
   configType: {
-    case: "configDiscovery",
-    value: { configSource: fromAds, typeUrls: [`type.googleapis.com/${configType}`] },
+    case: "typedConfig",
+    value: packedStruct(filterType, {
+      on_new_connection: [state("envoy.tcp_proxy.cluster", `${tcpPrefix}%REQUESTED_SERVER_NAME%`)],
+    }),
   },
 };
 
-/** Where the filter notes what was shown; nothing else reads it. */
+/** Notes which node has opened a connection, when TLS knows: nobody, where that is no node's Envoy or was revoked. */
+export const tcpNodes: Init<typeof FilterSchema> = {
+  name: nodesFilter,
+  configType: {
+    case: "configDiscovery",
+    value: { configSource: fromAds, typeUrls: [`type.googleapis.com/${filterType}`] },
+  },
+};
+
+/** Where that is noted, and what was shown. */
+const nodeKey = "catalyst.node";
 const certificateKey = "catalyst.node-certificate";
-const clusterKey = "envoy.tcp_proxy.cluster";
+const nobody = "nobody";
 
 /** What Envoy parses at once: expressions are bounded, and the list of who was revoked is not. */
 const mostInExpression = 500;
 
-/** The rules for it: what the HTTP filter asks of a node, asked of a connection. */
+/** What it discovers: the rules that the HTTP filter has for requests. */
 export function compileTcpAccess(denied: readonly DeniedNode[]): Resource {
-  const isEnvoy =
-    "connection.uri_san_peer_certificate.matches('^spiffe://[a-z0-9.-]+/node/[a-z0-9-]+/envoy$')";
-  const certificate = `filter_state['${certificateKey}']`;
-  const nodes = denied.flatMap((each) => (each.serial === null ? [envoyOf(each)] : []));
+  const id = "connection.uri_san_peer_certificate";
+  const nodes = denied.flatMap((each) => (each.serial === null ? [`'${envoyOf(each)}'`] : []));
+  // What a filter has noted is bytes.
   const certificates = denied.flatMap((each) =>
-    each.serial === null ? [] : [`${envoyOf(each)} ${each.serial}`],
+    each.serial === null ? [] : [`b'${envoyOf(each)} ${each.serial}'`],
   );
   const rules = [
     state(certificateKey, "%DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_SERIAL%"),
-    // Where that cannot be said, the name begins with nothing, as none does.
-    state(clusterKey, `%CEL(${isEnvoy} ? 'tcp' : 'refused')%/%REQUESTED_SERVER_NAME%`),
-    ...refusing(
-      "connection.uri_san_peer_certificate",
-      nodes.map((node) => `'${node}'`),
-    ),
-    // What a filter has noted is bytes.
-    ...refusing(
-      certificate,
-      certificates.map((shown) => `b'${shown}'`),
-    ),
+    told(id),
+    ...refusing(id, nodes),
+    ...refusing(`filter_state['${certificateKey}']`, certificates),
   ];
-  const typedConfig = packedStruct(configType, { on_downstream_tls_handshake: rules });
+  const typedConfig = packedStruct(filterType, { on_downstream_tls_handshake: rules });
   return encodeResource(TypedExtensionConfigSchema, nodesFilter, { name: nodesFilter, typedConfig });
 }
 
-/** No cluster has the name that they get. */
 function refusing(what: string, values: readonly string[]) {
   const rules = [];
   for (let from = 0; from < values.length; from += mostInExpression) {
     const list = values.slice(from, from + mostInExpression);
-    rules.push(state(clusterKey, `%CEL(${what} in [${list.join(",")}] ? 'refused' : '')%`));
+    rules.push(told(`${what} in [${list.join(",")}] ? '${nobody}' : ''`));
   }
   return rules;
+}
+
+/** Tells it to the listener inside of Envoy; an empty text changes nothing. */
+function told(expression: string) {
+  return { ...state(nodeKey, `%CEL(${expression})%`), shared_with_upstream: "ONCE" };
 }
 
 function state(key: string, format: string) {
   return {
     object_key: key,
-    factory_key: key === clusterKey ? key : "envoy.string",
+    factory_key: key.startsWith("envoy.") ? key : "envoy.string",
     format_string: { text_format_source: { inline_string: format }, omit_empty_values: true },
     skip_if_empty: true,
-    ...(key === clusterKey ? { shared_with_upstream: "ONCE" } : {}),
   };
+}
+
+/**
+ * Which connections of other nodes a service takes: leads those to the filter chain of this name, the others to none. That
+ * is decided before anything is connected to: the RBAC filter would judge with the first byte that the node sends, and many
+ * services speak first.
+ */
+export function tcpRules(
+  rules: readonly NodeRule[],
+  domain: string,
+  chain: string,
+): Init<typeof MatcherSchema> {
+  const input = { name: "node", typedConfig: packed(FilterStateInputSchema, { key: nodeKey }) };
+  const typedConfig = (name: string) => packed(StringValueSchema, { value: name });
+  const outcome = (name: string, allows: boolean) => ({
+    onMatch: { case: "action" as const, value: { name, typedConfig: typedConfig(allows ? chain : "none") } },
+  });
+  const matcher = compileNodeRules(rules, domain, { input, outcome });
+  const predicate = isNode("spiffe://[a-z0-9.-]+/node/[a-z0-9-]+/envoy", input);
+  const onMatch = { onMatch: { case: "matcher" as const, value: matcher } };
+  return { matcherType: { case: "matcherList", value: { matchers: [{ predicate, onMatch }] } } };
 }

@@ -9,6 +9,7 @@ import {
 } from "@catalyst/xds/api/config/cluster/v3/cluster_pb";
 import { OutlierDetectionSchema } from "@catalyst/xds/api/config/cluster/v3/outlier_detection_pb";
 import type { AddressSchema } from "@catalyst/xds/api/config/core/v3/address_pb";
+import { TransportSocketSchema } from "@catalyst/xds/api/config/core/v3/base_pb";
 import { base, lbEndpoint } from "./cluster.ts";
 import { EnvoyError } from "./errors.ts";
 import type { Address } from "./mesh.ts";
@@ -16,7 +17,6 @@ import { duration, type Init, packedStruct } from "./message.ts";
 import { checkOf, nodeClusterName } from "./node-cluster.ts";
 import { nodeTls } from "./node-tls.ts";
 import { checkNextHop, type NextHop } from "./reachable.ts";
-import { tcpPrefix } from "./tcp-access.ts";
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
@@ -26,37 +26,37 @@ export const nowhere: Resource = encodeResource(ClusterSchema, "nowhere", {
   clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
 });
 
-/** Name of the listener inside of Envoy, and of the cluster that leads there. */
-export const insideName = "tcp";
-
-/** Leads to the listener inside of Envoy, and tells it what a filter has said to be for it. */
-export const inside: Resource = encodeResource(ClusterSchema, insideName, {
-  name: insideName,
-  perConnectionBufferLimitBytes: base.perConnectionBufferLimitBytes,
-  circuitBreakers: base.circuitBreakers,
-  clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
-  loadAssignment: {
-    clusterName: insideName,
-    endpoints: [
-      { lbEndpoints: [{ hostIdentifier: { case: "endpoint", value: { address: internal(insideName) } } }] },
-    ],
-  },
-  transportSocket: {
-    name: "envoy.transport_sockets.internal_upstream",
-    configType: {
-      case: "typedConfig",
-      value: packedStruct(
-        "envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport",
-        {
-          transport_socket: {
-            name: "envoy.transport_sockets.raw_buffer",
-            typed_config: {
-              "@type": "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
-            },
-          },
-        },
-      ),
+/**
+ * Leads connections of other nodes to the listener inside of Envoy that has its name, and tells that which node it is.
+ */
+export function insideCluster(name: string): Resource {
+  return encodeResource(ClusterSchema, name, {
+    name,
+    perConnectionBufferLimitBytes: base.perConnectionBufferLimitBytes,
+    circuitBreakers: base.circuitBreakers,
+    clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+    loadAssignment: {
+      clusterName: name,
+      endpoints: [
+        { lbEndpoints: [{ hostIdentifier: { case: "endpoint", value: { address: internal(name) } } }] },
+      ],
     },
+    transportSocket: withNotes,
+  });
+}
+
+const withNotes = create(TransportSocketSchema, {
+  name: "envoy.transport_sockets.internal_upstream",
+  configType: {
+    case: "typedConfig",
+    value: packedStruct("envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport", {
+      transport_socket: {
+        name: "envoy.transport_sockets.raw_buffer",
+        typed_config: {
+          "@type": "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+        },
+      },
+    }),
   },
 });
 
@@ -65,9 +65,9 @@ function internal(name: string): Init<typeof AddressSchema> {
   return { address: { case: "envoyInternalAddress", value: { addressNameSpecifier } } };
 }
 
-/** Name of a TCP service's cluster where it stands here; also what asks for its Host leads to. */
+/** Name of a TCP service's cluster where it stands here. */
 export function tcpServiceClusterName(host: string): string {
-  return `${tcpPrefix}${host}`;
+  return `tcp-here/${host}`;
 }
 
 /** What does not take a connection gets none for a second, later longer; where nothing else is left it is tried all the same. */

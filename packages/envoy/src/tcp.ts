@@ -16,9 +16,9 @@ import { duration, type Init, packed, socketAddress } from "./message.ts";
 import { pathsCluster } from "./node-cluster.ts";
 import { nodesTls } from "./node-tls.ts";
 import { declarationOf, nextHopsOf, type ReachableService } from "./reachable.ts";
-import { tcpNodesAllowed, tcpPrefix } from "./tcp-access.ts";
+import { tcpByHost, tcpNodes, tcpPrefix, tcpRules } from "./tcp-access.ts";
 import {
-  insideName,
+  insideCluster,
   nowhere,
   tcpNodeCluster,
   tcpNodeClusterName,
@@ -47,7 +47,7 @@ export function tcpFault({ name, paths }: ReachableService, mesh: MeshInput): st
 }
 
 /**
- * The resources of a TCP service. Where it stands here: its cluster, which other nodes' connections choose by its name. Where
+ * The resources of a TCP service. Where it stands here: its cluster, and what leads other nodes' connections there. Where
  * this node opens a port for it: that, and a cluster for each way to it. Throws {@link EnvoyError} `service_invalid` and
  * `next_hop_invalid`.
  */
@@ -57,7 +57,8 @@ export function compileTcpService(reachable: ReachableService, mesh: MeshInput):
   const { name } = reachable;
   const host = serviceHost(name, mesh.domain);
   const declared = declarationOf(reachable);
-  const here = declared === null ? [] : [tcpServiceCluster(declared, host)];
+  const here =
+    declared === null ? [] : [tcpServiceCluster(declared, host), ...insideDoor(host, reachable, mesh)];
   const port = mesh.tcp?.find((each) => each.name === name);
   if (port === undefined) return { own: here, shared: [] };
   const nextHops = mesh.nodes === "plain" ? [] : nextHopsOf(reachable);
@@ -78,7 +79,7 @@ function waysOf({ paths }: ReachableService, host: string, mesh: MeshInput): rea
 
 /** A connection that fails before it was one is tried again, on another way where there is one. */
 function tcpListener({ name, listen }: TcpPort, cluster: string, ways: number, mesh: MeshInput): Resource {
-  const listener = `${tcpPrefix}${name}`;
+  const listener = `tcp-port/${name}`;
   return encodeResource(ListenerSchema, listener, {
     name: listener,
     address: socketAddress(listen),
@@ -89,33 +90,36 @@ function tcpListener({ name, listen }: TcpPort, cluster: string, ways: number, m
 }
 
 /**
- * What the mesh listener does with connections of TCP services. Its filter chooses the cluster when TLS knows who comes,
- * which is too late for a proxy behind it: so that leads to a listener inside of Envoy, whose proxy is told.
+ * What the mesh listener does with connections of TCP services. Its filters choose the service by the Host that is asked for,
+ * and note which node asks when TLS knows. A listener inside of Envoy, the service's own, decides on that.
  */
 export function tcpChain(mesh: MeshInput): Init<typeof FilterChainSchema> {
   return {
     name: "tcp",
     filterChainMatch: { applicationProtocols: ["catalyst-tcp"] },
-    filters: [tcpNodesAllowed, proxy("mesh", mesh, { cluster: insideName, attempts: 1, afterTls: true })],
+    filters: [
+      tcpByHost,
+      tcpNodes,
+      proxy("mesh", mesh, { cluster: nowhere.name, attempts: 1, afterTls: true }),
+    ],
     transportSocket: nodesTls("catalyst-tcp"),
     transportSocketConnectTimeout: duration(10_000),
   };
 }
 
-/** Connects to the cluster that was chosen. */
-export function insideListener(mesh: MeshInput): Resource {
-  return encodeResource(ListenerSchema, insideName, {
-    name: insideName,
+/** What takes the connections of other nodes for a service that stands here, those of nodes that may have it. */
+function insideDoor(host: string, { rules = [] }: ReachableService, mesh: MeshInput): Resource[] {
+  if (!takesTcp(mesh)) return [];
+  const name = `${tcpPrefix}${host}`;
+  const to = { cluster: tcpServiceClusterName(host), attempts: 2, afterTls: false };
+  const listener = encodeResource(ListenerSchema, name, {
+    name,
     listenerSpecifier: { case: "internalListener", value: {} },
     perConnectionBufferLimitBytes: 256 * 1024,
-    filterChains: [
-      {
-        filters: [
-          proxy(insideName, failuresOf(mesh), { cluster: nowhere.name, attempts: 2, afterTls: false }),
-        ],
-      },
-    ],
+    filterChains: [{ name: "service", filters: [proxy(name, failuresOf(mesh), to)] }],
+    filterChainMatcher: tcpRules(rules, mesh.domain, "service"),
   });
+  return [insideCluster(name), listener];
 }
 
 /** The mesh listener has told of the connection already; only it does not know why none was had. */

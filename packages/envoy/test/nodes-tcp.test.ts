@@ -120,7 +120,7 @@ describe("TCP services of other nodes", { skip: envoyMissing }, () => {
     assert.equal(await converse(both, "ping "), "other ping bye");
   });
 
-  test("Connections of one service live on while others come, change and go: no listener is another one for it", async () => {
+  test("Connections of one service live on while others come, change and go: nothing of theirs is another one", async () => {
     const socket = dial(pg);
     await once(socket, "readable");
     socket.resume();
@@ -132,7 +132,7 @@ describe("TCP services of other nodes", { skip: envoyMissing }, () => {
     for (const change of changes) {
       const { upsert, remove } = n2.translate(change);
       assert.deepEqual(
-        [...upsert, ...remove].filter(({ type }) => type.endsWith("Listener")),
+        [...upsert, ...remove].filter(({ name }) => !name.includes(`new.${domain}`)),
         [],
       );
       await n2.apply(change);
@@ -143,6 +143,21 @@ describe("TCP services of other nodes", { skip: envoyMissing }, () => {
     const [said] = await once(socket, "data");
     assert.equal(String(said), "still");
     socket.destroy();
+  });
+
+  test("A service has the nodes of its own organisation, and others by its rules", async () => {
+    const peer = await createTestOrganisation("peer.example");
+    const trust = { roots: [acme.root, peer.root], pinned: [], denied: [] };
+    n2.xds.update(defaultKey, { upsert: compileNodeTrust(trust) });
+    const shown = { ...(await peer.issue("n7", "envoy")), servername: `pg.${domain}` };
+    const before = service.accepted();
+    assert.equal(await knock(n2, shown), "");
+    assert.equal(service.accepted(), before);
+    const ids = ["spiffe://peer[.]example/node/n7/envoy"];
+    const rules = [{ name: "for a peer", allows: true, ids }];
+    await n2.apply({ put: [{ ...here("pg", service.url), rules }] });
+    assert.equal(await knock(n2, shown), "hello ");
+    await n2.apply({ put: [here("pg", service.url)] });
   });
 
   test("Nobody reaches by TCP what is no TCP service, or without a node's certificate", async () => {
