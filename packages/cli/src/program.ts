@@ -25,7 +25,7 @@ import { addRoutes } from "./commands/route.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
 import { type CheckOptions, type ExplainOptions, explain, runChecks, showStatus } from "./commands/status.ts";
 import { addTaps } from "./commands/tap.ts";
-import { addJoinTokens } from "./commands/token.ts";
+import { addTokens } from "./commands/token.ts";
 import { up } from "./commands/up.ts";
 import { unknownWord } from "./given.ts";
 import { type Loaded, loadNode } from "./load.ts";
@@ -58,7 +58,7 @@ function buildProgram(entry: string, printer: Printer): Command {
   addTaps(program, printer);
   addApiKeys(program, printer);
   addSigningKeys(program, printer);
-  addJoinTokens(program, printer);
+  addTokens(program, printer);
   addIdentity(program, printer);
   addAudit(program, printer);
   return program;

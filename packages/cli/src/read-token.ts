@@ -1,4 +1,4 @@
-const mostTokenBytes = 4_096;
+const mostTokenBytes = 16_384;
 
 /** A token as it was given: as an argument, or for `-` on standard input, where no list of processes shows it. */
 export async function readToken(given: string): Promise<string> {

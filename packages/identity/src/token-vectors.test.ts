@@ -9,6 +9,7 @@ type Case = {
   readonly now: number;
   readonly revoked?: string[];
   readonly token: string;
+  readonly certificate?: string;
 };
 type Vectors<Expected> = {
   readonly issuers: {
@@ -27,8 +28,10 @@ function read<Expected>(file: string) {
   const believed = issuers.map(({ keys, ...told }) =>
     readTokenIssuer({ ...told, jwks: JSON.stringify({ keys }) }),
   );
-  const verify = ({ token, now, revoked = [] }: Case) =>
-    verifyToken(token, { issuers: believed, now: now * 1_000, isRevoked: (jti) => revoked.includes(jti) });
+  const verify = ({ token, now, revoked = [], certificate }: Case) => {
+    const isRevoked = (jti: string) => revoked.includes(jti);
+    return verifyToken(token, { issuers: believed, now: now * 1_000, isRevoked, certificate });
+  };
   return { vectors, verify };
 }
 

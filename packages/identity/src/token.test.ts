@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import {
   coversService,
@@ -137,12 +138,32 @@ test("a token that was revoked is refused, by its jti and not by its bytes", () 
   assert.deepEqual(check(token, now, [claims.jti]), refused("token_revoked"));
 });
 
+test("a token that is bound to a certificate is good for who has it, and for nobody else", () => {
+  const certificate = createHash("sha256").update("a certificate").digest("base64url");
+  const { token, claims } = mint({ certificate });
+  assert.deepEqual(claims.cnf, { "x5t#S256": certificate });
+  const present = (shown?: string) =>
+    verifyToken(token, { issuers, now, isRevoked: () => false, certificate: shown });
+  assert.deepEqual(present(certificate), { kind: "tokens", claims });
+  for (const other of [undefined, "", certificate.slice(0, -1), certificate.toLowerCase()])
+    assert.deepEqual(present(other), refused("token_binding"), `${other}`);
+  assert.equal(check(mint().token).kind, "tokens");
+});
+
+test("a token that is bound in another way is good for nobody", () => {
+  const thumbprint = createHash("sha256").update("a certificate").digest("base64url");
+  const ways = [null, {}, [], "x", thumbprint, { jkt: thumbprint }, { "x5t#S256": `${thumbprint}=` }];
+  for (const cnf of [...ways, { "x5t#S256": thumbprint.slice(1) }, { "x5t#S256": null }])
+    assert.deepEqual(check(forged({ cnf })), refused("token_claims"), JSON.stringify(cnf));
+});
+
 test("nothing is minted that would not verify", () => {
   const invalid = { name: "IdentityError", code: "token_invalid" };
   assert.throws(() => mint({ services: [] }), invalid);
   assert.throws(() => mint({ services: ["Products"] }), invalid);
   assert.throws(() => mint({ subject: "a b" }), invalid);
   assert.throws(() => mint({ ttlMs: 999 }), invalid);
+  assert.throws(() => mint({ certificate: "00" }), invalid);
   assert.throws(() => mint({}, generateKey("Ed25519")), { code: "key_algorithm" });
 });
 

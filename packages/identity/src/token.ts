@@ -1,5 +1,6 @@
 import { type KeyObject, randomBytes } from "node:crypto";
 import { z } from "@catalyst/config";
+import { fromBase64Url } from "./base64url.ts";
 import { IdentityError } from "./errors.ts";
 import { readTokenJwks } from "./jwks.ts";
 import { isSignedBy, readCanonicalObject, readCompactJws, signCompactJws } from "./jws.ts";
@@ -30,7 +31,12 @@ const claims = z.object({
     .max(64)
     .refine((names) => new Set(names).size === names.length, "names a service twice")
     .refine((names) => names.length === 1 || !names.includes("*"), "names services beside *, which is all"),
+  cnf: z.object({ "x5t#S256": z.string().refine(isDigest, "is no SHA-256 in base64url") }).optional(),
 });
+
+function isDigest(text: string): boolean {
+  return fromBase64Url(text) !== null;
+}
 
 /** Who a token speaks for, and what it is good for: spec/tokens.md §2. Times are seconds since 1970. */
 export type TokenClaims = Readonly<z.infer<typeof claims>>;
@@ -67,12 +73,14 @@ export type TokenRequest = {
   readonly ttlMs: number;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** SHA-256 of the certificate without which it is good for nothing, base64url. Default none: it is good for whoever has it. */
+  readonly certificate?: string | undefined;
 };
 
 /** A new token and its claims. Throws {@link IdentityError} `token_invalid` for claims that no verifier would take. */
 export function mintToken(
   { kid, publicKey, secret }: PrivateKey,
-  { kind, issuer, audience, subject, services, ttlMs, now }: TokenRequest,
+  { kind, issuer, audience, subject, services, ttlMs, now, certificate }: TokenRequest,
 ): { readonly token: string; readonly claims: TokenClaims } {
   if (publicKey.algorithm !== "P-256")
     throw new IdentityError("key_algorithm", "tokens are signed with P-256");
@@ -86,6 +94,7 @@ export function mintToken(
     nbf: iat,
     exp: iat + Math.floor(ttlMs / 1_000),
     services: [...services],
+    ...(certificate === undefined ? {} : { cnf: { "x5t#S256": certificate } }),
   });
   if (!made.success || made.data.exp <= iat) {
     const why = made.success ? "it would live for less than a second" : z.prettifyError(made.error);
@@ -113,6 +122,7 @@ export function mintToken(
  * | `token_early` | its time has not come |
  * | `token_expired` | its time is over |
  * | `token_revoked` | it was revoked |
+ * | `token_binding` | it is bound to another certificate than that of who presents it |
  */
 export type TokenRefusal =
   | "token_malformed"
@@ -125,7 +135,8 @@ export type TokenRefusal =
   | "token_lifetime"
   | "token_early"
   | "token_expired"
-  | "token_revoked";
+  | "token_revoked"
+  | "token_binding";
 
 export type VerifiedToken =
   | { readonly kind: TokenKind; readonly claims: TokenClaims }
@@ -136,10 +147,13 @@ export type TokenTrust = {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly isRevoked: (jti: string) => boolean;
+  /** SHA-256 of the certificate of who presents it, base64url. Default none. */
+  readonly certificate?: string | undefined;
 };
 
 /** Verifies a token as spec/tokens.md §3 says it, step by step. Never throws. */
-export function verifyToken(text: string, { issuers, now, isRevoked }: TokenTrust): VerifiedToken {
+export function verifyToken(text: string, trust: TokenTrust): VerifiedToken {
+  const { issuers, now, isRevoked, certificate } = trust;
   const jws = readCompactJws(text);
   if (jws === null) return refused("token_malformed");
   if (jws.header.alg !== "ES256") return refused("token_algorithm");
@@ -152,7 +166,9 @@ export function verifyToken(text: string, { issuers, now, isRevoked }: TokenTrus
   if (key === undefined) return refused("token_key");
   if (!isSignedBy(jws, key)) return refused("token_signature");
   const code = staleness(token, issuer, now / 1_000) ?? (isRevoked(token.jti) ? "token_revoked" : null);
-  return code === null ? { kind: issuer.kind, claims: token } : refused(code);
+  if (code !== null) return refused(code);
+  if (token.cnf !== undefined && token.cnf["x5t#S256"] !== certificate) return refused("token_binding");
+  return { kind: issuer.kind, claims: token };
 }
 
 /** Whether a token is good for a service. */

@@ -40,6 +40,31 @@ const spiffeId = z
 
 const ttlMs = z.int().min(1_000, "is shorter than a second");
 
+/** Who a token that somebody asks for speaks for. What has a colon are names that the node itself gives. */
+const holderName = z
+  .string()
+  .regex(/^[!-9;-~]{1,256}$/, "is not a name such as alice: it has no spaces and no colons");
+
+/** What may be said of an access token that is made for a person or a program outside of the node: spec/tokens.md §2. */
+export const tokenOrder = z.strictObject({
+  subject: holderName,
+  services: credentialServices,
+  ttlMs: ttlMs.default(300_000),
+  /** Who it is meant for; default the organisation's domain. A token for anybody else is taken by none of its nodes. */
+  audience: z
+    .string()
+    .regex(/^[!-~]{1,256}$/, "is not the name of who takes the token, such as a domain")
+    .optional(),
+  /** SHA-256 of the client certificate that it is bound to, base64url; default none. */
+  certificate: z
+    .string()
+    .regex(/^[\w-]{42}[AEIMQUYcgkosw048]$/, "is not the SHA-256 of a certificate in base64url")
+    .optional(),
+});
+export type TokenOrder = z.infer<typeof tokenOrder>;
+
+const signedToken = z.object({ token: z.string(), jti: z.string(), expiresAt: timestamp });
+
 /** Whose signatures are good for what: all that is needed to verify a credential without asking anybody. */
 export const credentials = z.object({
   /** Grows with every change of the rest. */
@@ -185,7 +210,20 @@ export const authContract = defineContract({
     /** An access token for a process. Throws `ttl_too_long`. */
     mint: defineMethod(
       z.object({ subject: spiffeId, services: credentialServices, ttlMs: ttlMs.default(300_000) }),
-      z.object({ token: z.string(), jti: z.string(), expiresAt: timestamp }),
+      signedToken,
+    ),
+    /**
+     * An access token for a person or a program, and shows it this once: nobody keeps it. Signed at the root. Throws
+     * `ttl_too_long`, `authority_unreachable` or `enrolment_refused`.
+     */
+    createToken: defineMethod(tokenOrder, signedToken),
+    /**
+     * Refuses an access token from now on, until whatever was signed when this is asked has expired. Revoking it again
+     * changes nothing. Only at the root. Throws `busy` or `authority_elsewhere`.
+     */
+    revokeToken: defineMethod(
+      z.object({ jti: z.string().regex(/^[0-9a-f]{32}$/, "is not the id of an access token") }),
+      z.object({ jti: z.string() }),
     ),
     signingKeys: defineMethod(z.undefined(), z.array(signingKey)),
     /** Begins to sign with the next key now. The one before verifies until all that it signed has expired. Throws `key_too_new`. */

@@ -15,6 +15,8 @@ export {
   type NodeIdentity,
   type ProcessCertificate,
   type SigningKey,
+  type TokenOrder,
+  tokenOrder,
 } from "./auth.ts";
 export { type Connection, type ConnectOptions, connectRpc } from "./connection.ts";
 export {

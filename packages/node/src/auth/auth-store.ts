@@ -64,6 +64,7 @@ export const authMigrations: readonly string[] = [
      PRIMARY KEY (node, serial)
    ) STRICT;`,
   "ALTER TABLE join_token ADD COLUMN revoked_at INTEGER;",
+  "CREATE TABLE revoked_token (jti TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT;",
 ];
 
 /** A key of which the public part is kept for as long as it verifies, and the private one for as long as it may sign. */

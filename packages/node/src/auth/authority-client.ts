@@ -26,7 +26,7 @@ import {
   type SigningRequests,
   type TrustDocument,
 } from "@catalyst/identity";
-import { RpcError } from "@catalyst/rpc";
+import { RpcError, type TokenOrder } from "@catalyst/rpc";
 import { z } from "zod";
 
 /** What OpenSSL says of a chain that does not end at the root that is believed. */
@@ -127,12 +127,16 @@ export async function watchTrust(
   );
 }
 
-/** Has the signing service sign a token for a process of this node. Throws as {@link renew} does. */
-export async function mintRemotely(
-  call: AuthorityCall,
-  asked: { readonly process: string; readonly services: readonly string[]; readonly ttlMs: number },
-) {
-  const body = () => encodeMessage({ ...asked });
+/** What the signing service signs: a token for a process of this node, or for a person or a program. */
+export type RemoteToken =
+  | { readonly process: string; readonly services: readonly string[]; readonly ttlMs: number }
+  | TokenOrder;
+
+/** Has the signing service sign a token. Throws as {@link renew} does. */
+export async function signRemotely(call: AuthorityCall, asked: RemoteToken) {
+  const given: Record<string, string | number | readonly string[]> = {};
+  for (const [name, value] of Object.entries(asked)) if (value !== undefined) given[name] = value;
+  const body = () => encodeMessage(given);
   const answer = await ask(call, { method: "POST", path: "/token", body });
   return minted.parse(decodeMessage(answer, "message_malformed"));
 }

@@ -25,9 +25,10 @@ import {
   readPeerCertificate,
   toPem,
 } from "@catalyst/identity";
-import { type authContract, type Implementation, RpcError } from "@catalyst/rpc";
+import { RpcError, tokenOrder } from "@catalyst/rpc";
 import { z } from "zod";
 import { NodeError } from "../errors.ts";
+import type { Authority } from "./authority.ts";
 import type { CertificateOffice } from "./certificate-office.ts";
 import { EnrolmentRefusal } from "./enrolment-refusal.ts";
 import type { AuthEvents } from "./events.ts";
@@ -41,7 +42,8 @@ export type AuthorityServerParts = {
   readonly office: CertificateOffice;
   readonly registrar: Registrar;
   readonly board: TrustBoard;
-  readonly mint: Implementation<typeof authContract>["mint"];
+  /** Signs tokens: for processes of the node that asks, and for whom it names. */
+  readonly authority: Pick<Authority, "mint" | "createToken">;
   readonly events: AuthEvents;
   readonly now: () => number;
 };
@@ -59,11 +61,14 @@ const limits = {
 };
 const mostConnections = 512;
 
-const tokenRequest = z.object({
-  process: z.string().refine(isLabel, "is not the name of a process"),
-  services: z.array(z.string()).min(1).max(64),
-  ttlMs: z.int().min(1_000),
-});
+const tokenRequest = z.union([
+  z.strictObject({
+    process: z.string().refine(isLabel, "is not the name of a process"),
+    services: z.array(z.string()).min(1).max(64),
+    ttlMs: z.int().min(1_000),
+  }),
+  tokenOrder,
+]);
 
 /**
  * The root authority's interface for other nodes, spec/enrolment.md §4: HTTPS with TLS 1.3. Joiners prove that they have
@@ -177,7 +182,7 @@ export class AuthorityServer implements AsyncDisposable {
         return cbor(encodeEnrolmentAnswer(await registrar.renew(peer, requests)));
       }
       case "POST /token":
-        return this.#mint(await this.#member(socket, "token.mint"), await bodyOf(request));
+        return this.#sign(await this.#member(socket, "token.mint"), await bodyOf(request));
       case "GET /trust": {
         await this.#member(socket, "trust.read");
         const after = Number(searchParams.get("after") ?? "0");
@@ -190,14 +195,21 @@ export class AuthorityServer implements AsyncDisposable {
     }
   }
 
-  /** Signs a token for a process of the node that asks, and for nobody else. */
-  async #mint({ id }: Admitted, body: Uint8Array): Promise<Answer> {
+  /** Signs a token for a process of the node that asks, of no other node's; or for a person or program that it names. */
+  async #sign({ id }: Admitted, body: Uint8Array): Promise<Answer> {
     const read = tokenRequest.safeParse(decodeMessage(body, "message_malformed"));
     if (!read.success) throw new IdentityError("message_malformed", z.prettifyError(read.error));
-    const { process, services, ttlMs } = read.data;
-    const subject = `spiffe://${id.domain}/node/${id.node}/${process}`;
-    const { token, jti, expiresAt } = await this.#parts.mint({ subject, services, ttlMs });
-    return cbor(encodeMessage({ token, jti, expiresAt }));
+    const asked = read.data;
+    const { authority } = this.#parts;
+    const signed =
+      "subject" in asked
+        ? await authority.createToken(asked, id.node)
+        : await authority.mint({
+            subject: `spiffe://${id.domain}/node/${id.node}/${asked.process}`,
+            services: asked.services,
+            ttlMs: asked.ttlMs,
+          });
+    return cbor(encodeMessage(signed));
   }
 
   /** Who asks, by its certificate, now. That nobody is admitted is in the audit log. Throws {@link EnrolmentRefusal}. */

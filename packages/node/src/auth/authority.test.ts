@@ -172,6 +172,43 @@ test("a revoked key stays revoked when the clock goes forth and back, however fa
   }
 });
 
+test("an access token that was revoked is denied for as long as any lives, over a restart too, and then forgotten", async () => {
+  const dataDir = newDataDir();
+  const jti = await (async () => {
+    await using auth = await openTestAuth({ dataDir });
+    const made = await auth.authority.createToken({
+      subject: "alice",
+      services: ["products"],
+      ttlMs: 60_000,
+    });
+    const { version } = auth.bulletin.current();
+    await auth.authority.revokeToken({ jti: made.jti });
+    assert.deepEqual(verifiedBy(auth.bulletin.current(), made.token, auth.clock.now), {
+      kind: "refused",
+      code: "token_revoked",
+    });
+    assert.ok(auth.bulletin.current().version > version);
+    await auth.authority.revokeToken({ jti: made.jti });
+    assert.equal(auth.bulletin.current().version, version + 1, "once more changes nothing");
+    return made.jti;
+  })();
+  await using auth = await openTestAuth({ dataDir });
+  assert.deepEqual(
+    auth.bulletin.current().revoked.map((each) => each.jti),
+    [jti],
+  );
+  auth.clock.now += 3_600_000 + 60_000;
+  await auth.authority.keepUp();
+  assert.deepEqual(auth.bulletin.current().revoked, []);
+});
+
+test("no more tokens are denied than Envoy can be told of", async () => {
+  await using auth = await openTestAuth();
+  const authority = new Authority({ ...auth, onChange: () => {}, maxRevokedTokens: 2 });
+  for (const digit of ["a", "b", "a"]) await authority.revokeToken({ jti: digit.repeat(32) });
+  await assert.rejects(authority.revokeToken({ jti: "c".repeat(32) }), refusedAs("busy"));
+});
+
 test("what was given, taken back, changed or refused stands in the audit log, and no credential does", async () => {
   await using auth = await openTestAuth();
   const { authority } = auth;

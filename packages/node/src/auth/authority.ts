@@ -12,15 +12,17 @@ import type { Ledger } from "../ledger.ts";
 import { shown, timeOf } from "./api-key.ts";
 import type { ApiKeyRecord, ApiKeyTable, NewApiKey, VersionCounter } from "./auth-store.ts";
 import { lingerMs } from "./bulletin.ts";
-import { auditingDenial, clip } from "./denied-action.ts";
+import { type AskedAction, auditingDenial, clip } from "./denied-action.ts";
 import type { AuthEvents } from "./events.ts";
 import type { KeyRing } from "./key-ring.ts";
+import type { RevokedTokenTable } from "./revoked-tokens.ts";
 
 export type AuthorityParts = {
   readonly issuers: Readonly<Record<TokenKind, Omit<TokenIssuer, "keys">>>;
   readonly database: Database;
   readonly rings: Readonly<Record<TokenKind, KeyRing>>;
   readonly apiKeys: ApiKeyTable;
+  readonly revokedTokens: RevokedTokenTable;
   readonly version: VersionCounter;
   readonly ledger: Ledger;
   readonly events: AuthEvents;
@@ -29,6 +31,8 @@ export type AuthorityParts = {
   readonly onChange: () => void;
   /** How many API keys may be unexpired at once; default 100,000. */
   readonly maxApiKeys?: number;
+  /** How many access tokens may be denied at once; default 10,000. */
+  readonly maxRevokedTokens?: number;
 };
 
 type Calls = Implementation<typeof authContract>;
@@ -61,23 +65,61 @@ export class Authority {
     });
   }
 
-  async #mint({ subject, services, ttlMs }: Request<"mint">) {
-    const { rings, ledger, events, issuers } = this.#parts;
-    const { audience, maxLifetimeMs } = issuers.tokens;
+  /** Makes a token for a person or a program; `by` is the node that asks, where it is another. */
+  createToken(asked: Request<"createToken">, by: string | null = null) {
+    const action = { action: "token.create", target: clip(asked.subject) };
+    const { services, audience } = asked;
+    const details = [services.join(" "), ...(audience === undefined ? [] : [`for ${audience}`])];
+    if (by !== null) details.unshift(`asked by ${by}:`);
+    return auditingDenial(this.#parts.ledger, action, () => this.#sign(asked, action, details.join(" ")));
+  }
+
+  #mint(asked: Request<"mint">) {
+    const { subject, services } = asked;
+    const { audience } = this.#parts.issuers.tokens;
     if (!subject.startsWith(`spiffe://${audience}/`)) {
       throw new RpcError("invalid_request", `${subject} is not of ${audience}: tokens are for its own alone`);
     }
+    return this.#sign(asked, { action: "token.mint", target: subject }, services.join(" "));
+  }
+
+  /** Signs a token, which is in the audit log before anybody has it. */
+  async #sign(asked: Request<"createToken">, action: AskedAction, reason: string) {
+    const { rings, ledger, events, issuers } = this.#parts;
+    const { subject, services, ttlMs, certificate } = asked;
     this.#checkLifetime("tokens", ttlMs);
-    const request = { ...this.#request("tokens", ttlMs), subject, services };
-    const { token, claims } = inTerms(() => rings.tokens.mint(request, maxLifetimeMs));
-    await ledger.act({
-      action: "token.mint",
-      target: subject,
-      outcome: "done",
-      reason: clip(services.join(" ")),
-    });
+    const { audience = issuers.tokens.audience } = asked;
+    const request = { ...this.#request("tokens", ttlMs), subject, services, audience, certificate };
+    const { token, claims } = inTerms(() => rings.tokens.mint(request, issuers.tokens.maxLifetimeMs));
+    await ledger.act({ ...action, outcome: "done", reason: clip(reason) });
     events.minted(subject);
     return { token, jti: claims.jti, expiresAt: timeOf(claims.exp * 1_000) };
+  }
+
+  /**
+   * Refuses an access token from now on, for as long as any lives: on disk, and told to all who wait, before the audit log
+   * is written.
+   */
+  async revokeToken({ jti }: Request<"revokeToken">) {
+    const { revokedTokens, issuers, ledger, maxRevokedTokens = 10_000 } = this.#parts;
+    const known = revokedTokens.all();
+    if (known.length >= maxRevokedTokens && !known.some((each) => each.jti === jti)) {
+      const hours = issuers.tokens.maxLifetimeMs / 3_600_000;
+      const how = `let some of them expire, or rotate the keys: \`catalyst keys rotate tokens\``;
+      throw new RpcError(
+        "busy",
+        `${known.length} tokens were revoked within ${hours} h, more are not kept: ${how}`,
+      );
+    }
+    const until = this.#parts.now() + issuers.tokens.maxLifetimeMs + lingerMs;
+    this.#changeIf(() => revokedTokens.add({ jti, until }));
+    await ledger.act({
+      action: "token.revoke",
+      target: jti,
+      outcome: "done",
+      reason: `until ${timeOf(until)}`,
+    });
+    return { jti };
   }
 
   listApiKeys({ after = "", limit }: Request<"apiKeys">): ApiKey[] {
@@ -142,9 +184,10 @@ export class Authority {
 
   /** What is due with time alone: rotations, and the end of what has expired. */
   async keepUp(): Promise<void> {
-    const { apiKeys, rings, now } = this.#parts;
+    const { apiKeys, revokedTokens, rings, now } = this.#parts;
     const expiredBy = now() - lingerMs;
     this.#changeIf(() => apiKeys.letGo(expiredBy) + apiKeys.denyAgain(expiredBy) > 0);
+    this.#changeIf(() => revokedTokens.letGo(now()) > 0);
     apiKeys.forget(now() - rememberMs);
     await rings.tokens.rotate();
     await rings.apikeys.rotate();

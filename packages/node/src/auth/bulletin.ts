@@ -1,14 +1,17 @@
 import type { TokenIssuer, TokenJwk, TokenKind } from "@catalyst/identity";
 import type { Credentials } from "@catalyst/rpc";
 import { Announcer } from "./announcer.ts";
+import { timeOf } from "./api-key.ts";
 import type { ApiKeyTable, VersionCounter } from "./auth-store.ts";
 import { withKeys } from "./believed-keys.ts";
 import type { KeyRing } from "./key-ring.ts";
+import type { RevokedTokenTable } from "./revoked-tokens.ts";
 
 export type BulletinParts = {
   readonly issuers: Readonly<Record<TokenKind, Omit<TokenIssuer, "keys">>>;
   readonly rings: Readonly<Record<TokenKind, KeyRing>>;
   readonly apiKeys: ApiKeyTable;
+  readonly revokedTokens: RevokedTokenTable;
   readonly version: VersionCounter;
   /** Keys of access tokens that are believed beside those of this process; default none. */
   readonly believed?: () => readonly TokenJwk[];
@@ -30,16 +33,17 @@ export class Bulletin {
   }
 
   current(): Credentials {
-    const { issuers, rings, apiKeys, version, believed } = this.#parts;
+    const { issuers, rings, apiKeys, revokedTokens, version, believed } = this.#parts;
     const own = (["tokens", "apikeys"] as const).map((kind) => {
       return { ...issuers[kind], jwks: JSON.stringify({ keys: rings[kind].jwks() }) };
     });
     return {
       version: version.current,
       issuers: withKeys(own, believed?.() ?? []),
-      revoked: apiKeys.denied().map(({ jti, expiresAt }) => {
-        return { jti, until: new Date(expiresAt + lingerMs).toISOString() };
-      }),
+      revoked: [
+        ...apiKeys.denied().map(({ jti, expiresAt }) => ({ jti, until: timeOf(expiresAt + lingerMs) })),
+        ...revokedTokens.all().map(({ jti, until }) => ({ jti, until: timeOf(until) })),
+      ],
     };
   }
 

@@ -13,7 +13,7 @@ import {
   peerTrustOf,
   readTrustBundle,
 } from "@catalyst/identity";
-import { enrol, mintRemotely, renew, watchTrust } from "./authority-client.ts";
+import { enrol, renew, signRemotely, watchTrust } from "./authority-client.ts";
 import { EnrolmentRefusal } from "./enrolment-refusal.ts";
 import { newRequests } from "./identity-keeper.ts";
 import { domain, verifiedBy } from "./test-auth.ts";
@@ -252,7 +252,7 @@ test("without a certificate of an auth process nobody renews, listens or has tok
     await assert.rejects(renew(call, (await newRequests(subject)).requests), refusedFor("peer_refused"));
     await assert.rejects(watchTrust(call, 0), refusedFor("peer_refused"));
     await assert.rejects(
-      mintRemotely(call, { process: "gateway", services: ["*"], ttlMs: 60_000 }),
+      signRemotely(call, { process: "gateway", services: ["*"], ttlMs: 60_000 }),
       refusedFor("peer_refused"),
     );
   }
@@ -262,7 +262,7 @@ test("the signing service signs for the processes of the node that asks, and for
   await using root = await openTestAuthority();
   const machine = newMachine();
   await machine.join(await root.newToken("n2"));
-  const { token } = await mintRemotely(machine.call(), {
+  const { token } = await signRemotely(machine.call(), {
     process: "gateway",
     services: ["products"],
     ttlMs: 60_000,
@@ -272,7 +272,37 @@ test("the signing service signs for the processes of the node that asks, and for
   assert.ok(verified.kind === "tokens");
   assert.equal(verified.claims.sub, `spiffe://${domain}/node/n2/gateway`);
   const foreign = { process: "../n1/gateway", services: ["*"], ttlMs: 60_000 };
-  await assert.rejects(mintRemotely(machine.call(), foreign), refusedFor("message_malformed"));
+  await assert.rejects(signRemotely(machine.call(), foreign), refusedFor("message_malformed"));
+});
+
+test("the signing service signs for whom a node names, in no name of a node or a key, and records which node asked", async () => {
+  await using root = await openTestAuthority();
+  const machine = newMachine();
+  await machine.join(await root.newToken("n2"));
+  const asked = { subject: "alice", services: ["products"], ttlMs: 60_000 };
+  const { token } = await signRemotely(machine.call(), asked);
+  const verified = verifiedBy(machine.folder.trust() ?? assert.fail(), token, root.clock.now);
+  assert.ok(verified.kind === "tokens");
+  assert.equal(verified.claims.sub, "alice");
+  for (const wrong of [
+    { ...asked, subject: `spiffe://${domain}/node/n1/envoy` },
+    { ...asked, subject: "apikey:ci" },
+    { ...asked, process: "gateway" },
+    { ...asked, certificate: "00" },
+  ])
+    await assert.rejects(signRemotely(machine.call(), wrong), refusedFor("message_malformed"));
+  await assert.rejects(
+    signRemotely(machine.call(), { ...asked, ttlMs: 86_400_000 }),
+    refusedFor("ttl_too_long"),
+  );
+  const entries = (await auditOf(root.dataDir)).filter(({ action }) => action === "token.create");
+  assert.deepEqual(
+    entries.map(({ target, outcome, reason }) => [target, outcome, reason?.slice(0, 25)]),
+    [
+      ["alice", "done", "asked by n2: products"],
+      ["alice", "denied", "an access token is good f"],
+    ],
+  );
 });
 
 test("with each answer the root authority says what time it is there", async () => {

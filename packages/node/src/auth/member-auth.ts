@@ -9,7 +9,7 @@ import {
   type TokenJwk,
   tokenJwkOf,
 } from "@catalyst/identity";
-import type { authContract, NodeIdentity } from "@catalyst/rpc";
+import type { authContract, Implementation, NodeIdentity } from "@catalyst/rpc";
 import { Ledger } from "../ledger.ts";
 import { OwnIdentity } from "../own-identity.ts";
 import { paths } from "../paths.ts";
@@ -69,8 +69,6 @@ export async function composeMember(
   const unusable = () => unusableFiles(own, keys);
   const identity = () => identityOf(member, own, { node, domain, problem: problem() });
   const notice = () => ({ version: member.trust.version, document: JSON.stringify(member.trust) });
-  const denied = (action: string, target: string) =>
-    auditingDenial(ledger, { action, target }, () => member.elsewhere());
   const details = () => ({
     issuer: `https://${domain}`,
     version: member.trust.version,
@@ -83,6 +81,8 @@ export async function composeMember(
     readiness: () => ({ ready: true, reasons: reasonsOf(problem(), ...unusable()) }),
     drain: async () => undefined,
     implementation: {
+      ...signedByRoot(member, ledger),
+      ...doneByRoot(member, ledger),
       check: () =>
         identityChecks({
           certificate: (process) => own.process(process),
@@ -91,27 +91,14 @@ export async function composeMember(
           rootSkewMs: member.rootSkewMs,
           now: Date.now(),
         }),
-      explain: () => member.elsewhere(),
       credentials: () => member.credentials(),
       watch: ({ after }) => member.credentialsAfter(after),
-      mint: (request) => {
-        const asked = { action: "token.mint", target: clip(request.subject) };
-        return auditingDenial(ledger, asked, () => member.mint(request));
-      },
       signingKeys: () => [],
-      rotate: ({ kind }) => denied("keys.rotate", kind),
-      createApiKey: ({ name }) => denied("apikey.create", name ?? "unnamed"),
-      apiKeys: () => member.elsewhere(),
-      revokeApiKey: ({ key }) => denied("apikey.revoke", clip(key)),
       identity,
       renewIdentity: async () => {
         await keeper.renew();
         return identity();
       },
-      createJoinToken: ({ node }) => denied("jointoken.create", node),
-      joinTokens: () => member.elsewhere(),
-      revokeJoinToken: ({ token }) => denied("jointoken.revoke", token),
-      revokeNode: ({ node }) => denied("node.revoke", node),
       trust: notice,
       watchTrust: async ({ after }) => {
         await member.after(after);
@@ -120,6 +107,36 @@ export async function composeMember(
     },
   };
 }
+
+/** Tokens, which the root's keys sign. */
+function signedByRoot(member: Member, ledger: Ledger) {
+  const asking = <Result>(action: string, target: string, act: () => Promise<Result>) =>
+    auditingDenial(ledger, { action, target: clip(target) }, act);
+  return {
+    mint: (request) => asking("token.mint", request.subject, () => member.mint(request)),
+    createToken: (request) => asking("token.create", request.subject, () => member.createToken(request)),
+  } satisfies Partial<Calls>;
+}
+
+/** What is asked for at the root alone: that somebody asked here is in the audit log. */
+function doneByRoot(member: Member, ledger: Ledger) {
+  const denied = (action: string, target: string) =>
+    auditingDenial(ledger, { action, target: clip(target) }, () => member.elsewhere());
+  return {
+    explain: () => member.elsewhere(),
+    revokeToken: ({ jti }) => denied("token.revoke", jti),
+    rotate: ({ kind }) => denied("keys.rotate", kind),
+    createApiKey: ({ name }) => denied("apikey.create", name ?? "unnamed"),
+    apiKeys: () => member.elsewhere(),
+    revokeApiKey: ({ key }) => denied("apikey.revoke", key),
+    createJoinToken: ({ node }) => denied("jointoken.create", node),
+    joinTokens: () => member.elsewhere(),
+    revokeJoinToken: ({ token }) => denied("jointoken.revoke", token),
+    revokeNode: ({ node }) => denied("node.revoke", node),
+  } satisfies Partial<Calls>;
+}
+
+type Calls = Implementation<typeof authContract>;
 
 /** The same public keys as at the root, on this node's own socket. */
 function publishedBy(member: Member) {

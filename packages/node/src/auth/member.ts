@@ -8,9 +8,9 @@ import {
   type TokenJwk,
   type TrustDocument,
 } from "@catalyst/identity";
-import { type Credentials, RpcError } from "@catalyst/rpc";
+import { type Credentials, RpcError, type TokenOrder } from "@catalyst/rpc";
 import { Announcer } from "./announcer.ts";
-import { type AuthorityCall, mintRemotely, renew, watchTrust } from "./authority-client.ts";
+import { type AuthorityCall, renew, signRemotely, watchTrust } from "./authority-client.ts";
 import { withKeys } from "./believed-keys.ts";
 import { TrustAge } from "./trust-age.ts";
 
@@ -144,7 +144,12 @@ export class Member {
       );
     }
     const process = asked.subject.slice(prefix.length);
-    return mintRemotely(this.#call(), { process, services: asked.services, ttlMs: asked.ttlMs });
+    return signRemotely(this.#call(), { process, services: asked.services, ttlMs: asked.ttlMs });
+  }
+
+  /** A token for a person or a program, signed where the keys are. Throws RpcError. */
+  createToken(asked: TokenOrder) {
+    return signRemotely(this.#call(), asked);
   }
 
   /** What only the root authority does. */

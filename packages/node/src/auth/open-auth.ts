@@ -14,6 +14,7 @@ import { maxAgeSeconds } from "./discovery-server.ts";
 import { createAuthEvents, exposeAuth } from "./events.ts";
 import { KeyRing } from "./key-ring.ts";
 import { openRegistry } from "./open-registry.ts";
+import { RevokedTokenTable } from "./revoked-tokens.ts";
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
@@ -45,6 +46,7 @@ export async function openAuth(
   const keyTable = new SigningKeyTable(database);
   const version = new VersionCounter(database);
   const apiKeys = new ApiKeyTable(database);
+  const revokedTokens = new RevokedTokenTable(database);
   const keys = await openKeyStore(paths.signingKeys(dataDir));
   const secret = readSecret(auth.passphraseFile);
   let announce = () => {};
@@ -69,13 +71,20 @@ export async function openAuth(
     apikeys: await ringOf("apikeys", auth.keys.rotateApiKeysAfterDays),
   };
   const believed = new BelievedKeys(auth.identity.jwksFile);
-  const bulletin = new Bulletin({ issuers, rings, apiKeys, version, believed: () => believed.keys });
+  const bulletin = new Bulletin({
+    issuers,
+    rings,
+    apiKeys,
+    revokedTokens,
+    version,
+    believed: () => believed.keys,
+  });
   const onTrust: (() => void)[] = [];
   announce = () => {
     bulletin.announce();
     for (const tell of onTrust) tell();
   };
-  const shared = { issuers, rings, apiKeys, version, ledger, now };
+  const shared = { issuers, rings, apiKeys, revokedTokens, version, ledger, now };
   const authority = new Authority({ ...shared, database, events, onChange });
   const authorityKeys = await openKeyStore(paths.authorityKeys(dataDir));
   const registry = await openRegistry(

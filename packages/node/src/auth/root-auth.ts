@@ -80,6 +80,8 @@ export async function composeRoot(
       credentials: () => bulletin.current(),
       watch: ({ after }) => bulletin.after(after),
       mint: (request) => authority.mint(request),
+      createToken: (request) => authority.createToken(request),
+      revokeToken: (request) => authority.revokeToken(request),
       signingKeys: () => authority.signingKeys(),
       rotate: (request) => authority.rotate(request),
       createApiKey: (request) => authority.createApiKey(request),
@@ -115,7 +117,6 @@ async function serveAuthority(
   if (listen === undefined) return null;
   const { office, registrar, board, events, now, authority, addresses } = parts;
   const { name: node, domain } = config.node;
-  const mint: typeof authority.mint = (request) => authority.mint(request);
   const server = await AuthorityServer.open({
     domain,
     node,
@@ -123,7 +124,7 @@ async function serveAuthority(
     office,
     registrar,
     board,
-    mint,
+    authority,
     events,
     now,
   });

@@ -6,9 +6,8 @@ import { domain, newDataDir, openTestAuth } from "./test-auth.ts";
 export async function openTestAuthority({ dataDir = newDataDir() } = {}) {
   const auth = await openTestAuth({ dataDir, at: Date.now() });
   const { office, registrar, joinTokens, board, events, now, authority } = auth;
-  const mint: typeof authority.mint = (request) => authority.mint(request);
   const listen = "127.0.0.1:0";
-  const parts = { domain, node: "n1", listen, office, registrar, board, mint, events, now };
+  const parts = { domain, node: "n1", listen, office, registrar, board, authority, events, now };
   const server = await AuthorityServer.open(parts);
   auth.addresses.current = [server.address];
   auth.onTrust(() => server.recheck());
