@@ -4,7 +4,7 @@ import { authContract, type Connection, keepConnected } from "@catalyst/rpc";
 export type TrustLinkParts = {
   readonly socketPath: string;
   readonly stopping: AbortSignal;
-  /** Is told what is believed in the organisation, whenever that is something else. */
+  /** Is told what is believed in the organisation: with each connection, and whenever that is something else. */
   readonly onTrust: (trust: TrustDocument) => void;
   readonly onFailure: (error: unknown) => void;
 };
@@ -25,8 +25,12 @@ async function follow(
   onTrust: (trust: TrustDocument) => void,
 ): Promise<void> {
   let notice = await call.trust(undefined);
+  let heard: string | null = null;
   while (!during.aborted) {
-    if (notice.document !== null) onTrust(readTrustDocument(notice.document));
-    notice = await call.watchTrust({ after: notice.version }, { timeoutMs: watchTimeoutMs });
+    const { version, document } = notice;
+    // The answer to a watch in which nothing happened is what was heard before.
+    if (document !== null && document !== heard) onTrust(readTrustDocument(document));
+    heard = document;
+    notice = await call.watchTrust({ after: version }, { timeoutMs: watchTimeoutMs });
   }
 }
