@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { replaceFile } from "@catalyst/durable";
 import { protocols } from "@catalyst/peering";
+import { serviceDeclaration } from "@catalyst/rpc";
 import { z } from "zod";
 import type { RemoteService } from "./reach.ts";
 
@@ -8,7 +9,7 @@ const nextHop = z.object({ host: z.string(), port: z.int(), sni: z.string(), spi
 
 const remoteServices = z.array(
   z.object({
-    name: z.string(),
+    name: serviceDeclaration.shape.name,
     protocol: z.enum(protocols),
     nextHops: z.array(nextHop).min(1),
     revision: z.string(),

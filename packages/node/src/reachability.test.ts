@@ -7,7 +7,7 @@ import { Reachability } from "./reachability.ts";
 
 const domain = "acme.catalyst.internal";
 
-test("however many routes change at once, others have their turn; one that changes again meanwhile is looked at once", async () => {
+test("however many routes change at once, others have their turn; one that changes again meanwhile is looked at once, and what is no service's name never", async () => {
   const folder = mkdtempSync(join(tmpdir(), "catalyst-reachability-"));
   const looked: string[] = [];
   let most = 0;
@@ -31,6 +31,7 @@ test("however many routes change at once, others have their turn; one that chang
       reachability.routesChanged(names.map((name) => `${name}.${domain}`));
     }
     reachability.routesChanged(["mail.umbrella.example"]);
+    reachability.routesChanged(["graphql", "1st", "x.sub"].map((name) => `${name}.${domain}`));
     assert.deepEqual(looked, []);
     let turns = 0;
     while (looked.length < names.length) {

@@ -1,5 +1,6 @@
 import type { NodeRule } from "@catalyst/envoy";
 import type { PolicyRule, UsablePath } from "@catalyst/peering";
+import { serviceDeclaration } from "@catalyst/rpc";
 import { KeptRoutes } from "./kept-routes.ts";
 import { nodeRules } from "./node-rules.ts";
 import { type ReachedService, reachedService, remoteService } from "./reach.ts";
@@ -55,12 +56,17 @@ export class Reachability implements AsyncDisposable {
   }
 
   /**
-   * Routes of these services changed; by their full names. Those of other organisations are not reached by name yet. They
-   * are looked at soon, some in each turn.
+   * Routes of these services changed; by their full names. Those of other organisations are not reached by name yet, and
+   * what no node could declare is no service: the gateway's own Host is not a peer's to have. They are looked at soon, some
+   * in each turn.
    */
   routesChanged(services: readonly string[]): void {
     for (const service of services) {
-      if (service.endsWith(this.#suffix)) this.#changed.add(service.slice(0, -this.#suffix.length));
+      if (!service.endsWith(this.#suffix)) continue;
+      const { success, data } = serviceDeclaration.shape.name.safeParse(
+        service.slice(0, -this.#suffix.length),
+      );
+      if (success) this.#changed.add(data);
     }
     if (this.#changed.size > 0) this.#turn ??= setImmediate(() => this.#refreshSome());
   }
