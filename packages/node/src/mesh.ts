@@ -1,5 +1,6 @@
 import { parseAddress } from "@catalyst/config";
 import type { MeshInput } from "@catalyst/envoy";
+import type { GatewayUpdate } from "@catalyst/rpc";
 import { readAuthorities } from "./certificate.ts";
 import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";
@@ -22,11 +23,21 @@ export function meshOf(config: NodeConfig, dataDir: string): MeshInput {
     gateway: { socketPath: paths.graphqlSocket(dataDir) },
     keysSocketPath: paths.jwksSocket(dataDir),
     cors: corsOf(config.mesh.cors),
-    auth: required ? { open, maxStreamMs } : undefined,
+    auth: required ? { open, maxStreamMs, gatewaySocketPath: paths.gatewayEgressSocket(dataDir) } : undefined,
     accessLog: config.mesh.envoy.accessLog,
     upstreamTrust: authoritiesFile === undefined ? undefined : readAuthorities(authoritiesFile),
     requestTimeoutMs: config.mesh.graphql.requestTimeoutMs + 5_000,
   };
+}
+
+/**
+ * Where the gateway asks services: egress, and where credentials are demanded a socket of its own, at which Envoy believes
+ * it whose request it carries.
+ */
+export function gatewayEgressOf({ auth, mesh }: NodeConfig, dataDir: string): GatewayUpdate["egress"] {
+  return auth.required
+    ? { socketPath: paths.gatewayEgressSocket(dataDir) }
+    : parseAddress(mesh.listen.egress);
 }
 
 function corsOf({ origins, ...rest }: NodeConfig["mesh"]["cors"]): MeshInput["cors"] {

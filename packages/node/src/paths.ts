@@ -11,6 +11,8 @@ export const paths = {
   adminSocket: (dataDir: string) => join(runFolder(dataDir), "envoy-admin.sock"),
   /** The gateway takes GraphQL from Envoy here. */
   graphqlSocket: (dataDir: string) => join(runFolder(dataDir), "gateway-graphql.sock"),
+  /** Envoy takes here what the gateway asks services: whoever may open it says which certificate a client has. */
+  gatewayEgressSocket: (dataDir: string) => join(runFolder(dataDir), "envoy-gateway.sock"),
   /** The auth process gives its public keys, and where they are, to anybody here: nothing else is on this socket. */
   jwksSocket: (dataDir: string) => join(runFolder(dataDir), "auth-jwks.sock"),
   /** What Envoy last acknowledged: written by the orchestrator, read by the supervisor. */

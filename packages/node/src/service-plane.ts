@@ -1,8 +1,8 @@
-import { parseAddress } from "@catalyst/config";
 import type { Database } from "@catalyst/durable";
 import { watchSessions } from "@catalyst/session";
 import { Activator } from "./activation.ts";
 import type { GatewayLink } from "./gateway-link.ts";
+import { gatewayEgressOf } from "./mesh.ts";
 import type { OrchestratorEvents } from "./orchestrator-events.ts";
 import { OwnRoutes } from "./own-routes.ts";
 import { paths } from "./paths.ts";
@@ -50,7 +50,7 @@ export function joinServicePlane(parts: ServicePlaneParts): ServicePlane {
   const activator = new Activator({
     proxies,
     gateway,
-    egress: parseAddress(config.mesh.listen.egress),
+    egress: gatewayEgressOf(config, dataDir),
     hostOf: (name) => `${name}.${domain}`,
     remoteTimeoutMs: config.mesh.graphql.requestTimeoutMs,
     lingerMs: () => (peers.areHeard ? lingerMs : 0),

@@ -7,8 +7,11 @@ import { serviceName, subscriptionTransport } from "./service.ts";
 export const gatewayUpdate = z.strictObject({
   /** Grows with every change; an update with a smaller one is refused. */
   version: z.int().min(1),
-  /** Envoy's egress listener: the gateway reaches every service through it, by Host. */
-  egress: z.strictObject({ host: z.string(), port: z.int().min(1).max(65_535) }),
+  /** Envoy's egress listener, or one of the gateway's own: it reaches every service through it, by Host. */
+  egress: z.union([
+    z.strictObject({ host: z.string(), port: z.int().min(1).max(65_535) }),
+    z.strictObject({ socketPath: z.string() }),
+  ]),
   services: z.array(
     z.strictObject({
       name: serviceName,

@@ -11,6 +11,8 @@ describe("headers of a client's request", () => {
     host: "acme.catalyst.internal",
     authorization: "Bearer x",
     "x-api-key": "k",
+    "x-catalyst-client-certificate": "c",
+    "x-catalyst-caller": "apikey:ci",
     cookie: "session=1",
     "accept-language": "de",
     traceparent: "00-1-2-01",
@@ -23,6 +25,7 @@ describe("headers of a client's request", () => {
   const usual = {
     authorization: "Bearer x",
     "x-api-key": "k",
+    "x-catalyst-client-certificate": "c",
     "accept-language": "de",
     traceparent: "00-1-2-01",
   };

@@ -2,9 +2,12 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { AnswerHeaders, ForwardedHeaders } from "../service.ts";
 import { type HeaderOptions, type RequestRule, type ResponseRule, untouchable } from "./header-options.ts";
 
-/** What goes to every service without a rule: who asks, in which language, and in which trace. */
+/**
+ * What goes to every service without a rule: who asks and, as this node's Envoy tells it, by which client certificate; in
+ * which language; and in which trace.
+ */
 const always: readonly RequestRule[] = [
-  ...["authorization", "x-api-key", "accept-language"],
+  ...["authorization", "x-api-key", "x-catalyst-client-certificate", "accept-language"],
   ...["traceparent", "tracestate", "baggage"],
 ].map((name) => ({ name }));
 

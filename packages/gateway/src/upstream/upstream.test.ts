@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import type { ServerResponse } from "node:http";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { scopeOf, silentEvents, targetOf } from "../testing/test-gateway.ts";
 import { serveRaw } from "../testing/test-services.ts";
@@ -226,6 +230,25 @@ describe("a request to a service", () => {
     assert.equal(refused.code, "service_unavailable");
     const message = "could not be reached for the request: nothing listens on egress (ECONNREFUSED)";
     assert.equal(refused.message, message);
+  });
+
+  it("goes over a Unix socket where that is the way to services, and says when nothing listens there", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "egress-"));
+    const socketPath = join(folder, "http.sock");
+    const server = createServer((incoming, response) => {
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify({ data: { host: incoming.headers.host } }));
+    });
+    await using upstream = createUpstream(silentEvents, upstreamOptions.parse({}));
+    upstream.useEgress({ socketPath });
+    const missing = await failureOf(upstream.execute(targetOf("reviews"), request, scopeOf()));
+    assert.match(missing.message, /nothing listens on egress \(ENOENT\)/);
+    await once(server.listen(socketPath), "listening");
+    const target = targetOf("reviews");
+    assert.deepEqual(await upstream.execute(target, request, scopeOf()), { data: { host: target.host } });
+    server.closeAllConnections();
+    await once(server.close(), "close");
+    rmSync(folder, { recursive: true });
   });
 
   it("carries what the header rules give its service, and none of the headers that belong to another", () => {

@@ -7,6 +7,7 @@ import { isTimedOut } from "./abort-signal.ts";
 import { AdmissionControl } from "./admission-control.ts";
 import { readAnswer } from "./answer.ts";
 import { Deadline } from "./deadline.ts";
+import { type Egress, type EgressOrigin, originOf } from "./egress.ts";
 import { exchange, type Message } from "./exchange.ts";
 import type { HeaderRules } from "./header-rules.ts";
 import { InFlightRequest, InFlightRequests, type OutgoingRequest } from "./in-flight-request.ts";
@@ -37,10 +38,10 @@ export type UpstreamParts = {
   readonly headers?: Pick<HeaderRules, "collect" | "collectsFrom">;
 };
 
-/** How the gateway reaches services: through Envoy's egress listener, by Host. */
+/** How the gateway reaches services: through Envoy's egress listener, or one of its own, by Host. */
 export type Upstream = AsyncDisposable & {
   /** Takes over a new address; requests in flight end on the old one. */
-  useEgress(egress: { readonly host: string; readonly port: number }): void;
+  useEgress(egress: Egress): void;
   /** Forgets what is known of a service that is gone, or was declared anew. */
   forget(service: string): void;
   /**
@@ -86,7 +87,7 @@ class PooledUpstream implements Upstream {
   readonly #parts: UpstreamParts;
   readonly #admissions = new Map<string, AdmissionControl>();
   readonly #inFlight = new InFlightRequests();
-  #origin = "";
+  #origin: EgressOrigin | null = null;
   #pools: Pools | null = null;
 
   constructor(events: UpstreamEvents, options: UpstreamOptions, parts: UpstreamParts) {
@@ -95,16 +96,16 @@ class PooledUpstream implements Upstream {
     this.#parts = parts;
   }
 
-  useEgress(egress: { readonly host: string; readonly port: number }): void {
-    const host = egress.host.includes(":") ? `[${egress.host}]` : egress.host;
-    const origin = `http://${host}:${egress.port}`;
-    if (origin === this.#origin) return;
+  useEgress(egress: Egress): void {
+    const origin = originOf(egress);
+    if (origin.webSocket === this.#origin?.webSocket) return;
     const old = this.#pools;
+    const limits = { ...poolLimits, ...origin.over };
     this.#origin = origin;
     this.#inFlight.close();
     this.#pools = {
-      answers: new Pool(origin, { ...poolLimits, connections: this.#options.connections }),
-      streams: new Pool(origin, { ...poolLimits, connections: null }),
+      answers: new Pool(origin.http, { ...limits, connections: this.#options.connections }),
+      streams: new Pool(origin.http, { ...limits, connections: null }),
     };
     for (const pool of old === null ? [] : [old.answers, old.streams]) pool.close().catch(() => undefined);
   }
@@ -149,12 +150,13 @@ class PooledUpstream implements Upstream {
 
   /** By the transport that is set or known; otherwise by events, and by WebSocket when the service cannot do these. */
   async #open(context: RequestContext, admission: AdmissionControl, signal: AbortSignal): Promise<Opening> {
-    if (this.#pools === null) return noEgress(context.subject);
+    const origin = this.#origin;
+    if (this.#pools === null || origin === null) return noEgress(context.subject);
     const { subject, deadline } = context;
     const bounds = { maxBytes: this.#options.maxBytes, deadline, signal };
     const { subscriptions = "auto" } = subject.target;
     const message = messageOf(context, "text/event-stream");
-    const overWebSocket = () => openWebSocket(this.#origin, subject, message, bounds);
+    const overWebSocket = () => openWebSocket(origin.webSocket, subject, message, bounds);
     if (subscriptions === "websocket" || (subscriptions === "auto" && admission.prefersWebSocket)) {
       return await overWebSocket();
     }

@@ -97,7 +97,8 @@ function judgeBreak(subject: Subject, outcome: Extract<Outcome, { kind: "broken"
   const { cause, sent, begun } = outcome;
   // Only the code: the message holds addresses, which are nobody's business outside.
   const code = "code" in cause ? String(cause.code) : "unknown";
-  const why = code === "ECONNREFUSED" ? "nothing listens on egress" : "the connection broke";
+  const why =
+    code === "ECONNREFUSED" || code === "ENOENT" ? "nothing listens on egress" : "the connection broke";
   const message = `could not be reached for the ${subject.label}: ${why} (${code})`;
   return {
     failure: failureOf("service_unavailable", subject, message, { cause }),

@@ -77,7 +77,7 @@ async function withSocketService(service: Service, test: (parts: Parts) => Promi
   const { subscriptions = "websocket" } = service;
   const target = targetOf("reviews", { subscriptions, timeoutMs: 500 });
   try {
-    await test({ upstream, target, connections, posts, origin: `http://127.0.0.1:${port}` });
+    await test({ upstream, target, connections, posts, origin: `ws://127.0.0.1:${port}` });
   } finally {
     for (const { socket } of connections) socket.terminate();
     await stop(server);

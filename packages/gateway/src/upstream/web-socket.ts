@@ -75,7 +75,7 @@ class SocketSubscription {
     this.acknowledged = new Promise((resolve) => {
       this.#begin = resolve;
     });
-    this.#socket = new WebSocket(`${origin.replace("http", "ws")}${path}`, Object.keys(subprotocols), {
+    this.#socket = new WebSocket(`${origin}${path}`, Object.keys(subprotocols), {
       headers: upgradeHeaders(headers),
       maxPayload: bounds.maxBytes,
       perMessageDeflate: false,
