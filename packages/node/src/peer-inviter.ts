@@ -19,6 +19,7 @@ import {
   userOf,
 } from "@catalyst/identity";
 import { type Implementation, type orchestratorContract, type PeerInvitation, RpcError } from "@catalyst/rpc";
+import { type Allowance, Ration } from "./auth/ration.ts";
 import type { PeerAudit } from "./peer-audit.ts";
 import type { PeerBook } from "./peer-book.ts";
 import type { PeerCredentials } from "./peer-credentials.ts";
@@ -51,7 +52,8 @@ const lingerMs = 3_600_000;
 const mostWrongProofs = 5;
 /** All that one connection may take. */
 const patienceMs = 10_000;
-const refusalsPerMinute = 10;
+/** Nobody fills the disk by being refused; all refusals are counted. */
+const auditedRefusals: Allowance = { most: 10, inMs: 60_000 };
 
 /** What was shown in a handshake, and the exporter of its connection. */
 type Met = { readonly chain: readonly Uint8Array[]; readonly binding: Uint8Array };
@@ -60,7 +62,7 @@ type Met = { readonly chain: readonly Uint8Array[]; readonly binding: Uint8Array
 export class PeerInviter implements AsyncDisposable {
   readonly #parts: PeerInviterParts;
   readonly #running = new Set<Promise<void>>();
-  readonly #written = new Map<string, { readonly minute: number; readonly count: number }>();
+  readonly #ration = new Ration();
 
   constructor(parts: PeerInviterParts) {
     this.#parts = parts;
@@ -164,27 +166,16 @@ export class PeerInviter implements AsyncDisposable {
     invitation: string,
     peer: string | null,
   ): Promise<InvitationRefusal> {
-    const { audit, invitations, onRefused } = this.#parts;
+    const { audit, invitations, now, onRefused } = this.#parts;
     onRefused(said.code, peer ?? "unknown");
     if (said.code === "proof_wrong" && invitations.miss(invitation) >= mostWrongProofs) {
       invitations.remove(invitation);
     }
-    if (!this.#isWritten(said.code === "invitation_unknown" ? "strangers" : "others")) return said;
+    const kind = said.code === "invitation_unknown" ? "strangers" : "others";
+    if (!this.#ration.takes(kind, auditedRefusals, now())) return said;
     const reason = `${said.code} by invitation ${invitation}`;
     await audit.act({ action: "peer.accept", target: peer ?? "unknown", outcome: "denied", reason });
     return said;
-  }
-
-  /**
-   * Nobody fills the disk by being refused: of those without any invitation a few a minute are in the audit log, and as many of
-   * all others; all are counted.
-   */
-  #isWritten(by: "strangers" | "others"): boolean {
-    const minute = Math.floor(this.#parts.now() / 60_000);
-    const last = this.#written.get(by);
-    const count = last?.minute === minute ? last.count + 1 : 1;
-    this.#written.set(by, { minute, count });
-    return count <= refusalsPerMinute;
   }
 
   #addresses(given: readonly string[]): readonly string[] {
