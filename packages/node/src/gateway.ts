@@ -2,6 +2,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { createGateway, type Gateway, GatewayError, type GatewayErrorCode } from "@catalyst/gateway";
+import { formatSpiffeId } from "@catalyst/identity";
 import { gatewayContract, RpcError, type RpcErrorCode, socketPath } from "@catalyst/rpc";
 import { GatewayCredential } from "./gateway-credential.ts";
 import type { NodeConfig } from "./options.ts";
@@ -112,7 +113,7 @@ function ownCredential({ config, dataDir, logger, stopping }: ProcessFrame): Gat
   const { node, auth } = config;
   return new GatewayCredential({
     socketPath: socketPath(dataDir, "auth"),
-    subject: `spiffe://${node.domain}/node/${node.name}/gateway`,
+    subject: formatSpiffeId({ domain: node.domain, node: node.name, process: "gateway" }),
     ttlMs: Math.min(60, auth.keys.maxTokenMinutes) * 60_000,
     logger,
     stopping,

@@ -1,6 +1,6 @@
 import { parseHostAddress } from "@catalyst/config";
 import type { Database } from "@catalyst/durable";
-import { invitationProtocol, type TrustDocument } from "@catalyst/identity";
+import { formatSpiffeId, invitationProtocol, type TrustDocument } from "@catalyst/identity";
 import { createPeering, explainRoute, type OwnEvent, type Peering, type UsablePath } from "@catalyst/peering";
 import {
   type Decision,
@@ -300,6 +300,6 @@ function nextHopOf(config: NodeConfig) {
   return {
     ...parseHostAddress(reachedAt(config) ?? mesh.listen.ingress),
     sni: `${node.name}.${node.domain}`,
-    spiffeId: `spiffe://${node.domain}/node/${node.name}/envoy`,
+    spiffeId: formatSpiffeId({ domain: node.domain, node: node.name, process: "envoy" }),
   };
 }
