@@ -1,9 +1,7 @@
-import { hash } from "node:crypto";
 import { isHostAddress, z } from "@catalyst/config";
-import { IdentityError } from "../errors.ts";
+import { type CopiedText, copiedTextId, formatCopiedText, parseCopiedText } from "../copied-text.ts";
 import { isName } from "../name.ts";
 import { isLabel } from "../spiffe-id.ts";
-import { decodeMessage, encodeMessage } from "./message.ts";
 
 /**
  * What a joiner is given by hand, spec/enrolment.md §3: with it a machine becomes one node of an organisation, once.
@@ -23,10 +21,6 @@ export type JoinToken = {
   /** Seconds since 1970: from then on it is good for nothing. */
   readonly expires: number;
 };
-
-const prefix = "join1.";
-const checksumBytes = 4;
-const maxTokenLength = 2_048;
 
 const bytes = (length: number) => z.instanceof(Uint8Array).refine((value) => value.length === length);
 
@@ -48,12 +42,18 @@ const joinToken = z.strictObject({
   secret: bytes(16),
 });
 
+const joinTokenText: CopiedText<JoinToken> = {
+  prefix: "join1.",
+  maxLength: 2_048,
+  content: joinToken,
+  malformed: "join_token_malformed",
+  what: "join token",
+  remedy: "make a new one",
+};
+
 /** The text of a token: about 200 characters. Throws {@link IdentityError} `join_token_malformed` for what none can say. */
 export function formatJoinToken(token: JoinToken): string {
-  const read = joinToken.safeParse(token);
-  if (!read.success) return malformed(z.prettifyError(read.error));
-  const body = encodeMessage(read.data);
-  return `${prefix}${Buffer.concat([body, checksumOf(body)]).toString("base64url")}`;
+  return formatCopiedText(joinTokenText, token);
 }
 
 /**
@@ -61,30 +61,10 @@ export function formatJoinToken(token: JoinToken): string {
  * was given.
  */
 export function parseJoinToken(text: string): JoinToken {
-  if (!text.startsWith(prefix)) return malformed(`it does not begin with ${prefix}`);
-  if (text.length > maxTokenLength) return malformed("it is too long");
-  const encoded = text.slice(prefix.length);
-  const all = Buffer.from(encoded, "base64url");
-  const body = Uint8Array.from(all.subarray(0, -checksumBytes));
-  const isWhole =
-    all.toString("base64url") === encoded && checksumOf(body).equals(all.subarray(-checksumBytes));
-  if (!isWhole) return malformed("a character is missing, was added, or is another one");
-  const read = joinToken.safeParse(decodeMessage(body, "join_token_malformed"));
-  return read.success ? read.data : malformed("it was made by a release that this one does not know");
+  return parseCopiedText(joinTokenText, text);
 }
 
 /** What a token is called where its secret may not be: 16 hexadecimal digits. */
 export function joinTokenId(secret: Uint8Array): string {
-  return hash("sha256", Buffer.concat([Buffer.from("catalyst-join-token"), secret])).slice(0, 16);
-}
-
-function checksumOf(body: Uint8Array): Buffer {
-  return hash("sha256", body, "buffer").subarray(0, checksumBytes);
-}
-
-function malformed(why: string): never {
-  throw new IdentityError(
-    "join_token_malformed",
-    `this is no join token: ${why}; copy it whole, or make a new one`,
-  );
+  return copiedTextId("catalyst-join-token", secret);
 }

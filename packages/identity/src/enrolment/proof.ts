@@ -21,8 +21,7 @@ export function enrolmentProof(
   binding: Uint8Array,
   requests: SigningRequests,
 ): Uint8Array {
-  const digests = Object.entries(requests).map(([process, der]) => [process, digestOf(der)] as const);
-  const proven = { context: "catalyst-enrolment-1", binding, requests: Object.fromEntries(digests) };
+  const proven = { context: "catalyst-enrolment-1", binding, requests: digestsOf(requests) };
   return Uint8Array.from(createHmac("sha256", secret).update(encodeMessage(proven)).digest());
 }
 
@@ -33,10 +32,14 @@ export function isProof(given: Uint8Array, expected: Uint8Array): boolean {
 
 /** Names a set of requests: the same requests are the same joiner. 32 bytes. */
 export function requestsDigest(requests: SigningRequests): Uint8Array {
-  const digests = Object.entries(requests).map(([process, der]) => [process, digestOf(der)] as const);
-  return Uint8Array.from(hash("sha256", encodeMessage(Object.fromEntries(digests)), "buffer"));
+  return digestOf(encodeMessage(digestsOf(requests)));
 }
 
-function digestOf(der: Uint8Array): Uint8Array {
-  return Uint8Array.from(hash("sha256", der, "buffer"));
+function digestsOf(requests: SigningRequests): Readonly<Record<string, Uint8Array>> {
+  return Object.fromEntries(Object.entries(requests).map(([process, der]) => [process, digestOf(der)]));
+}
+
+/** SHA-256, 32 bytes. */
+export function digestOf(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from(hash("sha256", bytes, "buffer"));
 }

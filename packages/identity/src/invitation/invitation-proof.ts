@@ -1,5 +1,6 @@
-import { createHmac, hash } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { encodeMessage } from "../enrolment/message.ts";
+import { digestOf } from "../enrolment/proof.ts";
 
 /** What a proof is made of, beside the secret. */
 export type InvitationProven = {
@@ -26,8 +27,4 @@ export function invitationProof(
     anchor: digestOf(anchor),
   };
   return Uint8Array.from(createHmac("sha256", secret).update(encodeMessage(proven)).digest());
-}
-
-function digestOf(der: Uint8Array): Uint8Array {
-  return Uint8Array.from(hash("sha256", der, "buffer"));
 }

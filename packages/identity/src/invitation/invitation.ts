@@ -1,8 +1,6 @@
-import { hash } from "node:crypto";
 import { z } from "@catalyst/config";
+import { type CopiedText, copiedTextId, formatCopiedText, parseCopiedText } from "../copied-text.ts";
 import { authorityAddress } from "../enrolment/join-token.ts";
-import { decodeMessage, encodeMessage } from "../enrolment/message.ts";
-import { IdentityError } from "../errors.ts";
 import { isName } from "../name.ts";
 import { isLabel, nodeNameOf } from "../spiffe-id.ts";
 
@@ -25,10 +23,6 @@ export type Invitation = {
   /** Seconds since 1970: from then on it is good for nothing. */
   readonly expires: number;
 };
-
-const prefix = "peer1.";
-const checksumBytes = 4;
-const maxTokenLength = 3_072;
 
 const bytes = (length: number) => z.instanceof(Uint8Array).refine((value) => value.length === length);
 
@@ -55,12 +49,18 @@ const invitation = z
   })
   .refine((read) => isName(nodeNameOf(read)), "names no node");
 
+const invitationText: CopiedText<Invitation> = {
+  prefix: "peer1.",
+  maxLength: 3_072,
+  content: invitation,
+  malformed: "invitation_malformed",
+  what: "invitation",
+  remedy: "ask for a new one",
+};
+
 /** The text of an invitation: about 250 characters. Throws {@link IdentityError} `invitation_malformed` for what none can say. */
 export function formatInvitation(given: Invitation): string {
-  const read = invitation.safeParse(given);
-  if (!read.success) return malformed(z.prettifyError(read.error));
-  const body = encodeMessage(read.data);
-  return `${prefix}${Buffer.concat([body, checksumOf(body)]).toString("base64url")}`;
+  return formatCopiedText(invitationText, given);
 }
 
 /**
@@ -68,30 +68,10 @@ export function formatInvitation(given: Invitation): string {
  * given.
  */
 export function parseInvitation(text: string): Invitation {
-  if (!text.startsWith(prefix)) return malformed(`it does not begin with ${prefix}`);
-  if (text.length > maxTokenLength) return malformed("it is too long");
-  const encoded = text.slice(prefix.length);
-  const all = Buffer.from(encoded, "base64url");
-  const body = Uint8Array.from(all.subarray(0, -checksumBytes));
-  const isWhole =
-    all.toString("base64url") === encoded && checksumOf(body).equals(all.subarray(-checksumBytes));
-  if (!isWhole) return malformed("a character is missing, was added, or is another one");
-  const read = invitation.safeParse(decodeMessage(body, "invitation_malformed"));
-  return read.success ? read.data : malformed("it was made by a release that this one does not know");
+  return parseCopiedText(invitationText, text);
 }
 
 /** What an invitation is called where its secret may not be: 16 hexadecimal digits. */
 export function invitationId(secret: Uint8Array): string {
-  return hash("sha256", Buffer.concat([Buffer.from("catalyst-invitation"), secret])).slice(0, 16);
-}
-
-function checksumOf(body: Uint8Array): Buffer {
-  return hash("sha256", body, "buffer").subarray(0, checksumBytes);
-}
-
-function malformed(why: string): never {
-  throw new IdentityError(
-    "invitation_malformed",
-    `this is no invitation: ${why}; copy it whole, or ask for a new one`,
-  );
+  return copiedTextId("catalyst-invitation", secret);
 }
