@@ -1,6 +1,6 @@
 import type { AttributeSet } from "./attribute-set.ts";
 import { encodeHealth } from "./health.ts";
-import { messageLimits, type OriginNames, splitNames } from "./name-list.ts";
+import { headBytes, maxNames, type OriginNames, roomBytes, splitNames } from "./name-list.ts";
 import { encodeUpdate } from "./update.ts";
 
 /** Changes for one peer, grouped so that routes which share attributes share messages. */
@@ -50,8 +50,8 @@ function* announcements(
   }
 }
 
+/** So many lists are put into a message; a reader takes 256. */
 const maxOrigins = 128;
-const roomBytes = messageLimits.maxBytes - 512;
 
 /** Lists of several origins that fit into one message. */
 function* packed(lists: ReadonlyMap<string, readonly string[]>): Generator<readonly OriginNames[]> {
@@ -59,8 +59,8 @@ function* packed(lists: ReadonlyMap<string, readonly string[]>): Generator<reado
   let [bytes, names] = [0, 0];
   for (const [origin, all] of lists) {
     for (const services of splitNames(all, origin.length)) {
-      const size = services.reduce((sum, { length }) => sum + length + 3, origin.length + 8);
-      if (bytes + size > roomBytes || names + services.length > 4_096 || message.length === maxOrigins) {
+      const size = services.reduce((sum, { length }) => sum + length + headBytes, origin.length + 8);
+      if (bytes + size > roomBytes || names + services.length > maxNames || message.length === maxOrigins) {
         if (message.length > 0) yield message;
         message = [];
         [bytes, names] = [0, 0];

@@ -8,10 +8,10 @@
  * | `message_malformed` | the bytes are no message of spec/peering.md: correct the sender |
  * | `message_unknown` | a message of a type that this release does not know: the sender uses what the session agreed on |
  * | `name_malformed` | a node or service that is no name: correct the sender |
- * | `limit_routes` | the peer announces more routes than its limit: raise `maxRoutes`, or find out why there are so many |
- * | `limit_bytes` | the peer's routes take more than their limit: raise `maxBytes`, or have it use fewer labels |
- * | `limit_origins` | the peer knows one service from more nodes than its limit: raise `maxOrigins` |
- * | `limit_rate` | the peer changes more routes a second than its limit: find out what flaps, or raise `changesPerSecond` |
+ * | `limit_routes` | the peer announces more routes than its limit: raise `mesh.peering.maxRoutes`, or find out why there are so many |
+ * | `limit_bytes` | the peer's routes take more than their limit: have it use fewer labels, or tell fewer by its rules of export |
+ * | `limit_origins` | the peer tells one service from more than 256 nodes: have its rules of export leave some out |
+ * | `limit_rate` | the peer changes more routes a second than its limit: find out what flaps there |
  * | `attributes_malformed` | the attributes of routes cannot be read: the routes count as withdrawn; correct the sender |
  * | `peer_removed` | the peer was taken out here: nothing, or have it added again |
  * | `policy_invalid` | a rule of a policy has a fault: the message names the rule and what it may be |

@@ -9,14 +9,15 @@ export const messageLimits = { maxBytes: 65_024, maxDepth: 5, maxItems: 8_192 } 
 export type OriginNames = { readonly origin: string; readonly services: readonly string[] };
 
 /** A name takes up to so many bytes more than its characters. */
-const headBytes = 3;
-/** What a writer leaves for everything in a message but names. */
-const reservedBytes = 512;
-const maxNames = 4_096;
+export const headBytes = 3;
+/** What a writer fills with names: the rest is left for everything else in a message. */
+export const roomBytes = messageLimits.maxBytes - 512;
+/** A list has no more names. */
+export const maxNames = 4_096;
 
 /** Cuts names into lists that fit into one message each, beside `bytes` of something else. */
 export function* splitNames(services: readonly string[], bytes = 0): Generator<readonly string[]> {
-  const room = messageLimits.maxBytes - reservedBytes - bytes;
+  const room = roomBytes - bytes;
   let start = 0;
   let used = 0;
   for (let at = 0; at < services.length; at++) {
