@@ -4,6 +4,7 @@ import { gatewayCluster, publicKeysCluster, serviceCluster } from "./cluster.ts"
 import { EnvoyError } from "./errors.ts";
 import { listeners } from "./listener.ts";
 import { checkMesh, type MeshInput } from "./mesh.ts";
+import { compileMeshListener } from "./mesh-listener.ts";
 import { nodeCluster, nodeClusterName, pathsCluster } from "./node-cluster.ts";
 import { declarationOf, nextHopsOf, type ReachableService } from "./reachable.ts";
 import { anyCaseScope, anyHostScope, gatewayScope, meshScope, nodesScope, serviceScope } from "./scope.ts";
@@ -21,12 +22,14 @@ import { compileTrust } from "./tls.ts";
  */
 export function compileNode(mesh: MeshInput): Resource[] {
   checkMesh(mesh);
+  const nodes = compileMeshListener(mesh);
   return [
     gatewayCluster(mesh),
     nowhere,
     ...(mesh.keysSocketPath === undefined ? [] : [publicKeysCluster(mesh.keysSocketPath)]),
     compileTrust(mesh.upstreamTrust),
     ...listeners(mesh),
+    ...(nodes === null ? [] : [nodes]),
     anyHostScope(mesh),
     anyCaseScope(),
     gatewayScope(mesh),

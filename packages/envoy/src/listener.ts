@@ -2,9 +2,9 @@ import { encodeResource, type Resource } from "@catalyst/xds";
 import type { AddressSchema } from "@catalyst/xds/api/config/core/v3/address_pb";
 import { TrafficDirection } from "@catalyst/xds/api/config/core/v3/base_pb";
 import { HttpProtocolOptions_HeadersWithUnderscoresAction } from "@catalyst/xds/api/config/core/v3/protocol_pb";
+import type { FilterSchema } from "@catalyst/xds/api/config/listener/v3/listener_components_pb";
 import { ListenerSchema } from "@catalyst/xds/api/config/listener/v3/listener_pb";
 import { RouterSchema } from "@catalyst/xds/api/extensions/filters/http/router/v3/router_pb";
-import { TlsInspectorSchema } from "@catalyst/xds/api/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
 import {
   HttpConnectionManager_CodecType,
   HttpConnectionManager_ForwardClientCertDetails,
@@ -19,7 +19,6 @@ import type { Address, MeshInput } from "./mesh.ts";
 import { duration, fromAds, type Init, packed, socketAddress } from "./message.ts";
 import { certificateHeader, certificateValue, nodeHealth, nodesAllowed } from "./node-access.ts";
 import { nodePolicy } from "./node-policy.ts";
-import { nodesTls } from "./node-tls.ts";
 import {
   earlyHeaders,
   type FirstLook,
@@ -28,7 +27,6 @@ import {
   scopeKeyBuilder,
   type Untrusted,
 } from "./scope-key.ts";
-import { takesTcp, tcpChain } from "./tcp.ts";
 import { downstreamTls } from "./tls.ts";
 import {
   holderAsTold,
@@ -72,48 +70,36 @@ function exactly(...names: readonly string[]): Untrusted[] {
   return names.map((value) => ({ case: "exact", value }));
 }
 
-/** All listeners of a node. */
+/** All listeners of a node but that of other nodes. */
 export function listeners(mesh: MeshInput): Resource[] {
-  const { ingress, ingressTls, egress, mesh: nodes } = mesh.listen;
+  const { ingress, ingressTls, egress } = mesh.listen;
   const gateway = mesh.auth?.gatewaySocketPath;
   const made = [listener("ingress", ingress, mesh), listener("egress", egress, mesh)];
   if (ingressTls !== undefined) made.push(listener("ingress-tls", ingressTls, mesh));
   if (gateway !== undefined) made.push(listener("egress-gateway", { path: gateway }, mesh));
-  if (nodes !== undefined) made.push(listener("mesh", nodes, mesh));
   return made;
 }
 
-/** TLS on a listener; null for plain text. */
-function tlsOf(name: ListenerName, mesh: MeshInput): ReturnType<typeof downstreamTls> | null {
-  if (name === "ingress-tls") return downstreamTls(mesh);
-  return name === "mesh" && mesh.nodes !== "plain" ? nodesTls("h2") : null;
-}
-
 function listener(name: ListenerName, address: Address | { path: string }, mesh: MeshInput): Resource {
-  const typedConfig = packed(HttpConnectionManagerSchema, http(name, mesh));
-  const tls = tlsOf(name, mesh);
-  const withTcp = name === "mesh" && takesTcp(mesh);
+  const transportSocketConnectTimeout = duration(10_000);
+  const tls =
+    name === "ingress-tls" ? { transportSocket: downstreamTls(mesh), transportSocketConnectTimeout } : {};
   return encodeResource(ListenerSchema, name, {
     name,
     address: "path" in address ? ownSocket(address.path) : socketAddress(address),
     trafficDirection: name.startsWith("egress") ? TrafficDirection.OUTBOUND : TrafficDirection.INBOUND,
     perConnectionBufferLimitBytes: 256 * 1024,
-    ...(withTcp ? { listenerFilters: [tlsInspector] } : {}),
-    filterChains: [
-      ...(withTcp ? [tcpChain(mesh)] : []),
-      {
-        name: "requests",
-        filters: [
-          {
-            name: "envoy.filters.network.http_connection_manager",
-            configType: { case: "typedConfig", value: typedConfig },
-          },
-        ],
-        ...(tls === null ? {} : { transportSocket: tls }),
-        transportSocketConnectTimeout: duration(10_000),
-      },
-    ],
+    filterChains: [{ filters: [requestsFilter(name, mesh)], ...tls }],
   });
+}
+
+/** What a listener does with connections that carry requests. */
+export function requestsFilter(name: ListenerName, mesh: MeshInput): Init<typeof FilterSchema> {
+  const typedConfig = packed(HttpConnectionManagerSchema, http(name, mesh));
+  return {
+    name: "envoy.filters.network.http_connection_manager",
+    configType: { case: "typedConfig", value: typedConfig },
+  };
 }
 
 /**
@@ -192,12 +178,6 @@ const betweenNodes = {
   initialConnectionWindowSize: 8 * 1024 * 1024,
   allowConnect: true,
   connectionKeepalive: { interval: duration(10_000), timeout: duration(5_000) },
-};
-
-/** Looks which of the two a connection of another node is for. */
-const tlsInspector = {
-  name: "envoy.filters.listener.tls_inspector",
-  configType: { case: "typedConfig" as const, value: packed(TlsInspectorSchema, {}) },
 };
 
 const router = {

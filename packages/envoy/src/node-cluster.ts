@@ -65,9 +65,9 @@ export const checkOf = ({ sni }: NextHop): Init<typeof HealthCheckSchema> => ({
 });
 
 /**
- * The cluster of a node, which all of its services share. Two requests in a row that it could not be reached with leave
- * it out before the next look at it; what its services answer does not, for that is not the node's fault. Without a
- * path that is well a request fails at once. Throws {@link EnvoyError} `next_hop_invalid`.
+ * The cluster of a node, which all of its services share. Only what it says itself counts, for Envoy takes every stream that
+ * is reset for a node that it does not reach: two of one service would leave out all others. A request that did not reach it
+ * goes another way meanwhile. Without a path that is well a request fails at once. Throws {@link EnvoyError} `next_hop_invalid`.
  */
 export function nodeCluster(nextHop: NextHop, mesh: MeshInput): Resource {
   checkNextHop(nextHop);
@@ -83,23 +83,10 @@ export function nodeCluster(nextHop: NextHop, mesh: MeshInput): Resource {
     ...(named ? { dnsLookupFamily: Cluster_DnsLookupFamily.ALL } : {}),
     loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [lbEndpoint({ host, port })] }] },
     typedExtensionProtocolOptions: overHttp2,
-    ...(mesh.nodes === "plain" ? {} : { transportSocket: nodeTls(nextHop, "h2") }),
+    ...(mesh.nodes === "plain" ? {} : { transportSocket: nodeTls(nextHop, "h2", mesh) }),
     healthChecks: [checkOf(nextHop)],
     closeConnectionsOnHostHealthFailure: true,
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
-    outlierDetection: {
-      splitExternalLocalOriginErrors: true,
-      consecutiveLocalOriginFailure: 2,
-      enforcingConsecutiveLocalOriginFailure: 100,
-      enforcingConsecutiveGatewayFailure: 0,
-      enforcingConsecutive5xx: 0,
-      enforcingSuccessRate: 0,
-      enforcingLocalOriginSuccessRate: 0,
-      maxEjectionPercent: 100,
-      interval: duration(1_000),
-      baseEjectionTime: duration(2_000),
-      maxEjectionTime: duration(10_000),
-    },
   };
   return encodeResource(ClusterSchema, name, cluster);
 }

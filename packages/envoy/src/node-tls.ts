@@ -12,6 +12,7 @@ import {
   UpstreamTlsContextSchema,
 } from "@catalyst/xds/api/extensions/transport_sockets/tls/v3/tls_pb";
 import { SPIFFECertValidatorConfigSchema } from "@catalyst/xds/api/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb";
+import type { MeshInput } from "./mesh.ts";
 import { fromAds, type Init, packed } from "./message.ts";
 import type { NextHop } from "./reachable.ts";
 import { compileSecret, inlineText, type KeyPair, tlsSocketName } from "./tls.ts";
@@ -81,6 +82,14 @@ const validation = { name: trustSecret, sdsConfig: fromAds };
 /** What is spoken between nodes: requests, or the bytes of TCP services, each connection those of one. */
 export type NodeProtocol = "h2" | "catalyst-tcp";
 
+/** How a node says in ALPN who opens a connection, by its full name: what it says is good only with its certificate. */
+export function protocolOf(protocol: NodeProtocol, node: string): string {
+  return `${protocol}/${node}`;
+}
+
+/** RFC 7301 §3.1 */
+const longestProtocol = 255;
+
 /** TLS towards other nodes' Envoys that come: who shows no certificate that is believed does not get in. */
 export function nodesTls(protocol: NodeProtocol): SocketInit {
   const typedConfig = packed(DownstreamTlsContextSchema, {
@@ -98,7 +107,12 @@ export function nodesTls(protocol: NodeProtocol): SocketInit {
 }
 
 /** TLS towards one node's Envoy: it has to be that one. The name asked for is the node's, for TCP the service's Host. */
-export function nodeTls({ sni, spiffeId }: NextHop, protocol: NodeProtocol): SocketInit {
+export function nodeTls(
+  { sni, spiffeId }: NextHop,
+  protocol: NodeProtocol,
+  { node, domain }: Pick<MeshInput, "node" | "domain">,
+): SocketInit {
+  const alpnProtocols = [protocolOf(protocol, `${node}.${domain}`), protocol];
   const exactly = {
     sanType: SubjectAltNameMatcher_SanType.URI,
     matcher: { matchPattern: { case: "exact" as const, value: spiffeId } },
@@ -107,7 +121,7 @@ export function nodeTls({ sni, spiffeId }: NextHop, protocol: NodeProtocol): Soc
     sni,
     commonTlsContext: {
       ...common,
-      alpnProtocols: [protocol],
+      alpnProtocols: alpnProtocols.filter((each) => each.length <= longestProtocol),
       validationContextType: {
         case: "combinedValidationContext",
         value: {

@@ -10,8 +10,11 @@ export type EnvoyProcessOptions = {
   readonly flushMs?: number | undefined;
 };
 
-/** For how long clients are told to leave before a draining listener closes. */
-const drainSeconds = 10;
+/**
+ * For how long clients are told to leave before a draining listener closes; connections of a node that was revoked end
+ * when it is over, which may take 5 s in all.
+ */
+const drainSeconds = 2;
 
 /** Envoy's arguments. Its log goes to standard error, its access log to standard output, both as JSON. */
 export function envoyArguments({

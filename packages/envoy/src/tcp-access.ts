@@ -35,6 +35,18 @@ export const tcpNodes: Init<typeof FilterSchema> = {
   },
 };
 
+/** Takes back what was noted, where it is another node than the one whose door this is; behind {@link tcpNodes}. */
+export function tcpOnlyFor(id: string): Init<typeof FilterSchema> {
+  const refuse = told(`connection.uri_san_peer_certificate == '${id}' ? '' : '${nobody}'`);
+  return {
+    name: "catalyst.tcp-node",
+    configType: {
+      case: "typedConfig",
+      value: packedStruct(filterType, { on_downstream_tls_handshake: [refuse] }),
+    },
+  };
+}
+
 /** Where that is noted, and what was shown. */
 const nodeKey = "catalyst.node";
 const certificateKey = "catalyst.node-certificate";
@@ -70,9 +82,13 @@ function refusing(what: string, values: readonly string[]) {
   return rules;
 }
 
-/** Tells it to the listener inside of Envoy; an empty text changes nothing. */
+/**
+ * Tells it to the listener inside of Envoy; an empty text changes nothing. Hashable, so that a connection that was begun for
+ * one node, and not used, is never that of another.
+ */
 function told(expression: string) {
-  return { ...state(nodeKey, `%CEL(${expression})%`), shared_with_upstream: "ONCE" };
+  const hashable = { factory_key: "envoy.hashable_string", shared_with_upstream: "ONCE" };
+  return { ...state(nodeKey, `%CEL(${expression})%`), ...hashable };
 }
 
 function state(key: string, format: string) {

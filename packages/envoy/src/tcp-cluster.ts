@@ -12,7 +12,7 @@ import type { AddressSchema } from "@catalyst/xds/api/config/core/v3/address_pb"
 import { TransportSocketSchema } from "@catalyst/xds/api/config/core/v3/base_pb";
 import { base, lbEndpoint } from "./cluster.ts";
 import { EnvoyError } from "./errors.ts";
-import type { Address } from "./mesh.ts";
+import type { Address, MeshInput } from "./mesh.ts";
 import { duration, type Init, packedStruct } from "./message.ts";
 import { checkOf, nodeClusterName } from "./node-cluster.ts";
 import { nodeTls } from "./node-tls.ts";
@@ -109,15 +109,15 @@ export function tcpNodeClusterName(nextHop: NextHop, host: string): string {
  * The cluster of a TCP service at another node: connections over TLS that ask for its Host. Whether the node takes any is
  * asked as for requests, over a connection of its own, so that the service sees none but those of clients.
  */
-export function tcpNodeCluster(nextHop: NextHop, host: string): Resource {
+export function tcpNodeCluster(nextHop: NextHop, host: string, mesh: MeshInput): Resource {
   checkNextHop(nextHop);
   const name = tcpNodeClusterName(nextHop, host);
   const check = { purpose: "health" };
   return encodeResource(ClusterSchema, name, {
     ...toAddress(name, nextHop),
     altStatName: `node.${nextHop.sni}.${host}`,
-    transportSocket: nodeTls({ ...nextHop, sni: host }, "catalyst-tcp"),
-    transportSocketMatches: [{ name: "health", match: check, transportSocket: nodeTls(nextHop, "h2") }],
+    transportSocket: nodeTls({ ...nextHop, sni: host }, "catalyst-tcp", mesh),
+    transportSocketMatches: [{ name: "health", match: check, transportSocket: nodeTls(nextHop, "h2", mesh) }],
     healthChecks: [{ ...checkOf(nextHop), transportSocketMatchCriteria: check }],
     closeConnectionsOnHostHealthFailure: true,
     outlierDetection: atOnce,

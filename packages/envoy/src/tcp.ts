@@ -1,9 +1,6 @@
 import { encodeResource, type Resource } from "@catalyst/xds";
 import { TrafficDirection } from "@catalyst/xds/api/config/core/v3/base_pb";
-import type {
-  FilterChainSchema,
-  FilterSchema,
-} from "@catalyst/xds/api/config/listener/v3/listener_components_pb";
+import type { FilterSchema } from "@catalyst/xds/api/config/listener/v3/listener_components_pb";
 import { ListenerSchema } from "@catalyst/xds/api/config/listener/v3/listener_pb";
 import {
   TcpProxySchema,
@@ -14,7 +11,6 @@ import type { CompiledService } from "./compile.ts";
 import { type MeshInput, serviceHost, type TcpPort } from "./mesh.ts";
 import { duration, type Init, packed, socketAddress } from "./message.ts";
 import { pathsCluster } from "./node-cluster.ts";
-import { nodesTls } from "./node-tls.ts";
 import { declarationOf, nextHopsOf, type ReachableService } from "./reachable.ts";
 import { tcpByHost, tcpNodes, tcpPrefix, tcpRules } from "./tcp-access.ts";
 import {
@@ -62,7 +58,7 @@ export function compileTcpService(reachable: ReachableService, mesh: MeshInput):
   const port = mesh.tcp?.find((each) => each.name === name);
   if (port === undefined) return { own: here, shared: [] };
   const nextHops = mesh.nodes === "plain" ? [] : nextHopsOf(reachable);
-  const clusters = [...here, ...nextHops.map((nextHop) => tcpNodeCluster(nextHop, host))];
+  const clusters = [...here, ...nextHops.map((nextHop) => tcpNodeCluster(nextHop, host, mesh))];
   const ways = waysOf(reachable, host, mesh);
   const [first = nowhere.name, ...others] = ways;
   if (others.length === 0) return { own: [...clusters, tcpListener(port, first, 1, mesh)], shared: [] };
@@ -85,26 +81,17 @@ function tcpListener({ name, listen }: TcpPort, cluster: string, ways: number, m
     address: socketAddress(listen),
     trafficDirection: TrafficDirection.OUTBOUND,
     perConnectionBufferLimitBytes: 256 * 1024,
-    filterChains: [{ filters: [proxy(listener, mesh, { cluster, attempts: ways + 1, afterTls: false })] }],
+    filterChains: [{ filters: [proxy(listener, mesh, { cluster, attempts: ways + 2, afterTls: false })] }],
   });
 }
 
 /**
- * What the mesh listener does with connections of TCP services. Its filters choose the service by the Host that is asked for,
- * and note which node asks when TLS knows. A listener inside of Envoy, the service's own, decides on that.
+ * What the mesh listener does with connections of TCP services. The first filters choose the service by the Host that is
+ * asked for, and note which node asks when TLS knows; the last one leads to a listener inside of Envoy, the service's own,
+ * which decides on that.
  */
-export function tcpChain(mesh: MeshInput): Init<typeof FilterChainSchema> {
-  return {
-    name: "tcp",
-    filterChainMatch: { applicationProtocols: ["catalyst-tcp"] },
-    filters: [
-      tcpByHost,
-      tcpNodes,
-      proxy("mesh", mesh, { cluster: nowhere.name, attempts: 1, afterTls: true }),
-    ],
-    transportSocket: nodesTls("catalyst-tcp"),
-    transportSocketConnectTimeout: duration(10_000),
-  };
+export function tcpFilters(mesh: MeshInput): readonly Init<typeof FilterSchema>[] {
+  return [tcpByHost, tcpNodes, proxy("mesh", mesh, { cluster: nowhere.name, attempts: 1, afterTls: true })];
 }
 
 /** What takes the connections of other nodes for a service that stands here, those of nodes that may have it. */
@@ -139,6 +126,8 @@ function proxy(
     statPrefix: listener,
     clusterSpecifier: { case: "cluster", value: cluster },
     maxConnectAttempts: attempts,
+    // What took no connection is left out a moment later, and only then the next try goes another way.
+    backoffOptions: { baseInterval: duration(20), maxInterval: duration(100) },
     idleTimeout: duration(idleMs),
     accessLog: connectionLog(listener, accessLog),
     ...(afterTls
