@@ -55,17 +55,17 @@ export class SessionChannel {
   readonly receiving: ReceiveWindow;
   readonly arrived = new Queue<Uint8Array>();
   readonly waiting = new Queue<Waiting>();
-  readonly user: ChannelUser;
-  readonly settleEnded: (reason: EndReason) => void;
-  end: EndReason | null = null;
-  reader: (() => void) | null = null;
+  readonly #user: ChannelUser;
+  readonly #settleEnded: (reason: EndReason) => void;
+  #end: EndReason | null = null;
+  #reader: (() => void) | null = null;
 
   constructor(protocol: AgreedProtocol, agreement: Agreement, user: ChannelUser) {
-    this.user = user;
+    this.#user = user;
     this.sending = new SendWindow(protocol.send);
     this.receiving = new ReceiveWindow(protocol.receive);
     const { promise: ended, resolve } = Promise.withResolvers<EndReason>();
-    this.settleEnded = resolve;
+    this.#settleEnded = resolve;
     const maxMessageBytes = agreement.maxFrameBytes - payloadOverheadBytes;
     this.channel = {
       protocol: protocol.name,
@@ -74,22 +74,22 @@ export class SessionChannel {
       peer: agreement.peer,
       maxMessageBytes,
       ended,
-      send: (message) => this.send(message, maxMessageBytes),
-      close: (code, text) => this.close(code, text),
-      [Symbol.asyncIterator]: () => ({ next: () => this.next() }),
+      send: (message) => this.#send(message, maxMessageBytes),
+      close: (code, text) => this.#close(code, text),
+      [Symbol.asyncIterator]: () => ({ next: () => this.#next() }),
     };
   }
 
-  send(message: Uint8Array, maxBytes: number): Promise<void> {
+  #send(message: Uint8Array, maxBytes: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    if (this.end !== null) reject(new SessionError(this.end.code, this.end.text));
+    if (this.#end !== null) reject(new SessionError(this.#end.code, this.#end.text));
     else if (message.length === 0) reject(new SessionError("misused", "a message has at least one byte"));
     else if (message.length > maxBytes) {
       const text = `${message.length} bytes, where the peer accepts ${maxBytes}`;
       reject(new SessionError("message_too_large", text));
     } else {
       this.waiting.push({ message, resolve, reject });
-      this.user.onWork();
+      this.#user.onWork();
     }
     return promise;
   }
@@ -104,12 +104,12 @@ export class SessionChannel {
     return first.message;
   }
 
-  close(code: number, text: string): void {
+  #close(code: number, text: string): void {
     if (!Number.isInteger(code) || code < 0 || code > 65_535) {
       throw new SessionError("misused", `a protocol's code is from 0 to 65535, not ${code}`);
     }
     const { protocol } = this.channel;
-    this.user.onClose({ code: "protocol_error", text, by: "us", protocol, protocolCode: code });
+    this.#user.onClose({ code: "protocol_error", text, by: "us", protocol, protocolCode: code });
   }
 
   /** A message came. Throws {@link SessionError} `credit_exceeded`. */
@@ -118,39 +118,39 @@ export class SessionChannel {
     // A view of a few bytes would keep all the memory that it came in.
     const isSmallView = payload.buffer.byteLength > 2 * payload.length;
     this.arrived.push(isSmallView ? payload.slice() : payload);
-    this.reader?.();
+    this.#reader?.();
   }
 
   /** The peer's CREDIT. Throws {@link SessionError} `credit_exceeded`. */
   credit(credit: Credit): void {
     this.sending.credit(credit);
-    this.user.onWork();
+    this.#user.onWork();
   }
 
-  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+  async #next(): Promise<IteratorResult<Uint8Array, undefined>> {
     for (;;) {
       const message = this.arrived.shift();
       if (message !== undefined) {
         this.receiving.take(message.length);
-        this.user.onWork();
+        this.#user.onWork();
         return { done: false, value: message };
       }
-      if (this.end !== null) return { done: true, value: undefined };
-      if (this.reader !== null) throw new SessionError("misused", "a channel has one reader");
+      if (this.#end !== null) return { done: true, value: undefined };
+      if (this.#reader !== null) throw new SessionError("misused", "a channel has one reader");
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.reader = resolve;
+      this.#reader = resolve;
       await promise;
-      this.reader = null;
+      this.#reader = null;
     }
   }
 
   /** The session has ended. What came before can still be read. */
   finish(reason: EndReason): void {
-    this.end = reason;
+    this.#end = reason;
     for (let waiting = this.waiting.shift(); waiting !== undefined; waiting = this.waiting.shift()) {
       waiting.reject(new SessionError(reason.code, reason.text));
     }
-    this.reader?.();
-    this.settleEnded(reason);
+    this.#reader?.();
+    this.#settleEnded(reason);
   }
 }

@@ -11,37 +11,42 @@ export type HalfOpenLimits = Pick<
 
 /** Counts connections that are no session yet. Handshakes cost more than anything else that a stranger can ask for. */
 export class HalfOpen {
-  readonly limits: HalfOpenLimits;
-  readonly arrivals: RatePerKey;
-  readonly byAddress = new Map<string, number>();
-  total = 0;
+  readonly #limits: HalfOpenLimits;
+  readonly #arrivals: RatePerKey;
+  readonly #byAddress = new Map<string, number>();
+  #total = 0;
 
   constructor(limits: HalfOpenLimits) {
-    this.limits = limits;
-    this.arrivals = new RatePerKey({ burst: limits.connectBurst, intervalMs: limits.connectIntervalMs });
+    this.#limits = limits;
+    this.#arrivals = new RatePerKey({ burst: limits.connectBurst, intervalMs: limits.connectIntervalMs });
+  }
+
+  /** How many there are. */
+  get total(): number {
+    return this.#total;
   }
 
   /** Counts one more; the function that is returned gives its place back, once. Null when there are too many. */
   enter(from: string, now: Instant): (() => void) | null {
     const address = networkOf(from);
-    const here = this.byAddress.get(address) ?? 0;
-    if (this.total >= this.limits.maxHalfOpen || here >= this.limits.maxHalfOpenPerAddress) return null;
-    if (this.arrivals.take(address, now) > 0) return null;
-    this.total += 1;
-    this.byAddress.set(address, here + 1);
+    const here = this.#byAddress.get(address) ?? 0;
+    if (this.#total >= this.#limits.maxHalfOpen || here >= this.#limits.maxHalfOpenPerAddress) return null;
+    if (this.#arrivals.take(address, now) > 0) return null;
+    this.#total += 1;
+    this.#byAddress.set(address, here + 1);
     let inside = true;
     return () => {
       if (!inside) return;
       inside = false;
-      this.leave(address);
+      this.#leave(address);
     };
   }
 
-  leave(address: string): void {
-    this.total -= 1;
-    const left = (this.byAddress.get(address) ?? 1) - 1;
-    if (left > 0) this.byAddress.set(address, left);
-    else this.byAddress.delete(address);
+  #leave(address: string): void {
+    this.#total -= 1;
+    const left = (this.#byAddress.get(address) ?? 1) - 1;
+    if (left > 0) this.#byAddress.set(address, left);
+    else this.#byAddress.delete(address);
   }
 }
 

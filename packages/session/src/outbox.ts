@@ -9,17 +9,17 @@ import type { Transport } from "./transport.ts";
  * so one is enough however many became due meanwhile. So what waits here is bounded by what the transport holds.
  */
 export class Outbox {
-  readonly transport: Transport;
-  readonly clock: Clock;
+  readonly #transport: Transport;
+  readonly #clock: Clock;
   /** Since when the transport takes no more; null when it does. */
   blockedSince: Instant | null = null;
   channels: readonly SessionChannel[] = [];
   /** Which channel is next: each has its turn. */
-  turn = 0;
+  #turn = 0;
 
   constructor(transport: Transport, clock: Clock) {
-    this.transport = transport;
-    this.clock = clock;
+    this.#transport = transport;
+    this.#clock = clock;
   }
 
   write<Kind extends MessageKind>(kind: Kind, message: MessageOf[Kind]): void {
@@ -28,7 +28,7 @@ export class Outbox {
 
   writeFrame(payload: Uint8Array): void {
     const frame = encodeFrame(payload, Number.MAX_SAFE_INTEGER);
-    if (!this.transport.write(frame)) this.blockedSince ??= this.clock.now();
+    if (!this.#transport.write(frame)) this.blockedSince ??= this.#clock.now();
   }
 
   drained(): void {
@@ -43,12 +43,12 @@ export class Outbox {
       if (credit !== null) this.write("credit", { protocol: each.channel.protocol, ...credit });
     }
     for (let idle = 0; this.blockedSince === null && idle < this.channels.length; ) {
-      const sent = this.sendOne(this.channels[this.turn++ % this.channels.length]);
+      const sent = this.#sendOne(this.channels[this.#turn++ % this.channels.length]);
       idle = sent ? 0 : idle + 1;
     }
   }
 
-  sendOne(from: SessionChannel | undefined): boolean {
+  #sendOne(from: SessionChannel | undefined): boolean {
     const payload = from?.nextToSend() ?? null;
     if (from === undefined || payload === null) return false;
     this.write("message", { protocol: from.channel.protocol, payload });

@@ -53,36 +53,36 @@ export type SessionSubject = { readonly node: string; readonly purpose: string }
 /** Carries out what the state machine asks for, on one transport after the other. */
 export class Session {
   readonly role: SessionRole;
-  readonly user: SessionUser;
+  readonly #user: SessionUser;
   subject: SessionSubject | null;
   state: SessionState;
   transport: Transport | null = null;
-  outbox: Outbox | null = null;
+  #outbox: Outbox | null = null;
   channels: ReadonlyMap<string, SessionChannel> = new Map();
   /** Of the peer, once its OPEN was agreed with. */
   incarnation: string | null = null;
   lastEnd: { readonly reason: EndReason; readonly at: number } | null = null;
-  own: { readonly open: Open; readonly bytes: Uint8Array } | null = null;
-  transcript: Uint8Array | null = null;
-  keepalives: Rate | null = null;
-  giveUpDial: (() => void) | null = null;
-  giveUpExpiry: (() => void) | null = null;
-  timer: { readonly at: Instant; readonly cancel: () => void } | null = null;
-  readonly events: SessionEvent[] = [];
-  busy = false;
+  #own: { readonly open: Open; readonly bytes: Uint8Array } | null = null;
+  #transcript: Uint8Array | null = null;
+  #keepalives: Rate | null = null;
+  #giveUpDial: (() => void) | null = null;
+  #giveUpExpiry: (() => void) | null = null;
+  #timer: { readonly at: Instant; readonly cancel: () => void } | null = null;
+  readonly #events: SessionEvent[] = [];
+  #busy = false;
 
   /** A session that dials `subject`; without one, a session that is dialled, since `begunAt`. */
   constructor(user: SessionUser, subject: SessionSubject | null, begunAt = user.clock.now()) {
-    this.user = user;
+    this.#user = user;
     this.role = subject === null ? "listener" : "dialler";
     this.subject = subject;
-    this.state = firstState({ ...this.context(), now: begunAt });
+    this.state = firstState({ ...this.#context(), now: begunAt });
   }
 
   /** Begins to listen to whoever dialled. */
   answer(transport: Transport): void {
-    this.attach(transport);
-    this.schedule();
+    this.#attach(transport);
+    this.#schedule();
   }
 
   get contender(): Contender {
@@ -95,19 +95,19 @@ export class Session {
 
   /** Takes an event. One that comes while another is being dealt with waits for its turn. */
   dispatch(event: SessionEvent): void {
-    this.events.push(event);
-    if (this.busy) return;
-    this.busy = true;
+    this.#events.push(event);
+    if (this.#busy) return;
+    this.#busy = true;
     try {
-      for (let next = this.events.shift(); next !== undefined; next = this.events.shift()) {
-        const [state, effects] = step(this.state, next, this.context());
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        const [state, effects] = step(this.state, next, this.#context());
         this.state = state;
-        for (const effect of effects) this.carryOut(effect);
+        for (const effect of effects) this.#carryOut(effect);
       }
     } finally {
-      this.busy = false;
+      this.#busy = false;
     }
-    this.schedule();
+    this.#schedule();
   }
 
   /** Ends it on our side; `again` says whether a dialler tries anew. */
@@ -115,84 +115,84 @@ export class Session {
     this.dispatch({ kind: "stop", reason, again });
   }
 
-  context(): SessionContext {
-    const { clock, random, timings } = this.user;
+  #context(): SessionContext {
+    const { clock, random, timings } = this.#user;
     return { now: clock.now(), random: random(), role: this.role, timings };
   }
 
-  carryOut(effect: SessionEffect): void {
+  #carryOut(effect: SessionEffect): void {
     switch (effect.kind) {
       case "dial":
-        this.dial();
+        this.#dial();
         break;
       case "send_open":
-        this.sendOpen();
+        this.#sendOpen();
         break;
       case "send_accept":
-        this.outbox?.write("accept", { transcript: this.transcript ?? new Uint8Array(32) });
+        this.#outbox?.write("accept", { transcript: this.#transcript ?? new Uint8Array(32) });
         break;
       case "send_keepalive":
-        this.sendKeepalive();
+        this.#sendKeepalive();
         break;
       case "send_notification":
-        this.notify(effect.reason);
+        this.#notify(effect.reason);
         break;
       case "close":
-        this.detach();
+        this.#detach();
         break;
       case "established":
-        this.establish(effect.agreement);
+        this.#establish(effect.agreement);
         break;
       case "deliver":
-        this.guard(() => this.channelOf(effect.message.protocol).deliver(effect.message.payload));
+        this.#guard(() => this.#channelOf(effect.message.protocol).deliver(effect.message.payload));
         break;
       case "credit":
-        this.guard(() => this.channelOf(effect.credit.protocol).credit(effect.credit));
+        this.#guard(() => this.#channelOf(effect.credit.protocol).credit(effect.credit));
         break;
       case "ended":
-        this.finish(effect.reason, effect.established);
+        this.#finish(effect.reason, effect.established);
         break;
     }
   }
 
-  dial(): void {
+  #dial(): void {
     try {
-      this.giveUpDial = this.beginDial();
+      this.#giveUpDial = this.#beginDial();
     } catch (error) {
       this.dispatch({ kind: "lost", code: "dial_failed", text: String(error) });
     }
   }
 
-  beginDial(): () => void {
-    return this.user.dial({
+  #beginDial(): () => void {
+    return this.#user.dial({
       up: (transport) => {
-        this.giveUpDial = null;
-        this.attach(transport);
-        this.dispatch(this.user.onUp(this, transport));
+        this.#giveUpDial = null;
+        this.#attach(transport);
+        this.dispatch(this.#user.onUp(this, transport));
       },
       failed: (error) => {
-        this.giveUpDial = null;
+        this.#giveUpDial = null;
         this.dispatch({ kind: "lost", code: "dial_failed", text: error.message });
       },
     });
   }
 
-  attach(transport: Transport): void {
+  #attach(transport: Transport): void {
     const isOurs = () => this.transport === transport;
     const decoder = createFrameDecoder({
       onFrame: (payload) => {
-        if (isOurs()) this.receive(payload);
+        if (isOurs()) this.#receive(payload);
       },
-      maxFrameBytes: () => this.frameLimit(),
+      maxFrameBytes: () => this.#frameLimit(),
     });
     this.transport = transport;
-    this.outbox = new Outbox(transport, this.user.clock);
+    this.#outbox = new Outbox(transport, this.#user.clock);
     transport.use({
       onData: (bytes) => {
-        if (isOurs()) this.guard(() => decoder.push(bytes));
+        if (isOurs()) this.#guard(() => decoder.push(bytes));
       },
       onDrain: () => {
-        if (isOurs()) this.outbox?.drained();
+        if (isOurs()) this.#outbox?.drained();
       },
       onEnd: (error) => {
         const text = error?.message ?? "the peer closed the connection";
@@ -202,14 +202,14 @@ export class Session {
   }
 
   /** Nobody makes us keep long frames before it is known who it is. */
-  frameLimit(): number {
-    return this.state.kind === "established" && this.own !== null
-      ? this.own.open.maxFrameBytes
+  #frameLimit(): number {
+    return this.state.kind === "established" && this.#own !== null
+      ? this.#own.open.maxFrameBytes
       : maxOpenFrameBytes;
   }
 
   /** Whatever the peer's bytes are refused for ends the session with that reason. */
-  guard(work: () => void): void {
+  #guard(work: () => void): void {
     try {
       work();
     } catch (error) {
@@ -219,23 +219,23 @@ export class Session {
     }
   }
 
-  receive(payload: Uint8Array): void {
-    this.guard(() => {
+  #receive(payload: Uint8Array): void {
+    this.#guard(() => {
       const message = decodeMessage(payload);
-      this.dispatch(this.eventOf(message, payload));
+      this.dispatch(this.#eventOf(message, payload));
     });
   }
 
-  eventOf(message: Message, bytes: Uint8Array): SessionEvent {
+  #eventOf(message: Message, bytes: Uint8Array): SessionEvent {
     switch (message.kind) {
       case "open":
-        return this.judgeOpen(message, bytes);
+        return this.#judgeOpen(message, bytes);
       case "accept":
-        if (this.transcript === null || Buffer.compare(message.transcript, this.transcript) === 0)
+        if (this.#transcript === null || Buffer.compare(message.transcript, this.#transcript) === 0)
           return message;
         throw new SessionError("open_mismatch", "the ACCEPT is of other OPENs than were sent here");
       case "keepalive":
-        if ((this.keepalives?.take(this.user.clock.now()) ?? 0) === 0) return message;
+        if ((this.#keepalives?.take(this.#user.clock.now()) ?? 0) === 0) return message;
         throw new SessionError("rate_exceeded", `more than ${keepalivesPerHold} KEEPALIVEs in one hold time`);
       case "message":
         return { kind: "message", message };
@@ -247,52 +247,52 @@ export class Session {
   }
 
   /** An OPEN is judged where one is due; elsewhere the machine refuses it. */
-  judgeOpen(theirs: Open, bytes: Uint8Array): SessionEvent {
+  #judgeOpen(theirs: Open, bytes: Uint8Array): SessionEvent {
     const due = this.state.kind === (this.role === "dialler" ? "open_sent" : "connect");
     if (!due) throw new SessionError("message_unexpected", `OPEN in the state ${this.state.kind}`);
-    this.own ??= this.ownOpen(theirs.purpose);
-    const agreement = this.user.judge(this, this.own.open, theirs);
+    this.#own ??= this.#ownOpen(theirs.purpose);
+    const agreement = this.#user.judge(this, this.#own.open, theirs);
     this.subject = { node: theirs.node, purpose: theirs.purpose };
     this.incarnation = agreement.peer.incarnation;
-    const [dialler, listener] = this.role === "dialler" ? [this.own.bytes, bytes] : [bytes, this.own.bytes];
-    this.transcript = transcriptOf(dialler, listener);
+    const [dialler, listener] = this.role === "dialler" ? [this.#own.bytes, bytes] : [bytes, this.#own.bytes];
+    this.#transcript = transcriptOf(dialler, listener);
     return { kind: "open", agreement };
   }
 
-  ownOpen(purpose: string): { open: Open; bytes: Uint8Array } {
+  #ownOpen(purpose: string): { open: Open; bytes: Uint8Array } {
     if (this.transport === null) throw new Error("unreachable: an OPEN without a transport");
-    const open = this.user.openFor(purpose, this.transport);
+    const open = this.#user.openFor(purpose, this.transport);
     return { open, bytes: encodeMessage("open", open) };
   }
 
-  sendOpen(): void {
-    this.own ??= this.ownOpen(this.subject?.purpose ?? "");
-    this.outbox?.writeFrame(this.own.bytes);
+  #sendOpen(): void {
+    this.#own ??= this.#ownOpen(this.subject?.purpose ?? "");
+    this.#outbox?.writeFrame(this.#own.bytes);
   }
 
-  establish(agreement: Agreement): void {
-    const onWork = () => this.outbox?.flush();
+  #establish(agreement: Agreement): void {
+    const onWork = () => this.#outbox?.flush();
     const onClose = (reason: EndReason) => this.stop(reason, true);
     const intervalMs = agreement.holdMs / keepalivesPerHold;
-    this.keepalives = new Rate({ burst: keepalivesPerHold, intervalMs });
+    this.#keepalives = new Rate({ burst: keepalivesPerHold, intervalMs });
     this.channels = new Map(
       agreement.protocols.map((protocol) => [
         protocol.name,
         new SessionChannel(protocol, agreement, { onWork, onClose }),
       ]),
     );
-    if (this.outbox !== null) this.outbox.channels = [...this.channels.values()];
-    this.watchExpiry();
-    this.user.onEstablished(this);
+    if (this.#outbox !== null) this.#outbox.channels = [...this.channels.values()];
+    this.#watchExpiry();
+    this.#user.onEstablished(this);
   }
 
   /** A session does not outlive the peer's certificate. The clock may wake us early. */
-  watchExpiry(): void {
+  #watchExpiry(): void {
     const notAfter = this.transport?.certificate?.notAfter;
     if (notAfter === undefined) return;
-    const { clock } = this.user;
-    this.giveUpExpiry = clock.after(notAfter - clock.wall(), () => {
-      if (clock.wall() < notAfter) this.watchExpiry();
+    const { clock } = this.#user;
+    this.#giveUpExpiry = clock.after(notAfter - clock.wall(), () => {
+      if (clock.wall() < notAfter) this.#watchExpiry();
       else {
         const text = "the peer's certificate has ended";
         this.stop({ code: "certificate_expired", text, by: "us" }, true);
@@ -301,18 +301,18 @@ export class Session {
   }
 
   /** What already waits to be sent is sign enough of life; if it waits for too long, the peer does not read. */
-  sendKeepalive(): void {
-    const since = this.outbox?.blockedSince ?? null;
+  #sendKeepalive(): void {
+    const since = this.#outbox?.blockedSince ?? null;
     const holdMs = this.agreement?.holdMs ?? 0;
-    if (since === null) this.outbox?.write("keepalive", {});
-    else if (this.user.clock.now() - since >= holdMs) {
+    if (since === null) this.#outbox?.write("keepalive", {});
+    else if (this.#user.clock.now() - since >= holdMs) {
       const text = `what waited to be sent was not all taken within ${holdMs} ms`;
       this.dispatch({ kind: "fault", code: "not_reading", text });
     }
   }
 
-  notify({ code, text, protocol, protocolCode, retryAfterMs }: EndReason): void {
-    this.outbox?.write("notification", {
+  #notify({ code, text, protocol, protocolCode, retryAfterMs }: EndReason): void {
+    this.#outbox?.write("notification", {
       code: code in notificationCodes ? (code as keyof typeof notificationCodes) : "internal_error",
       text,
       ...(protocol === undefined ? {} : { protocol }),
@@ -321,49 +321,49 @@ export class Session {
     });
   }
 
-  detach(): void {
+  #detach(): void {
     const { transport } = this;
-    this.giveUpDial?.();
-    this.giveUpDial = null;
-    this.giveUpExpiry?.();
-    this.giveUpExpiry = null;
+    this.#giveUpDial?.();
+    this.#giveUpDial = null;
+    this.#giveUpExpiry?.();
+    this.#giveUpExpiry = null;
     this.transport = null;
-    this.outbox = null;
-    this.own = null;
-    this.transcript = null;
-    this.keepalives = null;
+    this.#outbox = null;
+    this.#own = null;
+    this.#transcript = null;
+    this.#keepalives = null;
     this.incarnation = null;
     if (transport === null) return;
     transport.close();
-    this.user.clock.after(lingerMs, () => transport.destroy());
+    this.#user.clock.after(lingerMs, () => transport.destroy());
   }
 
-  finish(reason: EndReason, established: boolean): void {
+  #finish(reason: EndReason, established: boolean): void {
     const { channels } = this;
     this.channels = new Map();
-    this.lastEnd = { reason, at: this.user.clock.wall() };
+    this.lastEnd = { reason, at: this.#user.clock.wall() };
     for (const channel of channels.values()) channel.finish(reason);
-    this.user.onEnded(this, reason, established);
+    this.#user.onEnded(this, reason, established);
   }
 
-  channelOf(protocol: string): SessionChannel {
+  #channelOf(protocol: string): SessionChannel {
     const channel = this.channels.get(protocol);
     if (channel !== undefined) return channel;
     throw new SessionError("message_unexpected", `the protocol ${protocol} was not agreed`);
   }
 
   /** Sees to it that the machine is told when its time has come. A timer that is early stays: it looks again. */
-  schedule(): void {
+  #schedule(): void {
     const at = wakesAt(this.state);
-    if (at !== null && this.timer !== null && this.timer.at <= at) return;
-    this.timer?.cancel();
-    this.timer = null;
+    if (at !== null && this.#timer !== null && this.#timer.at <= at) return;
+    this.#timer?.cancel();
+    this.#timer = null;
     if (at === null) return;
-    const cancel = this.user.clock.after(Math.max(0, at - this.user.clock.now()), () => {
-      this.timer = null;
+    const cancel = this.#user.clock.after(Math.max(0, at - this.#user.clock.now()), () => {
+      this.#timer = null;
       this.dispatch({ kind: "timer" });
     });
-    this.timer = { at, cancel };
+    this.#timer = { at, cancel };
   }
 }
 

@@ -107,63 +107,65 @@ export function createSessions(parts: SessionsParts, options: Partial<SessionOpt
 }
 
 class Registry {
-  readonly parts: SessionsParts;
-  readonly options: SessionOptions;
-  readonly clock: Clock;
-  readonly incarnation = new Uint8Array(randomBytes(16));
-  readonly halfOpen: HalfOpen;
+  readonly #parts: SessionsParts;
+  readonly #options: SessionOptions;
+  readonly #clock: Clock;
+  readonly #incarnation = new Uint8Array(randomBytes(16));
+  readonly #halfOpen: HalfOpen;
   /** Dialled ones by peer and purpose, with the address; they stay when a session ends. */
-  readonly dialled = new Map<string, { readonly address: string; readonly session: Session }>();
-  readonly answered = new Set<Session>();
-  readonly departed = new Departed();
+  readonly #dialled = new Map<string, { readonly address: string; readonly session: Session }>();
+  readonly #answered = new Set<Session>();
+  readonly #departed = new Departed();
   /** How often each peer opens sessions. */
-  readonly openings: RatePerKey;
-  listening: readonly Listening[] = [];
-  closed = false;
+  readonly #openings: RatePerKey;
+  #listening: readonly Listening[] = [];
+  #closed = false;
 
   constructor(parts: SessionsParts, options: SessionOptions) {
-    this.parts = parts;
-    this.options = options;
-    this.clock = parts.clock ?? systemClock;
-    this.halfOpen = new HalfOpen(options);
-    this.openings = new RatePerKey({ burst: options.reopenBurst, intervalMs: options.reopenIntervalMs });
-    this.checkParts();
+    this.#parts = parts;
+    this.#options = options;
+    this.#clock = parts.clock ?? systemClock;
+    this.#halfOpen = new HalfOpen(options);
+    this.#openings = new RatePerKey({ burst: options.reopenBurst, intervalMs: options.reopenIntervalMs });
+    this.#checkParts();
   }
 
   /** What we say of ourselves is what others accept. Throws {@link SessionError} `misused`. */
-  checkParts(): void {
+  #checkParts(): void {
     try {
-      decodeMessage(encodeMessage("open", this.openFor("control", { ownKeyThumbprint: new Uint8Array(32) })));
+      decodeMessage(
+        encodeMessage("open", this.#openFor("control", { ownKeyThumbprint: new Uint8Array(32) })),
+      );
     } catch (cause) {
       throw new SessionError("misused", `no peer would accept this node: ${String(cause)}`, { cause });
     }
   }
 
-  get all(): readonly Session[] {
-    return [...Array.from(this.dialled.values(), ({ session }) => session), ...this.answered];
+  get #all(): readonly Session[] {
+    return [...Array.from(this.#dialled.values(), ({ session }) => session), ...this.#answered];
   }
 
   async listen(address: string): Promise<string> {
-    const listening = await this.parts.transports.listen(address, {
-      accept: (remote) => this.accept(remote.address),
+    const listening = await this.#parts.transports.listen(address, {
+      accept: (remote) => this.#accept(remote.address),
     });
-    this.listening = [...this.listening, listening];
+    this.#listening = [...this.#listening, listening];
     return listening.address;
   }
 
   /** Takes a connection in, or turns it away. It counts as half open until it is a session, or over. */
-  accept(address: string): Dialled | null {
-    const begunAt = this.clock.now();
-    const leave = this.closed ? null : this.halfOpen.enter(address, begunAt);
+  #accept(address: string): Dialled | null {
+    const begunAt = this.#clock.now();
+    const leave = this.#closed ? null : this.#halfOpen.enter(address, begunAt);
     if (leave === null) {
-      this.parts.events?.turnedAway(address);
+      this.#parts.events?.turnedAway(address);
       return null;
     }
     return {
       failed: leave,
       up: (transport) => {
-        const session = new Session(this.userOf({ transport, leave }), null, begunAt);
-        this.answered.add(session);
+        const session = new Session(this.#userOf({ transport, leave }), null, begunAt);
+        this.#answered.add(session);
         session.answer(transport);
       },
     };
@@ -175,29 +177,29 @@ class Registry {
         purposes.map((purpose) => [`${node} ${purpose}`, { subject: { node, purpose }, address }] as const),
       ),
     );
-    for (const [key, { address, session }] of this.dialled) {
+    for (const [key, { address, session }] of this.#dialled) {
       if (wanted.get(key)?.address === address) continue;
-      this.dialled.delete(key);
+      this.#dialled.delete(key);
       session.stop({ code: "stopped", text: "the peer is no longer configured", by: "us" }, false);
     }
     for (const [key, { subject, address }] of wanted) {
-      if (this.dialled.has(key)) continue;
-      const session = new Session(this.userOf({ address }), subject);
-      this.dialled.set(key, { address, session });
-      this.wake(subject);
+      if (this.#dialled.has(key)) continue;
+      const session = new Session(this.#userOf({ address }), subject);
+      this.#dialled.set(key, { address, session });
+      this.#wake(subject);
     }
   }
 
   reconsider(): void {
-    const waiting = this.all.filter(({ state }) => state.kind === "idle" && state.retryAt !== null);
-    for (const session of this.all) {
+    const waiting = this.#all.filter(({ state }) => state.kind === "idle" && state.retryAt !== null);
+    for (const session of this.#all) {
       const { agreement, transport } = session;
       if (agreement === null || transport === null) continue;
       const { node, domain, keyThumbprint } = agreement.peer;
       const { remote, certificate } = transport;
       const candidate = { node, domain, keyThumbprint, purpose: agreement.purpose, remote, certificate };
       for (const { name } of agreement.protocols) {
-        const verdict = this.parts.admit(candidate, name);
+        const verdict = this.#parts.admit(candidate, name);
         if (verdict.admitted) continue;
         session.stop({ code: "not_admitted", text: verdict.reason, by: "us" }, true);
         break;
@@ -208,40 +210,40 @@ class Registry {
 
   snapshot(): SessionsSnapshot {
     return {
-      node: this.parts.node,
-      listening: this.listening.map(({ address }) => address),
-      authenticated: this.parts.transports.authenticated,
-      halfOpen: this.halfOpen.total,
-      sessions: this.departed.beside(this.all.map((session) => snapshotOf(session, this.clock))),
+      node: this.#parts.node,
+      listening: this.#listening.map(({ address }) => address),
+      authenticated: this.#parts.transports.authenticated,
+      halfOpen: this.#halfOpen.total,
+      sessions: this.#departed.beside(this.#all.map((session) => snapshotOf(session, this.#clock))),
     };
   }
 
   async close(code: "stopped" | "restarting", text: string): Promise<void> {
-    this.closed = true;
-    for (const session of this.all) session.stop({ code, text, by: "us" }, false);
-    await Promise.all(this.listening.map((each) => each.close()));
+    this.#closed = true;
+    for (const session of this.#all) session.stop({ code, text, by: "us" }, false);
+    await Promise.all(this.#listening.map((each) => each.close()));
   }
 
   /** What a session asks of us; `address` is where it dials, `leave` gives its place among the half-open ones back. */
-  userOf(from: { address: string } | { transport: Transport; leave: () => void }): SessionUser {
-    const { clock, options } = this;
+  #userOf(from: { address: string } | { transport: Transport; leave: () => void }): SessionUser {
+    const [clock, timings] = [this.#clock, this.#options];
     const leave = "leave" in from ? from.leave : () => undefined;
     return {
       clock,
-      random: this.parts.random ?? Math.random,
-      timings: options,
-      dial: (to) => ("address" in from ? this.parts.transports.dial(from.address, to) : () => undefined),
-      openFor: (purpose, transport) => this.openFor(purpose, transport),
-      judge: (session, own, theirs) => this.judge(session, own, theirs),
-      onUp: (session, transport) => this.up(session, transport),
+      random: this.#parts.random ?? Math.random,
+      timings,
+      dial: (to) => ("address" in from ? this.#parts.transports.dial(from.address, to) : () => undefined),
+      openFor: (purpose, transport) => this.#openFor(purpose, transport),
+      judge: (session, own, theirs) => this.#judge(session, own, theirs),
+      onUp: (session, transport) => this.#up(session, transport),
       onEstablished: (session) => {
         leave();
-        this.established(session);
+        this.#established(session);
       },
       onEnded: (session, reason, established) => {
         leave();
-        if ("transport" in from) this.depart(session, from.transport);
-        this.ended(session, {
+        if ("transport" in from) this.#depart(session, from.transport);
+        this.#ended(session, {
           reason,
           established,
           remote: "address" in from ? from.address : from.transport.remote,
@@ -251,27 +253,27 @@ class Registry {
   }
 
   /** Nothing is sent to another node than the one that was dialled, or where a session came about meanwhile. */
-  up({ subject }: Session, { certificate }: Transport): SessionEvent {
+  #up({ subject }: Session, { certificate }: Transport): SessionEvent {
     if (subject === null) throw new Error("unreachable: dialled for nobody");
     const found = certificate?.id == null ? subject.node : nodeNameOf(certificate.id);
     if (found !== subject.node) {
-      const code = found === this.parts.node ? "self_connection" : "identity_mismatch";
+      const code = found === this.#parts.node ? "self_connection" : "identity_mismatch";
       return { kind: "fault", code, text: `${subject.node} was dialled, ${found} answered` };
     }
-    if (this.agreedWith(subject).length === 0) return { kind: "up" };
+    if (this.#agreedWith(subject).length === 0) return { kind: "up" };
     const reason: EndReason = { code: "collision", text: "a session is there already", by: "us" };
     return { kind: "stop", reason, again: false };
   }
 
-  openFor(purpose: string, { ownKeyThumbprint }: Pick<Transport, "ownKeyThumbprint">): Open {
-    const { node, domain, protocols, capabilities = [] } = this.parts;
-    const { holdMs, maxFrameBytes } = this.options;
+  #openFor(purpose: string, { ownKeyThumbprint }: Pick<Transport, "ownKeyThumbprint">): Open {
+    const { node, domain, protocols, capabilities = [] } = this.#parts;
+    const { holdMs, maxFrameBytes } = this.#options;
     return {
       versions: [1],
       node,
       domain,
       keyThumbprint: ownKeyThumbprint,
-      incarnation: this.incarnation,
+      incarnation: this.#incarnation,
       nonce: new Uint8Array(randomBytes(32)),
       purpose,
       holdMs,
@@ -280,16 +282,16 @@ class Registry {
         .map(({ name, versions, windowMessages, windowBytes }) => ({
           name,
           versions: versions.toSorted((a, b) => a - b),
-          windowMessages: windowMessages ?? this.options.windowMessages,
-          windowBytes: windowBytes ?? this.options.windowBytes,
+          windowMessages: windowMessages ?? this.#options.windowMessages,
+          windowBytes: windowBytes ?? this.#options.windowBytes,
         }))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
       capabilities: capabilities.toSorted(),
-      timeMs: this.clock.wall(),
+      timeMs: this.#clock.wall(),
     };
   }
 
-  judge(session: Session, own: Open, theirs: Open): Agreement {
+  #judge(session: Session, own: Open, theirs: Open): Agreement {
     const { transport, role, subject } = session;
     const agreement = agree({
       own,
@@ -297,14 +299,14 @@ class Registry {
       remote: transport?.remote ?? "",
       certificate: transport?.certificate ?? null,
       expected: role === "dialler" ? (subject?.node ?? null) : null,
-      receivedAt: this.clock.wall(),
-      admit: this.parts.admit,
+      receivedAt: this.#clock.wall(),
+      admit: this.#parts.admit,
     });
-    const rivals = this.rivalsOf(session, theirs);
+    const rivals = this.#rivalsOf(session, theirs);
     if (role === "listener") {
-      this.checkCollision(agreement.peer, rivals);
-      this.checkRoom(theirs, rivals.length);
-      this.checkRate(theirs);
+      this.#checkCollision(agreement.peer, rivals);
+      this.#checkRoom(theirs, rivals.length);
+      this.#checkRate(theirs);
     }
     for (const rival of rivals) {
       rival.stop({ code: "collision", text: "another connection for this purpose stays", by: "us" }, true);
@@ -313,9 +315,9 @@ class Registry {
   }
 
   /** spec/session.md §6: who was dialled decides which connection stays; who dialled follows. */
-  checkCollision(peer: Peer, rivals: readonly Session[]): void {
+  #checkCollision(peer: Peer, rivals: readonly Session[]): void {
     const newcomer = { role: "listener", incarnation: peer.incarnation } as const;
-    const names = { own: this.parts.node, peer: peer.node };
+    const names = { own: this.#parts.node, peer: peer.node };
     const staying = rivals.find((rival) => survivor(newcomer, rival.contender, names) === "other");
     if (staying === undefined) return;
     staying.dispatch({ kind: "probe" });
@@ -323,74 +325,74 @@ class Registry {
   }
 
   /** A peer has one session for each purpose, and no more than so many. */
-  checkRoom({ node }: Open, replaced: number): void {
-    const agreed = this.all.filter(({ agreement }) => agreement !== null);
+  #checkRoom({ node }: Open, replaced: number): void {
+    const agreed = this.#all.filter(({ agreement }) => agreement !== null);
     const ofPeer = agreed.filter(({ agreement }) => agreement?.peer.node === node);
-    const { maxSessions, maxSessionsPerPeer } = this.options;
+    const { maxSessions, maxSessionsPerPeer } = this.#options;
     if (ofPeer.length - replaced < maxSessionsPerPeer && agreed.length - replaced < maxSessions) return;
     const text = `${node} has ${ofPeer.length} sessions, the node ${agreed.length}`;
     throw new SessionError("too_many_sessions", text);
   }
 
   /** Each session costs a handshake and all that its protocols say at the beginning. */
-  checkRate({ node }: Open): void {
-    const retryAfterMs = this.openings.take(node, this.clock.now());
+  #checkRate({ node }: Open): void {
+    const retryAfterMs = this.#openings.take(node, this.#clock.now());
     if (retryAfterMs === 0) return;
     const text = `${node} opens sessions too often; the next one in ${Math.ceil(retryAfterMs / 1_000)} s`;
     throw new SessionError("too_soon", text, { retryAfterMs });
   }
 
-  rivalsOf(session: Session, { node, purpose }: SessionSubject): readonly Session[] {
-    return this.of({ node, purpose }).filter(
+  #rivalsOf(session: Session, { node, purpose }: SessionSubject): readonly Session[] {
+    return this.#of({ node, purpose }).filter(
       (other) => other !== session && (other.agreement !== null || other.state.kind === "open_sent"),
     );
   }
 
-  agreedWith(subject: SessionSubject): readonly Session[] {
-    return this.of(subject).filter(({ agreement }) => agreement !== null);
+  #agreedWith(subject: SessionSubject): readonly Session[] {
+    return this.#of(subject).filter(({ agreement }) => agreement !== null);
   }
 
-  of({ node, purpose }: SessionSubject): readonly Session[] {
-    return this.all.filter(({ subject }) => subject?.node === node && subject.purpose === purpose);
+  #of({ node, purpose }: SessionSubject): readonly Session[] {
+    return this.#all.filter(({ subject }) => subject?.node === node && subject.purpose === purpose);
   }
 
-  established(session: Session): void {
+  #established(session: Session): void {
     const { agreement, transport, subject } = session;
     if (agreement === null || transport === null || subject === null) return;
     const { peer } = agreement;
-    for (const other of this.of(subject)) {
+    for (const other of this.#of(subject)) {
       if (other.state.kind === "idle" || other.state.kind === "connect") {
         other.stop({ code: "collision", text: "a session is there already", by: "us" }, false);
       }
     }
-    this.parts.events?.established(agreement, transport.remote);
-    if (Math.abs(peer.clockSkewMs) > this.options.maxClockSkewMs) {
-      this.parts.events?.skewed(peer.node, peer.clockSkewMs);
+    this.#parts.events?.established(agreement, transport.remote);
+    if (Math.abs(peer.clockSkewMs) > this.#options.maxClockSkewMs) {
+      this.#parts.events?.skewed(peer.node, peer.clockSkewMs);
     }
-    for (const { name, open } of this.parts.protocols) {
+    for (const { name, open } of this.#parts.protocols) {
       const channel = session.channels.get(name)?.channel;
       if (channel !== undefined) open(channel);
     }
   }
 
   /** A session that was answered is over. Who it was is what its certificate said, or the OPEN that was agreed with. */
-  depart(session: Session, { certificate, remote }: Transport): void {
-    this.answered.delete(session);
+  #depart(session: Session, { certificate, remote }: Transport): void {
+    this.#answered.delete(session);
     const node = certificate?.id == null ? session.subject?.node : nodeNameOf(certificate.id);
     if (node === undefined || session.lastEnd?.reason.code === "collision") return;
-    this.departed.add(node, { ...snapshotOf(session, this.clock), remote });
+    this.#departed.add(node, { ...snapshotOf(session, this.#clock), remote });
   }
 
-  ended(session: Session, end: { reason: EndReason; established: boolean; remote: string }): void {
+  #ended(session: Session, end: { reason: EndReason; established: boolean; remote: string }): void {
     const { subject } = session;
-    this.parts.events?.ended({ peer: subject?.node ?? null, purpose: subject?.purpose ?? null, ...end });
-    if (subject !== null && end.reason.code !== "collision") this.wake(subject);
+    this.#parts.events?.ended({ peer: subject?.node ?? null, purpose: subject?.purpose ?? null, ...end });
+    if (subject !== null && end.reason.code !== "collision") this.#wake(subject);
   }
 
   /** Has a peer dialled that nobody has a session with; those that wait for their next attempt wait on. */
-  wake({ node, purpose }: SessionSubject): void {
-    const session = this.dialled.get(`${node} ${purpose}`)?.session;
-    if (this.closed || session === undefined || this.agreedWith({ node, purpose }).length > 0) return;
+  #wake({ node, purpose }: SessionSubject): void {
+    const session = this.#dialled.get(`${node} ${purpose}`)?.session;
+    if (this.#closed || session === undefined || this.#agreedWith({ node, purpose }).length > 0) return;
     const { state } = session;
     if (state.kind === "idle" && state.retryAt === null) session.dispatch({ kind: "start" });
   }
