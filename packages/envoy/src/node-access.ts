@@ -51,10 +51,10 @@ export const nodeHealth: Init<typeof HttpFilterSchema> = {
 };
 
 /**
- * Whom this node's Envoy lets in: the certificates that TLS believes, and the look-ups, however many were revoked, by
- * which the mesh listener refuses some of them, requests and TCP connections.
+ * Whom the Envoy of a node of this domain lets in and goes to: the certificates that TLS believes, and the look-ups, however
+ * many were revoked, by which the mesh listener refuses some of them, requests and TCP connections.
  */
-export function compileNodeTrust({ roots, pinned, denied }: NodeTrust): Resource[] {
+export function compileNodeTrust({ roots, pinned, denied }: NodeTrust, domain: string): Resource[] {
   const nodes = denied.flatMap((each) => (each.serial === null ? [envoyOf(each)] : []));
   const certificates = denied.flatMap((each) =>
     each.serial === null ? [] : [`${envoyOf(each)} ${each.serial}`],
@@ -67,7 +67,7 @@ export function compileNodeTrust({ roots, pinned, denied }: NodeTrust): Resource
   );
   const typedConfig = packed(RBACSchema, { matcher });
   const rules = encodeResource(TypedExtensionConfigSchema, nodesFilter, { name: nodesFilter, typedConfig });
-  return [compileAnchors(roots, pinned), rules, compileTcpAccess(denied)];
+  return [...compileAnchors(roots, pinned, domain), rules, compileTcpAccess(denied)];
 }
 
 type Matcher = Init<typeof MatcherSchema>;

@@ -19,9 +19,10 @@ import { compileSecret, inlineText, type KeyPair, tlsSocketName } from "./tls.ts
 
 type SocketInit = Init<typeof TransportSocketSchema>;
 
-/** Names of the secrets: what this node's Envoy shows, and whom it believes. */
+/** Names of the secrets: what this node's Envoy shows, whom it lets in, and whom it goes to. */
 const identitySecret = "node-identity";
 const trustSecret = "node-trust";
+const ownTrustSecret = "own-node-trust";
 
 /** The certificate by which this node's Envoy proves itself to others. Throws {@link EnvoyError} `secret_invalid`. */
 export function compileNodeIdentity(identity: KeyPair): Resource {
@@ -42,13 +43,27 @@ export function envoyOf({ domain, node }: Pick<DeniedNode, "domain" | "node">): 
 /**
  * Whom this node's Envoy believes: each organisation's roots are good for its own SPIFFE ids and for no others. Only
  * where there are none those are believed that are pinned: Envoy knows one of the two ways at a time.
+ *
+ * Of a certificate with several SPIFFE ids Envoy takes the root that the first one asks for, and looks for the node that it
+ * goes to among all of them. So there it believes the roots of its own organisation alone, whose nodes it goes to.
  */
-export function compileAnchors(roots: readonly Anchor[], pinned: readonly Anchor[]): Resource {
-  const value = roots.length === 0 ? pinning(pinned) : { customValidatorConfig: byDomain(roots) };
-  return encodeResource(SecretSchema, trustSecret, {
-    name: trustSecret,
-    type: { case: "validationContext", value },
-  });
+export function compileAnchors(
+  roots: readonly Anchor[],
+  pinned: readonly Anchor[],
+  domain: string,
+): Resource[] {
+  const isOwn = (anchor: Anchor) => anchor.domain === domain;
+  return [
+    anchors(trustSecret, roots, pinned),
+    anchors(ownTrustSecret, roots.filter(isOwn), pinned.filter(isOwn)),
+  ];
+}
+
+function anchors(name: string, roots: readonly Anchor[], pinned: readonly Anchor[]): Resource {
+  // Without any, SPIFFE ids of no organisation are good; Envoy takes no empty list of certificates, and would keep the last one.
+  const byPins = roots.length === 0 && pinned.length > 0;
+  const value = byPins ? pinning(pinned) : { customValidatorConfig: byDomain(roots) };
+  return encodeResource(SecretSchema, name, { name, type: { case: "validationContext", value } });
 }
 
 function byDomain(roots: readonly Anchor[]) {
@@ -78,6 +93,7 @@ const common = {
   tlsCertificateSdsSecretConfigs: [{ name: identitySecret, sdsConfig: fromAds }],
 };
 const validation = { name: trustSecret, sdsConfig: fromAds };
+const ownValidation = { name: ownTrustSecret, sdsConfig: fromAds };
 
 /** What is spoken between nodes: requests, or the bytes of TCP services, each connection those of one. */
 export type NodeProtocol = "h2" | "catalyst-tcp";
@@ -126,7 +142,7 @@ export function nodeTls(
         case: "combinedValidationContext",
         value: {
           defaultValidationContext: { matchTypedSubjectAltNames: [exactly] },
-          validationContextSdsSecretConfig: validation,
+          validationContextSdsSecretConfig: ownValidation,
         },
       },
     },

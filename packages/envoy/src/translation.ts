@@ -43,6 +43,11 @@ export class MeshTranslation {
     this.#node = compileNode(mesh);
   }
 
+  /** The organisation's domain. */
+  get domain(): string {
+    return this.#mesh.domain;
+  }
+
   /** What a node has without any service. */
   get node(): readonly Resource[] {
     return this.#node;

@@ -1,10 +1,12 @@
+import assert from "node:assert/strict";
 import { connect } from "node:http2";
-import { after, before, describe } from "node:test";
+import { after, before, describe, test } from "node:test";
 import {
   type AdmissionDoor,
   admissionContract,
   createTestOrganisation,
   type Knock,
+  selfSigned,
   type TestIdentity,
 } from "@catalyst/identity/testing";
 import { defaultKey } from "@catalyst/xds";
@@ -35,7 +37,7 @@ describe("Envoy's mesh listener", { skip: envoyMissing }, () => {
   before(async () => {
     const acme = await createTestOrganisation("acme.catalyst.internal");
     const { cert: certificate, key: privateKey } = await acme.issue("n1", "envoy");
-    const trust = compileNodeTrust({ roots: [acme.root], pinned: [], denied: [] });
+    const trust = compileNodeTrust({ roots: [acme.root], pinned: [], denied: [] }, "acme.catalyst.internal");
     envoy = await startEnvoy({
       nodes: true,
       extra: [compileNodeIdentity({ certificate, privateKey }), ...trust],
@@ -44,9 +46,21 @@ describe("Envoy's mesh listener", { skip: envoyMissing }, () => {
   after(() => envoy?.[Symbol.asyncDispose]());
 
   const believe = async (trust: NodeTrust) => {
-    envoy.xds.update(defaultKey, { upsert: compileNodeTrust(trust) });
+    envoy.xds.update(defaultKey, { upsert: compileNodeTrust(trust, "acme.catalyst.internal") });
     await envoy.xds.settled(defaultKey, { timeoutMs: 5_000 });
   };
+  test("Who alone was pinned is let in no more when nobody is", async () => {
+    const port = envoy.mesh.listen.mesh?.port ?? 0;
+    const domain = "acme.catalyst.internal";
+    const peer = await selfSigned({ domain, node: "n2", process: "envoy" });
+    const [certificate = new Uint8Array()] = peer.chain;
+    await believe({ roots: [], pinned: [{ domain, certificate }], denied: [] });
+    assert.equal((await knock(port, peer)).kind, "admitted");
+    await believe({ roots: [], pinned: [], denied: [] });
+    assert.deepEqual(envoy.xds.quarantined(), []);
+    assert.equal((await knock(port, peer)).kind, "refused");
+  });
+
   admissionContract("Envoy's mesh listener", { name: "mesh", process: "envoy" }, async (trust) => {
     await believe(trust);
     return {

@@ -52,7 +52,7 @@ describe("TCP services of other nodes", { skip: envoyMissing }, () => {
       tcp: { name: string; listen: { host: string; port: number } }[] = [],
     ) => {
       const { cert: certificate, key: privateKey } = await acme.issue(node, "envoy");
-      const trust = compileNodeTrust({ roots: [acme.root], pinned: [], denied: [] });
+      const trust = compileNodeTrust({ roots: [acme.root], pinned: [], denied: [] }, domain);
       const extra = [compileNodeIdentity({ certificate, privateKey }), ...trust];
       return startEnvoy({ nodes: true, mesh: { node, domain, tcp }, extra });
     };
@@ -148,7 +148,7 @@ describe("TCP services of other nodes", { skip: envoyMissing }, () => {
   test("A service has the nodes of its own organisation, and others by its rules", async () => {
     const peer = await createTestOrganisation("peer.example");
     const trust = { roots: [acme.root, peer.root], pinned: [], denied: [] };
-    n2.xds.update(defaultKey, { upsert: compileNodeTrust(trust) });
+    n2.xds.update(defaultKey, { upsert: compileNodeTrust(trust, domain) });
     const shown = { ...(await peer.issue("n7", "envoy")), servername: `pg.${domain}` };
     const before = service.accepted();
     assert.equal(await knock(n2, shown), "");
@@ -203,7 +203,7 @@ describe("TCP services of other nodes", { skip: envoyMissing }, () => {
     const alsoSerials = many.map((each, index) => ({ ...each, serial: index.toString(16) }));
     const before = service.accepted();
     const tell = async (denied: NodeTrust["denied"]) => {
-      n2.xds.update(defaultKey, { upsert: compileNodeTrust({ ...trust, denied }) });
+      n2.xds.update(defaultKey, { upsert: compileNodeTrust({ ...trust, denied }, domain) });
       await n2.xds.settled(defaultKey, { timeoutMs: 5_000 });
       assert.deepEqual(n2.xds.quarantined(), []);
       return await knock(n2, { ...node, servername: `pg.${domain}` });

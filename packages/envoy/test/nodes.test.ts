@@ -18,7 +18,7 @@ const anyPort = { host: "127.0.0.1", port: 0 };
 function credentials(identity: TestIdentity, { root }: TestOrganisation): Resource[] {
   return [
     compileNodeIdentity({ certificate: identity.cert, privateKey: identity.key }),
-    ...compileNodeTrust({ roots: [root], pinned: [], denied: [] }),
+    ...compileNodeTrust({ roots: [root], pinned: [], denied: [] }, domain),
   ];
 }
 
@@ -140,9 +140,9 @@ describe("Requests from node to node", { skip: envoyMissing }, () => {
     assert.equal((await egress("products")).status, 200);
     const trust = { roots: [acme.root], pinned: [], denied: [] };
     const denied = [{ domain, node: "n1", serial: null }];
-    n2.xds.update(defaultKey, { upsert: compileNodeTrust({ ...trust, denied }) });
+    n2.xds.update(defaultKey, { upsert: compileNodeTrust({ ...trust, denied }, domain) });
     await until(async () => (await egress("products")).status !== 200);
-    n2.xds.update(defaultKey, { upsert: compileNodeTrust(trust) });
+    n2.xds.update(defaultKey, { upsert: compileNodeTrust(trust, domain) });
     await until(async () => (await egress("products")).status === 200);
   });
 

@@ -8,6 +8,7 @@ export {
 export {
   createTestOrganisation,
   issueBelow,
+  issueForSeveral,
   issuingBelow,
   selfSigned,
   type TestIdentity,

@@ -130,7 +130,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
 
   /** Publishes what this node's Envoy shows to others, and whom it lets in: SPIFFE certificates and roots. */
   putNode(identity: KeyPair, trust: NodeTrust): void {
-    const resources = [compileNodeIdentity(identity), ...compileNodeTrust(trust)];
+    const resources = [compileNodeIdentity(identity), ...compileNodeTrust(trust, this.#translation.domain)];
     if (this.#published === 0) this.#first.push(...resources);
     else this.#update({ upsert: resources });
   }

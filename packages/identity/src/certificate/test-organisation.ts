@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { type DomainRoot, domainRoot } from "../admission/peer-trust.ts";
-import type { SpiffeId } from "../spiffe-id.ts";
+import { formatSpiffeId, type SpiffeId } from "../spiffe-id.ts";
 import {
   type CertificateAuthority,
   createIssuingCertificate,
@@ -9,6 +9,7 @@ import {
   selfSignLeaf,
 } from "./authority.ts";
 import { toPem } from "./pem.ts";
+import { loadX509, newSerial, signatureAlgorithm, signingHandle, verifyingHandle } from "./x509.ts";
 
 /** A chain, the leaf first, and the leaf's key, as `node:tls` takes them: PEM. */
 export type TestIdentity = {
@@ -66,6 +67,33 @@ export async function issueBelow(
   const secret = newSecret();
   const leaf = await issueLeaf(issuing, secret, { id, now, lifetimeMs });
   return identityOf([leaf, issuing.certificate], secret);
+}
+
+/** A certificate of several processes at once, which no authority of ours gives. */
+export async function issueForSeveral(
+  authority: CertificateAuthority,
+  ids: readonly SpiffeId[],
+): Promise<TestIdentity> {
+  const x509 = await loadX509();
+  const secret = newSecret();
+  const now = Date.now();
+  const names = ids.map((id) => ({ type: "url" as const, value: formatSpiffeId(id) }));
+  const made = await x509.X509CertificateGenerator.create({
+    serialNumber: newSerial(),
+    subject: "CN=several",
+    issuer: new x509.X509Certificate(new Uint8Array(authority.certificate)).subject,
+    notBefore: new Date(now - 60_000),
+    notAfter: new Date(now + 3_600_000),
+    signingAlgorithm: signatureAlgorithm(authority.secret),
+    publicKey: verifyingHandle(secret),
+    signingKey: signingHandle(authority.secret),
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.SubjectAlternativeNameExtension(names),
+    ],
+  });
+  return identityOf([new Uint8Array(made.rawData)], secret);
 }
 
 /** A node that nobody issued a certificate to. */
