@@ -73,11 +73,11 @@ test("the demo says when a service or the node ends after its answer, and Ctrl-C
   try {
     await until("Ctrl-C ends the demo");
     await until("curl -s http://127.0.0.1:10000/graphql -H");
-    await until("reviews serving");
+    await until("1 of 1 established");
     await kill("examples/products/main.ts");
     await until("products ended (SIGKILL)");
     await kill("cli/src/main.ts up");
-    await until("The node does not answer any more.\nproducts ended (SIGKILL)\nnode ended (SIGKILL)");
+    await until("The node does not answer any more.\nproducts ended (SIGKILL)\nn1 ended (SIGKILL)");
   } finally {
     const ended = demo.exitCode === null ? once(demo, "exit") : [demo.exitCode, null];
     demo.kill("SIGINT");

@@ -68,7 +68,7 @@ async function follow(path: string): Promise<void> {
   const background: ChildProcess[] = [];
   try {
     for (const block of blocksOf(readFileSync(join(root, path), "utf8")))
-      await runBlock(block, path === "README.md" ? root : folder, background);
+      await runBlock(block, path.startsWith("docs/") ? folder : root, background);
   } finally {
     for (const child of background.reverse()) {
       end(child, "SIGTERM");
@@ -108,6 +108,7 @@ for (const path of [
   "docs/how-to/services.md",
   "docs/how-to/graphql.md",
   "docs/how-to/api-keys.md",
+  "docs/how-to/tokens.md",
   "docs/how-to/enrol-a-node.md",
   "docs/how-to/peers.md",
   "docs/how-to/receipts.md",

@@ -1,4 +1,4 @@
-// The demo: a node, two services that join it, and one query through Envoy.
+// The demo: two nodes of one organisation with a service at each, and one query, with a token, through the first.
 //
 //   npm start             stays, with a live status, until Ctrl-C
 //   npm start -- --once   ends after the answer: exit code 0, or another one with the reason
@@ -8,11 +8,23 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPrinter, watchStatus } from "@catalyst/cli";
 import { endingWithParent, lastErrorIn } from "@catalyst/node";
-import { connectRpc, orchestratorContract, RpcError, socketPath, supervisorContract } from "@catalyst/rpc";
-import config from "./catalyst.json" with { type: "json" };
+import {
+  authContract,
+  type Client,
+  connectRpc,
+  gatewayContract,
+  RpcError,
+  socketPath,
+  supervisorContract,
+} from "@catalyst/rpc";
+import n1 from "./catalyst.json" with { type: "json" };
+import n2 from "./n2.json" with { type: "json" };
 
 const root = join(import.meta.dirname, "..", "..");
-const dataDir = join(root, config.node.dataDir);
+const dataDir = join(root, n1.node.dataDir);
+const configFile = "examples/demo/catalyst.json";
+/** The default of `mesh.listen.ingress`. */
+const ingress = "127.0.0.1:10000";
 const usage = "Usage: npm start [-- --once]     --once ends after the answer";
 const unknown = process.argv.slice(2).filter((argument) => argument !== "--once");
 if (unknown.length > 0) {
@@ -28,6 +40,14 @@ const printer = createPrinter();
 const { bold, cyan, dim } = printer.colours;
 const ending = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end);
+
+/** How a process that still starts answers, or does not. */
+const notYet: ReadonlySet<string> = new Set([
+  "unreachable",
+  "disconnected",
+  "timeout",
+  "authority_not_served",
+]);
 
 /** When the demo was asked to end. One key press may arrive twice, from the terminal and from npm. */
 let askedAt = 0;
@@ -51,15 +71,96 @@ process.exit(failures.length > 0 ? 1 : exitCode);
 
 async function run(): Promise<void> {
   await refuseSecond();
-  start("node", "packages/cli/src/main.ts", ["up", "--quiet", "--config", "examples/demo/catalyst.json"]);
+  startNode("n1", configFile);
   start("products", "examples/products/main.ts", ["--data-dir", dataDir]);
-  start("reviews", "examples/reviews/main.ts", ["--data-dir", dataDir]);
-  const endpoint = await waitUntilReady();
-  const answer = await ask(endpoint);
+  const { token: joinToken } = await until(() => given(letIn));
+  startNode("n2", "examples/demo/n2.json", joinToken);
+  start("reviews", "examples/reviews/main.ts", ["--data-dir", join(root, n2.node.dataDir)]);
+  const endpoint = await until(served);
+  const order = { subject: "demo", services: ["products", "reviews"] };
+  const { token } = await until(() => given((auth) => auth.createToken(order)));
+  const answer = await ask(endpoint, token);
   show(endpoint, answer);
   if (!keepRunning) return;
   printer.talk(`\n${dim("Ctrl-C ends the demo.")}\n`);
   await watchStatus(printer, dataDir, { signal: ending.signal, notes: () => failures });
+}
+
+/** What is waited for, or what is missing until then. */
+type Attempt<Result> = { readonly result: Result } | { readonly missing: string };
+
+/** Tries until there is a result; says meanwhile what is missing. */
+async function until<Result>(attempt: () => Promise<Attempt<Result>>): Promise<Result> {
+  const deadline = Date.now() + patienceMs;
+  let last = "";
+  while (Date.now() < deadline) {
+    ending.signal.throwIfAborted();
+    if (failures[0] !== undefined) throw new Error(failures[0]);
+    const outcome = await attempt();
+    if ("result" in outcome) return outcome.result;
+    if (outcome.missing !== last) printer.talk(dim(`  ${outcome.missing}`));
+    last = outcome.missing;
+    await sleep(50);
+  }
+  throw new Error(
+    `the nodes were not ready within ${patienceMs / 1000} s: ${last}. \`npx catalyst logs orchestrator --config ${configFile}\` may say why.`,
+  );
+}
+
+/** The second node joins each time anew: what it had from the last time may have expired. */
+async function letIn(auth: Client<typeof authContract>): Promise<{ token: string }> {
+  const { name: node } = n2.node;
+  try {
+    return await auth.createJoinToken({ node });
+  } catch (error) {
+    if (!(error instanceof RpcError) || error.code !== "node_name_taken") throw error;
+    await auth.revokeNode({ node });
+    return await auth.createJoinToken({ node });
+  }
+}
+
+/** What the first node's auth process gives: it is the root authority of the organisation. */
+async function given<Result>(
+  ask: (auth: Client<typeof authContract>) => Promise<Result>,
+): Promise<Attempt<Result>> {
+  return await answered("starting the first node", async () => {
+    using auth = await connectRpc(socketPath(dataDir, "auth"), authContract);
+    return { result: await ask(auth.call) };
+  });
+}
+
+/** The endpoint of the first node, once both nodes are ready and both services are in its schema. */
+async function served(): Promise<Attempt<string>> {
+  return await answered("starting the nodes", async () => {
+    for (const { node } of [n1, n2]) {
+      using supervisor = await connectRpc(
+        socketPath(join(root, node.dataDir), "supervisor"),
+        supervisorContract,
+      );
+      const { details } = await supervisor.call.status(undefined);
+      const waiting = details.children.filter(({ state }) => state !== "ready").map(({ name }) => name);
+      if (waiting.length > 0) return { missing: `waiting for ${waiting.join(", ")} of ${node.name}` };
+    }
+    using gateway = await connectRpc(socketPath(dataDir, "gateway"), gatewayContract);
+    const { services } = await gateway.call.report(undefined);
+    const serving = services.filter(({ state }) => state === "serving").map(({ name }) => name);
+    const missing = ["products", "reviews"].filter((name) => !serving.includes(name));
+    if (missing.length > 0) return { missing: `waiting for ${missing.join(" and ")} to join` };
+    return { result: `http://${ingress}/graphql` };
+  });
+}
+
+/** A process that does not answer yet is missing too. */
+async function answered<Result>(
+  missing: string,
+  attempt: () => Promise<Attempt<Result>>,
+): Promise<Attempt<Result>> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (error instanceof RpcError && notYet.has(error.code)) return { missing };
+    throw error;
+  }
 }
 
 /** The answer of another demo's node must not be taken for that of ours. */
@@ -73,13 +174,21 @@ async function refuseSecond(): Promise<void> {
   );
 }
 
-function start(name: string, program: string, args: readonly string[]): void {
+/** With a token the machine joins as the node that it names, each time anew: its certificate may have expired. */
+function startNode(name: string, config: string, joinToken?: string): void {
+  const join = joinToken === undefined ? [] : ["--join", "-"];
+  start(name, "packages/cli/src/main.ts", ["up", "--quiet", "--config", config, ...join], joinToken);
+}
+
+/** Starts a program, with what it reads from standard input. */
+function start(name: string, program: string, args: readonly string[], input = ""): void {
   const [command, ...all] = endingWithParent(process.execPath, [join(root, program), ...args]);
   const child = spawn(command, all, {
     cwd: root,
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["pipe", "ignore", "pipe"],
     detached: true, // out of the terminal's reach: Ctrl-C is for the demo, which ends them in order
   });
+  child.stdin?.on("error", () => undefined).end(input);
   let words = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     words = (words + chunk.toString("utf8")).slice(-4_000);
@@ -93,46 +202,10 @@ function start(name: string, program: string, args: readonly string[]): void {
   children.set(name, child);
 }
 
-/** Waits for the node and for both services to be part of the schema; returns the endpoint. */
-async function waitUntilReady(): Promise<string> {
-  const deadline = Date.now() + patienceMs;
-  let last = "";
-  while (Date.now() < deadline) {
-    ending.signal.throwIfAborted();
-    if (failures[0] !== undefined) throw new Error(failures[0]);
-    const { state, endpoint } = await progress();
-    if (state !== last) printer.talk(dim(`  ${state}`));
-    last = state;
-    if (endpoint !== null) return endpoint;
-    await sleep(50);
-  }
-  throw new Error(
-    `the node was not ready within ${patienceMs / 1000} s: ${last}. \`npx catalyst logs orchestrator --config examples/demo/catalyst.json\` may say why.`,
-  );
-}
-
-async function progress(): Promise<{ state: string; endpoint: string | null }> {
-  try {
-    using supervisor = await connectRpc(socketPath(dataDir, "supervisor"), supervisorContract);
-    const node = await supervisor.call.status(undefined);
-    const waiting = node.details.children.filter(({ state }) => state !== "ready").map(({ name }) => name);
-    if (waiting.length > 0) return { state: `waiting for ${waiting.join(", ")}`, endpoint: null };
-    using orchestrator = await connectRpc(socketPath(dataDir, "orchestrator"), orchestratorContract);
-    const services = await orchestrator.call.listServices(undefined);
-    const serving = services.filter(({ state }) => state === "serving").map(({ service }) => service.name);
-    const missing = ["products", "reviews"].filter((name) => !serving.includes(name));
-    if (missing.length > 0) return { state: `waiting for ${missing.join(" and ")} to join`, endpoint: null };
-    return { state: "ready", endpoint: node.details.endpoints[0]?.url ?? null };
-  } catch (error) {
-    if (error instanceof RpcError) return { state: "starting the node", endpoint: null };
-    throw error;
-  }
-}
-
-async function ask(endpoint: string): Promise<string> {
+async function ask(endpoint: string, token: string): Promise<string> {
   const response = await fetch(endpoint, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
     body: JSON.stringify({ query }),
     signal: AbortSignal.timeout(20_000),
   });
@@ -153,10 +226,16 @@ function show(endpoint: string, answer: string): void {
   if (!keepRunning) return;
   printer.data("");
   printer.data(`  ${dim("Ask it yourself, in another terminal:")}`);
-  printer.data(`  curl -s ${endpoint} -H 'content-type: application/json' -d '${JSON.stringify({ query })}'`);
+  printer.data(
+    `  TOKEN=$(npx catalyst token create --sub you --service '*' --ttl 1h --config ${configFile})`,
+  );
+  printer.data(
+    `  curl -s ${endpoint} -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '${JSON.stringify({ query })}'`,
+  );
   printer.data("");
   printer.data(`  ${dim("Browse it:")}   ${cyan(endpoint)} ${dim("in a browser is an editor for queries")}`);
-  printer.data(`  ${dim("Look at it:")}  npx catalyst status --config examples/demo/catalyst.json`);
+  printer.data(`  ${dim("Look at it:")}  npx catalyst status --config ${configFile}`);
+  printer.data(`  ${dim("Its peer:")}     npx catalyst peer list --config ${configFile}`);
   printer.data(
     `  ${dim("Add to it:")}   npm run example:inventory    ${dim("a plain GraphQL service joins")}`,
   );
@@ -179,11 +258,12 @@ function end(): void {
   setInterval(insist, repeatMs);
 }
 
-/** The services leave first, then the node ends; whatever does not is killed. */
+/** The services leave first, then the nodes end; whatever does not is killed. */
 async function stopAll(): Promise<void> {
   ending.abort();
   await Promise.all(["products", "reviews"].map((name) => stop(name)));
-  await stop("node");
+  await stop("n2");
+  await stop("n1");
 }
 
 async function stop(name: string): Promise<void> {
