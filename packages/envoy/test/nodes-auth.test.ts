@@ -45,7 +45,7 @@ describe("The mesh listener of a node that demands credentials", { skip: envoyMi
       mesh: { auth: { open: ["open"] } },
       extra: [
         compileNodeIdentity({ certificate, privateKey }),
-        ...compileNodeTrust(trust),
+        ...compileNodeTrust(trust, domain),
         ...compileCredentials(rulesOf([tokens, keys], revoked)),
       ],
     });

@@ -50,7 +50,7 @@ describe("A node that is revoked", { skip: envoyMissing, concurrency: 1 }, () =>
     service = await startTcpService("hello ");
     const start = async (node: string, port = 0) => {
       const { cert: certificate, key: privateKey } = await acme.issue(node, "envoy");
-      const trust = compileNodeTrust({ roots: [acme.root], pinned: [], denied: [] });
+      const trust = compileNodeTrust({ roots: [acme.root], pinned: [], denied: [] }, domain);
       const tcp = port === 0 ? [] : [{ name: "pg", listen: { host: "127.0.0.1", port } }];
       const extra = [compileNodeIdentity({ certificate, privateKey }), ...trust];
       const envoy = await startEnvoy({ nodes: true, mesh: { node, domain, tcp }, extra });
@@ -83,7 +83,7 @@ describe("A node that is revoked", { skip: envoyMissing, concurrency: 1 }, () =>
   const tell = async ({ known, denied }: NodeDoors) => {
     const listener = compileMeshListener(n2.mesh, { known, denied });
     assert.ok(listener);
-    const trust = compileNodeTrust({ roots: [acme.root], pinned: [], denied });
+    const trust = compileNodeTrust({ roots: [acme.root], pinned: [], denied }, domain);
     n2.xds.update(defaultKey, { upsert: [...trust, listener] });
     await n2.xds.settled(defaultKey, { timeoutMs: 5_000 });
     assert.deepEqual(n2.xds.quarantined(), []);
