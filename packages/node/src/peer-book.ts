@@ -41,16 +41,17 @@ export class PeerBook {
 
   /** Those that are in force, by name. */
   all(): readonly StoredPeer[] {
-    return this.#peers.all().filter(({ isRemoved, unaudited }) => !isRemoved && unaudited === null);
+    return this.#peers.all().filter(isInForce);
   }
 
   /** Whether it was a peer, and is kept out until it is one again: its organisation may be believed for others' sake. */
   isRemoved(node: string): boolean {
-    return this.#peers.all().some((peer) => peer.node === node && peer.isRemoved);
+    return this.#peers.get(node)?.isRemoved === true;
   }
 
   get(node: string): StoredPeer | undefined {
-    return this.all().find((peer) => peer.node === node);
+    const peer = this.#peers.get(node);
+    return peer !== undefined && isInForce(peer) ? peer : undefined;
   }
 
   /** What they are believed by, each bound to the names that it may speak for. */
@@ -137,6 +138,10 @@ export class PeerBook {
       unaudited,
     };
   }
+}
+
+function isInForce({ isRemoved, unaudited }: StoredPeer): boolean {
+  return !isRemoved && unaudited === null;
 }
 
 function partsOf(name: string): { domain: string; node: string } {

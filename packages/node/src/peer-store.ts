@@ -71,12 +71,15 @@ const storedInvitation = z
 /** Peers that were added at run time. */
 export class PeerTable {
   readonly #all: Statement<StoredPeer>;
+  readonly #get: Statement<StoredPeer>;
   readonly #put: Statement<SqlRow>;
   readonly #step: Statement<SqlRow>;
   readonly #remove: Statement<SqlRow>;
 
   constructor(database: Database) {
-    this.#all = database.prepare("SELECT * FROM peer ORDER BY node", (row) => storedPeer.parse(row));
+    const read = (row: SqlRow) => storedPeer.parse(row);
+    this.#all = database.prepare("SELECT * FROM peer ORDER BY node", read);
+    this.#get = database.prepare("SELECT * FROM peer WHERE node = ?", read);
     this.#put = database.prepare("INSERT OR REPLACE INTO peer VALUES (?, ?, ?, ?, ?, ?, 0, ?)");
     this.#step = database.prepare("UPDATE peer SET unaudited = ? WHERE node = ? AND unaudited IS ?");
     this.#remove = database.prepare(
@@ -86,6 +89,10 @@ export class PeerTable {
 
   all(): readonly StoredPeer[] {
     return this.#all.all();
+  }
+
+  get(node: string): StoredPeer | undefined {
+    return this.#get.get(node);
   }
 
   put({ node, address, anchor, fingerprint, invitation, since, unaudited }: NewPeer): void {
