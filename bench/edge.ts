@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { type Question, type Subject, startSubject } from "./edge/subject.ts";
 import { type Bench, ours, percentile, type Row, toRow } from "./report.ts";
 
@@ -11,11 +12,15 @@ const cases: Readonly<Record<string, () => Promise<Subject>>> = {
   open: () => startSubject("off"),
   token: () => startSubject("demanded"),
   token_10000_revoked: () => startSubject("demanded", { revoked: 10_000 }),
+  open_tls: () => startSubject("off", { over: "tls" }),
+  token_tls: () => startSubject("demanded", { over: "tls" }),
+  token_bound: () => startSubject("demanded", { over: "bound" }),
 };
 
 /**
  * One request through a node's Envoy to a service: processor time that Envoy uses under load, and how long one takes
- * alone. With credentials demanded it is the same one again and again, as from a client that has one.
+ * alone. With credentials demanded it is the same one again and again, as from a client that has one; in `token_bound` it is
+ * bound to the client's certificate.
  */
 export const bench: Bench = {
   name: "edge",
@@ -52,18 +57,22 @@ async function load(question: Question, count: number, width: number): Promise<n
   return times;
 }
 
-function askOnOne({ port, host, headers }: Question, count: number, times: number[]): Promise<void> {
+function askOnOne({ port, host, headers, tls }: Question, count: number, times: number[]): Promise<void> {
   const lines = Object.entries({ host, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
   const request = `GET / HTTP/1.1\r\n${lines.join("")}\r\n`;
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    const to = { port, host: "127.0.0.1", noDelay: true };
+    const socket = tls === undefined ? connect(to) : connectTls({ ...to, ...tls, rejectUnauthorized: false });
     let left = count;
     let began = 0;
     const ask = () => {
       began = performance.now();
       socket.write(request);
     };
-    socket.setEncoding("latin1").on("connect", ask).on("error", reject);
+    socket
+      .setEncoding("latin1")
+      .on(tls === undefined ? "connect" : "secureConnect", ask)
+      .on("error", reject);
     // An answer this short arrives in one piece.
     socket.on("data", (text: string) => {
       times.push(performance.now() - began);

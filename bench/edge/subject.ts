@@ -1,5 +1,9 @@
+import { hash, X509Certificate } from "node:crypto";
+import { createTestOrganisation } from "@catalyst/identity/testing";
 import { defaultKey } from "@catalyst/xds";
 import { compileCredentials } from "../../packages/envoy/src/auth.ts";
+import { defaultTlsSecret } from "../../packages/envoy/src/mesh.ts";
+import { compileSecret } from "../../packages/envoy/src/tls.ts";
 import { domain, rulesOf, testIssuer } from "../../packages/envoy/test/credentials.ts";
 import { startEnvoy } from "../../packages/envoy/test/envoy-under-test.ts";
 import { usageOf } from "../../packages/node/src/process-usage.ts";
@@ -10,6 +14,8 @@ export type Question = {
   readonly port: number;
   readonly host: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Over TLS, with a client certificate that the credential is bound to, or with none; absent: in plain text. */
+  readonly tls?: { readonly cert?: string; readonly key?: string };
 };
 
 /** An Envoy with one worker, configured as a node's, and a service behind it. */
@@ -19,12 +25,22 @@ export type Subject = AsyncDisposable & {
   readonly cpuMs: () => number;
 };
 
-/** Credentials are demanded, or not; `revoked` is how many others are refused. */
+export type SubjectOptions = {
+  readonly services?: number;
+  /** How many other credentials are refused. */
+  readonly revoked?: number;
+  /** Default `plain`; `bound` is over TLS, with a credential that is bound to the client's certificate. */
+  readonly over?: "plain" | "tls" | "bound";
+};
+
+/** Credentials are demanded, or not. */
 export async function startSubject(
   auth: "demanded" | "off",
-  { services = 1, revoked = 0 } = {},
+  { services = 1, revoked = 0, over = "plain" }: SubjectOptions = {},
 ): Promise<Subject> {
   await using started = new AsyncDisposableStack();
+  const organisation = await createTestOrganisation(domain);
+  const [node, client] = [await organisation.issue("n1", "envoy"), await organisation.issue("c1", "laptop")];
   const [port] = await startBackends(started);
   const names = Array.from({ length: services }, (_, at) => `service-${at}`);
   const envoy = started.use(
@@ -36,6 +52,8 @@ export async function startSubject(
         timeoutMs: 15_000,
       })),
       ...(auth === "off" ? {} : { mesh: { auth: { open: [] } } }),
+      tls: over !== "plain",
+      extra: [compileSecret(defaultTlsSecret, { certificate: node.cert, privateKey: node.key })],
     }),
   );
   const issuers = [testIssuer("tokens"), testIssuer("apikeys")] as const;
@@ -46,12 +64,16 @@ export async function startSubject(
     if (!complete || envoy.xds.quarantined().length > 0) throw new Error("Envoy did not take the keys");
   }
   const owned = started.move();
-  const key = issuers[1].issue({ services: ["other", "service-0"] });
+  const digest = hash("sha256", new X509Certificate(client.cert).raw, "base64url");
+  const cnf = over === "bound" ? { cnf: { "x5t#S256": digest } } : {};
+  const key = issuers[1].issue({ services: ["other", "service-0"], ...cnf });
+  const { ingress, ingressTls = ingress } = envoy.mesh.listen;
   return {
     question: {
-      port: envoy.mesh.listen.ingress.port,
+      port: over === "plain" ? ingress.port : ingressTls.port,
       host: `service-0.${domain}`,
       headers: auth === "off" ? {} : { "x-api-key": key },
+      ...(over === "plain" ? {} : { tls: over === "tls" ? {} : { cert: client.cert, key: client.key } }),
     },
     cpuMs: () => (usageOf(envoy.child.pid ?? 0)?.cpuSeconds ?? Number.NaN) * 1_000,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
