@@ -2,6 +2,7 @@ import { orchestratorContract, type PeerStatus } from "@catalyst/rpc";
 import type { Command } from "commander";
 import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
+import { formatDuration } from "../duration.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
 import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
@@ -85,8 +86,8 @@ function stateOf({ state }: PeerStatus, { colours }: Printer): string {
 }
 
 function since({ establishedMs, retryInMs }: PeerStatus): string {
-  if (establishedMs !== null) return `${Math.round(establishedMs / 1_000)} s`;
-  return retryInMs === null ? "-" : `again in ${Math.ceil(retryInMs / 1_000)} s`;
+  if (establishedMs !== null) return formatDuration(establishedMs);
+  return retryInMs === null ? "-" : `again in ${formatDuration(Math.ceil(retryInMs / 1_000) * 1_000)}`;
 }
 
 /** Why there is no session. */
