@@ -59,26 +59,29 @@ function end(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
+/** What runs while the next commands are typed; closed is what all that it started has let go of. */
+type Background = { readonly child: ChildProcess; readonly closed: Promise<unknown> };
+
 /** Types a document's commands, in order, in a folder that looks like the checkout. */
 async function follow(path: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "catalyst-docs-"));
   for (const name of ["node_modules", "package.json", "examples", "setup", "packages", ".tools"]) {
     if (existsSync(join(root, name))) symlinkSync(join(root, name), join(folder, name));
   }
-  const background: ChildProcess[] = [];
+  const background: Background[] = [];
   try {
     for (const block of blocksOf(readFileSync(join(root, path), "utf8")))
       await runBlock(block, path.startsWith("docs/") ? folder : root, background);
   } finally {
-    for (const child of background.reverse()) {
+    for (const { child, closed } of background.reverse()) {
       end(child, "SIGTERM");
-      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      await closed;
     }
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function runBlock(block: Block, folder: string, background: ChildProcess[]): Promise<void> {
+async function runBlock(block: Block, folder: string, background: Background[]): Promise<void> {
   const [kind, rest = ""] = block.note?.split(/: (?:until )?(.*)/s) ?? [null];
   if (kind === "elsewhere") return;
   if (kind === "file") {
@@ -94,7 +97,7 @@ async function runBlock(block: Block, folder: string, background: ChildProcess[]
   const child = shell(block.text, folder);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += chunk));
-  background.push(child);
+  background.push({ child, closed: once(child, "close") });
   const deadline = Date.now() + 60_000;
   while ((await run(rest, folder)).code !== 0) {
     assert.ok(Date.now() < deadline && child.exitCode === null, `${block.text}\n${output}`);
