@@ -8,7 +8,7 @@ import {
   runGateway,
   runOrchestrator,
 } from "@catalyst/node";
-import { subscriptionTransport } from "@catalyst/rpc";
+import { serviceProtocol, subscriptionTransport } from "@catalyst/rpc";
 import { Command, Option } from "commander";
 import { asking } from "./asking.ts";
 import { addApiKeys } from "./commands/apikey.ts";
@@ -165,7 +165,9 @@ function addServices(program: Command, printer: Printer): void {
       .argument("<name>", "its name: a DNS label")
       .option("--url <url>", "where it listens; for graphql its endpoint")
       .addOption(
-        new Option("--protocol <protocol>", "what it speaks").choices(["graphql", "http"]).default("graphql"),
+        new Option("--protocol <protocol>", "what it speaks")
+          .choices(serviceProtocol.options)
+          .default("graphql"),
       )
       .option("--timeout-ms <ms>", "how long one request may take (default: 15000)")
       .addOption(

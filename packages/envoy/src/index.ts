@@ -15,6 +15,7 @@ export {
   type MeshInput,
   serviceHost,
 } from "./mesh.ts";
+export { compileMeshListener, type NodeDoors } from "./mesh-listener.ts";
 export { compileNodeTrust, type NodeTrust } from "./node-access.ts";
 export type { NodeRule } from "./node-policy.ts";
 export { type Anchor, compileNodeIdentity } from "./node-tls.ts";

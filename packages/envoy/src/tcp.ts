@@ -73,9 +73,14 @@ function waysOf({ paths }: ReachableService, host: string, mesh: MeshInput): rea
   });
 }
 
+/** Name of the listener of a port for a service. */
+export function tcpPortName(service: string): string {
+  return `tcp-port/${service}`;
+}
+
 /** A connection that fails before it was one is tried again, on another way where there is one. */
 function tcpListener({ name, listen }: TcpPort, cluster: string, ways: number, mesh: MeshInput): Resource {
-  const listener = `tcp-port/${name}`;
+  const listener = tcpPortName(name);
   return encodeResource(ListenerSchema, listener, {
     name: listener,
     address: socketAddress(listen),

@@ -4,6 +4,7 @@ import { type CompiledService, compileNode, compileService } from "./compile.ts"
 import { EnvoyError } from "./errors.ts";
 import type { MeshInput } from "./mesh.ts";
 import type { ReachableService } from "./reachable.ts";
+import { tcpPortName } from "./tcp.ts";
 
 /** Services to put in, or to put in another form, and names of services to take out. */
 export type ServiceChange = {
@@ -31,7 +32,8 @@ const nothing: CompiledService = { own: [], shared: [] };
  * is made from, and holds only resources whose bytes differ.
  */
 export class MeshTranslation {
-  readonly #mesh: MeshInput;
+  /** What it was made for. */
+  readonly mesh: MeshInput;
   readonly #node: readonly Resource[];
   readonly #services = new Map<string, CompiledService>();
   readonly #shared = new Map<string, Shared>();
@@ -39,13 +41,8 @@ export class MeshTranslation {
 
   /** Throws {@link EnvoyError} `mesh_invalid`. */
   constructor(mesh: MeshInput) {
-    this.#mesh = mesh;
+    this.mesh = mesh;
     this.#node = compileNode(mesh);
-  }
-
-  /** The organisation's domain. */
-  get domain(): string {
-    return this.#mesh.domain;
   }
 
   /** What a node has without any service. */
@@ -67,11 +64,26 @@ export class MeshTranslation {
     return [...compiled.own, ...compiled.shared];
   }
 
+  /** Why a service in force is not served at all, and what to do; null when it is, or is not known. */
+  withheld(service: string): string | null {
+    return this.#services.get(service)?.withheld ?? null;
+  }
+
+  /** Why a port for a TCP service would lead nowhere; null when it does not. */
+  tcpFault(service: string): string | null {
+    const compiled = this.#services.get(service);
+    if (compiled === undefined) return "no node that this one knows of has a service of this name";
+    if (compiled.withheld !== undefined) return compiled.withheld;
+    return compiled.own.some(({ name }) => name === tcpPortName(service))
+      ? null
+      : "the service does not speak TCP: it is reached at egress by its Host";
+  }
+
   /** Throws {@link EnvoyError} `service_invalid` or `next_hop_invalid`, and then nothing of the change is planned. */
   plan({ put = [], remove = [] }: ServiceChange): TranslationPlan {
     const services = new Map<string, CompiledService | null>();
     for (const name of remove) if (this.#services.has(name)) services.set(name, null);
-    for (const service of put) services.set(service.name, compileService(service, this.#mesh, this.#known));
+    for (const service of put) services.set(service.name, compileService(service, this.mesh, this.#known));
     const upsert: Resource[] = [];
     const gone: Resource[] = [];
     for (const [name, after] of services) {

@@ -19,6 +19,7 @@ export function meshOf(config: NodeConfig, dataDir: string): MeshInput {
       egress: parseAddress(egress),
       mesh: mesh === undefined ? undefined : parseAddress(mesh),
     },
+    tcp: config.mesh.tcp.map(({ name, listen }) => ({ name, listen: parseAddress(listen) })),
     nodes: config.mesh.peering.insecurePlain ? "plain" : "tls",
     gateway: { socketPath: paths.graphqlSocket(dataDir) },
     keysSocketPath: paths.jwksSocket(dataDir),

@@ -38,6 +38,7 @@ const own = {
   "mesh.listen.peers": address(60_000),
   "mesh.listen.mesh": address(60_000),
   "mesh.peers[].address": fc.constantFrom("n2.acme.example:7400", "192.0.2.2:7400", "[2001:db8::2]:7400"),
+  "mesh.tcp[].listen": address(10_000),
   "mesh.peering.advertise": fc.constantFrom("n1.acme.example:10000", "192.0.2.1:10000"),
   "telemetry.listen": fc.oneof(address(50_000), fc.constant("off")),
 };

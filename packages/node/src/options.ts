@@ -1,7 +1,7 @@
 import { defineConfig, isAddress, keyedList, option, z } from "@catalyst/config";
 import { gatewayOptions } from "@catalyst/gateway/options";
 import { authorityAddress, identityOptions, keyOptions, trustOptions } from "@catalyst/identity";
-import { domainPattern, labelPattern, serviceDeclaration } from "@catalyst/rpc";
+import { domainPattern, labelPattern, serviceDeclaration, serviceName } from "@catalyst/rpc";
 import { contentOptions } from "@catalyst/store/options";
 import { telemetryOptions } from "@catalyst/telemetry";
 import { clash, leadsTo } from "./address.ts";
@@ -123,6 +123,14 @@ const corsOptions = z
     message: "cannot be with the origin *: any page could act for whoever looks at it",
   });
 
+const tcpPort = z.strictObject({
+  name: serviceName.meta({ description: "The service's name." }),
+  listen: address.meta({
+    description: "Where programs beside the node reach the service. Keep it on loopback.",
+    examples: ["127.0.0.1:15432"],
+  }),
+});
+
 const meshOptions = z
   .strictObject({
     listen: listenOptions,
@@ -132,6 +140,12 @@ const meshOptions = z
     peering: peeringOptions,
     graphql: gatewayOptions,
     cors: corsOptions,
+    tcp: keyedList(tcpPort, {
+      key: "name",
+      flag: "tcp",
+      description:
+        "Ports that lead to TCP services, wherever they stand: at this node or at another. Each is open while there is a way to its service.",
+    }),
     services: keyedList(serviceDeclaration, {
       key: "name",
       flag: "service",
@@ -154,10 +168,16 @@ const meshOptions = z
     });
   });
 
+type Listening = {
+  readonly listen: z.output<typeof listenOptions>;
+  readonly tcp: readonly z.output<typeof tcpPort>[];
+};
+
 /** Every address on which Envoy listens for a node. */
-export function listenersOf(mesh: { readonly listen: z.output<typeof listenOptions> }): string[] {
-  const { ingress, ingressTls, egress, mesh: nodes } = mesh.listen;
-  return [ingress, egress, ingressTls, nodes].filter((address) => address !== undefined);
+export function listenersOf({ listen, tcp }: Listening): string[] {
+  const { ingress, ingressTls, egress, mesh: nodes } = listen;
+  const ports = tcp.map((port) => port.listen);
+  return [ingress, egress, ingressTls, nodes, ...ports].filter((address) => address !== undefined);
 }
 
 const authorityOptions = z.strictObject({
@@ -202,9 +222,14 @@ const sections = z.strictObject({
 });
 
 /** Every address that a node listens on, by the path of its option. */
-function listening({ mesh, auth, telemetry }: z.output<typeof sections>): { path: string[]; text: string }[] {
+function listening({
+  mesh,
+  auth,
+  telemetry,
+}: z.output<typeof sections>): { path: (string | number)[]; text: string }[] {
   const all = [
     ...Object.entries(mesh.listen).map(([name, text]) => ({ path: ["mesh", "listen", name], text })),
+    ...mesh.tcp.map(({ listen }, at) => ({ path: ["mesh", "tcp", at, "listen"], text: listen })),
     { path: ["auth", "authority", "listen"], text: auth.authority.listen },
     { path: ["telemetry", "listen"], text: telemetry.listen === "off" ? undefined : telemetry.listen },
   ];

@@ -123,6 +123,7 @@ export class OrchestratorView {
     if (!gateway.connected()) reasons.push("the gateway is not connected");
     const fault = this.#credentialFault();
     if (fault !== null) reasons.push(fault);
+    for (const { name, reason } of proxies.tcpFaults()) reasons.push(`mesh.tcp ${name}: ${reason}`);
     for (const { outcome, detail } of peerChecks(this.#parts.peers.state())) {
       if (outcome !== "ok") reasons.push(...detail.split("\n").map((line) => `peers: ${line}`));
     }
@@ -154,6 +155,7 @@ export class OrchestratorView {
               hint: "correct the services named: the others are served meanwhile",
             },
       ),
+      ...this.#tcpCheck(),
       checked(
         "gateway.connected",
         "the gateway takes its services from the orchestrator",
@@ -194,6 +196,21 @@ export class OrchestratorView {
     return state.connected
       ? null
       : "the auth process does not answer: nothing new is revoked, and no key changes";
+  }
+
+  #tcpCheck(): CheckResult[] {
+    const { config, proxies } = this.#parts;
+    if (config.mesh.tcp.length === 0) return [];
+    const faults = proxies.tcpFaults();
+    const detail = faults.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
+    const hint = "`catalyst route explain NAME` says what peers tell of a service";
+    return [
+      checked(
+        "tcp.ports",
+        "every port of `mesh.tcp` leads to its service",
+        faults.length === 0 ? null : { detail, hint },
+      ),
+    ];
   }
 
   /** Throws `not_explainable` for another subject than a service, `service_not_found` for an unknown one. */

@@ -19,6 +19,8 @@ export const paths = {
   envoyJournal: (dataDir: string) => join(dataDir, "envoy.journal"),
   /** How services of other nodes were last reached, as the orchestrator knew. */
   remoteServices: (dataDir: string) => join(dataDir, "remote-services.json"),
+  /** Nodes that this one has had sessions with. */
+  knownNodes: (dataDir: string) => join(dataDir, "known-nodes.json"),
   /** What credentials are verified by, as the orchestrator last heard: public keys, and what was revoked. */
   credentials: (dataDir: string) => join(dataDir, "credentials.json"),
   /** The configuration that children of the supervisor are started with. */

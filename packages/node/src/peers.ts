@@ -23,8 +23,10 @@ import {
   tlsTransports,
 } from "@catalyst/session";
 import { Announcer } from "./auth/announcer.ts";
+import { KnownNodes } from "./known-nodes.ts";
 import type { NodeConfig } from "./options.ts";
 import type { OrchestratorEvents } from "./orchestrator-events.ts";
+import { paths } from "./paths.ts";
 import { admitAnybody, admitBelieved, controlPlane } from "./peer-admission.ts";
 import { fullName, PeerRoster } from "./peer-roster.ts";
 import { byService, peerStatuses, routeRows } from "./peer-view.ts";
@@ -37,13 +39,16 @@ export type PeersParts = {
   /** Keeps the peers that are added at run time: the orchestrator's. */
   readonly database: Database;
   readonly sessionEvents: SessionEvents;
-  readonly events: Pick<OrchestratorEvents, "invitationRefused" | "peersFailed">;
+  readonly events: Pick<OrchestratorEvents, "invitationRefused" | "peersFailed" | "routesNotKept">;
   /** Is told the full names of services whose routes are others now. */
   readonly onChange: (services: readonly string[]) => void;
   /** Is told that a peer has told all of its routes. */
   readonly onComplete: (peer: string) => void;
-  /** Is told what this node's Envoy shows to those of others, and by what it judges them, whenever it is looked at. */
-  readonly onNode: (credentials: TlsCredentials) => void;
+  /**
+   * Is told what this node's Envoy shows to those of others, and by what it judges them, and which of them it knows, whenever
+   * it is looked at.
+   */
+  readonly onNode: (credentials: TlsCredentials, known: readonly string[]) => void;
 };
 
 type Calls = Implementation<typeof orchestratorContract>;
@@ -66,6 +71,7 @@ export class Peers implements AsyncDisposable {
   readonly #tap: RouteTap;
   readonly #sessions: Sessions;
   readonly #onNode: PeersParts["onNode"];
+  readonly #met: KnownNodes;
   readonly #news = new Announcer(lookAgainMs);
   #isClosing = false;
 
@@ -83,6 +89,7 @@ export class Peers implements AsyncDisposable {
       onChange: () => this.identityChanged(),
     });
     this.#onNode = parts.onNode;
+    this.#met = new KnownNodes(paths.knownNodes(dataDir), events.routesNotKept);
     this.#peering = peeringOf(parts);
     this.#tap = new RouteTap({ speaker: this.#peering.speaker, node: this.#node, domain });
     const { credentials } = this.#roster;
@@ -141,7 +148,8 @@ export class Peers implements AsyncDisposable {
     if (this.#isPlain) return;
     const { credentials } = this.#roster;
     credentials.refresh();
-    if (credentials.envoy !== null) this.#onNode(credentials.envoy);
+    const known = new Set([...this.#roster.known().keys(), ...this.#met]);
+    if (credentials.envoy !== null) this.#onNode(credentials.envoy, [...known]);
   }
 
   /** The routes of a service by its full name, the best one of each origin, in order of preference. */
@@ -233,7 +241,11 @@ export class Peers implements AsyncDisposable {
     try {
       return await this.#roster.remove(node);
     } finally {
-      if (this.#roster.isRemoved(node)) this.#peering.apply({ kind: "remove", peer: node });
+      if (this.#roster.isRemoved(node)) {
+        this.#met.forget(node);
+        this.showNode();
+        this.#peering.apply({ kind: "remove", peer: node });
+      }
     }
   }
 
@@ -267,6 +279,7 @@ export class Peers implements AsyncDisposable {
       ...events,
       established: (agreement, remote) => {
         events.established(agreement, remote);
+        if (this.#met.meet(agreement.peer.node)) this.showNode();
         this.#news.announce();
       },
     };

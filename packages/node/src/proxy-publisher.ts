@@ -3,6 +3,7 @@ import { DurableError } from "@catalyst/durable";
 import {
   type CredentialRules,
   compileCredentials,
+  compileMeshListener,
   compileNodeIdentity,
   compileNodeTrust,
   compileSecret,
@@ -128,11 +129,30 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     };
   }
 
-  /** Publishes what this node's Envoy shows to others, and whom it lets in: SPIFFE certificates and roots. */
-  putNode(identity: KeyPair, trust: NodeTrust): void {
-    const resources = [compileNodeIdentity(identity), ...compileNodeTrust(trust, this.#translation.domain)];
-    if (this.#published === 0) this.#first.push(...resources);
-    else this.#update({ upsert: resources });
+  /**
+   * Publishes what this node's Envoy shows to others, and whom it lets in: SPIFFE certificates and roots. Nodes that are
+   * known by their full names lose nothing when another one is revoked.
+   */
+  putNode(identity: KeyPair, trust: NodeTrust, known: readonly string[]): void {
+    const { mesh } = this.#translation;
+    const listener = compileMeshListener(mesh, { known, denied: trust.denied });
+    const doors = listener === null ? [] : [listener];
+    const resources = [compileNodeIdentity(identity), ...compileNodeTrust(trust, mesh.domain), ...doors];
+    if (this.#published > 0) {
+      this.#update({ upsert: resources });
+      return;
+    }
+    const isOther = (first: Resource) =>
+      !resources.some(({ type, name }) => first.type === type && first.name === name);
+    this.#first = [...this.#first.filter(isOther), ...resources];
+  }
+
+  /** Why ports of `mesh.tcp` lead nowhere, by the names of their services. */
+  tcpFaults(): { readonly name: string; readonly reason: string }[] {
+    return (this.#translation.mesh.tcp ?? []).flatMap(({ name }) => {
+      const reason = this.#translation.tcpFault(name);
+      return reason === null ? [] : [{ name, reason }];
+    });
   }
 
   /** Publishes the authorities, PEM, whose certificates services may have. */
@@ -161,6 +181,8 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
           state: "rejected",
           reason: `Envoy does not take what follows from its declaration, and keeps what it had: ${message}`,
         };
+      const withheld = this.#translation.withheld(name);
+      if (withheld !== null) return { state: "rejected", reason: withheld };
       if (revision === undefined) return { state: "pending", reason: null };
       if (!connected) return { state: "pending", reason: "no Envoy is connected" };
       return { state: revision <= this.#confirmed ? "acknowledged" : "pending", reason: null };

@@ -68,8 +68,8 @@ export function joinServicePlane(parts: ServicePlaneParts): ServicePlane {
         reachability.routesChanged(services);
       },
       onComplete: (peer) => reachability.complete(peer),
-      onNode: ({ certificateChain, privateKey, trust }) =>
-        proxies.putNode({ certificate: certificateChain, privateKey }, trust),
+      onNode: ({ certificateChain, privateKey, trust }, known) =>
+        proxies.putNode({ certificate: certificateChain, privateKey }, trust, known),
     }),
   );
   const ownRoutes = new OwnRoutes({

@@ -318,6 +318,7 @@ function listenAddresses(config: NodeConfig): Record<string, string> {
     ...(ingressTls === undefined ? {} : { "ingress-tls": ingressTls }),
     egress,
     ...(mesh === undefined ? {} : { "listen-mesh": mesh }),
+    ...Object.fromEntries(config.mesh.tcp.map(({ name, listen }) => [`tcp name=${name},listen=…`, listen])),
     ...(config.telemetry.listen === "off" ? {} : { "telemetry-listen": config.telemetry.listen }),
   };
 }

@@ -84,6 +84,8 @@ export {
   type ServiceProtocol,
   type SubscriptionTransport,
   serviceDeclaration,
+  serviceName,
+  serviceProtocol,
   subscriptionTransport,
 } from "./service.ts";
 export { defaultDataDir, runFolder, socketPath } from "./socket-path.ts";

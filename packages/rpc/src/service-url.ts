@@ -7,12 +7,17 @@ const hostLabel = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /**
  * Where a service is reached: an http or https URL (RFC 3986) of a host that can be connected to, read as the WHATWG's
- * standard does, so that `0x7f.1` is 127.0.0.1. Refused is what could never work, with what to write instead.
+ * standard does, so that `0x7f.1` is 127.0.0.1; or `tcp://host:port`. Refused is what could never work, with what to write
+ * instead.
  */
 export const serviceUrl = z.string().superRefine((text, context) => {
-  const problem = problemOfUrl(text);
+  const problem = isTcpUrl(text) ? problemOfTcpUrl(text) : problemOfUrl(text);
   if (problem !== null) context.addIssue({ code: "custom", message: problem });
 });
+
+export function isTcpUrl(text: string): boolean {
+  return /^tcp:/i.test(text);
+}
 
 /** What is wrong with the URL and what to do; null when a service may have it. Repeats no password. */
 function problemOfUrl(text: string): string | null {
@@ -32,15 +37,7 @@ function problemOfUrl(text: string): string | null {
     : problemOfName(hostname, protocol);
 }
 
-/**
- * Where a TCP service is reached: `tcp://host:port`. The host is written as it is meant, for nobody reads it as the WHATWG's
- * standard reads that of a web address.
- */
-export const tcpServiceUrl = z.string().superRefine((text, context) => {
-  const problem = problemOfTcpUrl(text);
-  if (problem !== null) context.addIssue({ code: "custom", message: problem });
-});
-
+/** The host is written as it is meant, for nobody reads it as the standard reads that of a web address. */
 function problemOfTcpUrl(text: string): string | null {
   const [, host, port] = /^tcp:\/\/(\[[^\]/]*\]|[^:/?#@[\]]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
   if (host === undefined)

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { labelPattern, labelWords } from "./names.ts";
-import { serviceUrl, tcpServiceUrl } from "./service-url.ts";
+import { isTcpUrl, serviceUrl } from "./service-url.ts";
 
 /** A DNS label in lower case: what a service is called inside its organisation. */
 export const serviceName = z
@@ -24,7 +24,7 @@ export const serviceDeclaration = z
       description:
         "graphql joins the federated endpoint; http is reached by its Host alone, and so is grpc, over HTTP/2; tcp is reached at a port of its own, which `mesh.tcp` opens.",
     }),
-    url: z.string().meta({
+    url: serviceUrl.meta({
       description:
         "Where the service listens; for graphql the URL of its endpoint, for tcp a host and a port.",
       examples: ["http://127.0.0.1:4001/graphql", "tcp://127.0.0.1:5432"],
@@ -39,10 +39,14 @@ export const serviceDeclaration = z
   })
   .superRefine(({ protocol, url }, context) => {
     const refuse = (message: string) => context.addIssue({ code: "custom", path: ["url"], message });
-    const read = (protocol === "tcp" ? tcpServiceUrl : serviceUrl).safeParse(url);
-    for (const { message } of read.error?.issues ?? []) refuse(message);
-    if (protocol !== "grpc" || !read.success || new URL(url).pathname === "/") return;
-    refuse("has a path: a gRPC service is at no path, write its host and port alone");
+    // What is no URL at all was named already.
+    if (!URL.canParse(url)) return;
+    if (protocol === "tcp" && !isTcpUrl(url))
+      refuse("is not a tcp:// URL: a TCP service has one of a host and a port, tcp://host:port");
+    else if (protocol !== "tcp" && isTcpUrl(url))
+      refuse("is not an http:// or https:// URL: only a service with the protocol tcp has another one");
+    else if (protocol === "grpc" && new URL(url).pathname !== "/")
+      refuse("has a path: a gRPC service is at no path, write its host and port alone");
   });
 
 /** A declaration as it is in force, defaults filled in. */

@@ -14,7 +14,7 @@ export type ServeOptions = Answering &
     /** A DNS label: the service is reached at the Host `<name>.<domain>`. */
     readonly name: string;
     /** `graphql` joins the federated endpoint; `http` is reached by its Host alone. */
-    readonly protocol: ServiceProtocol;
+    readonly protocol: Exclude<ServiceProtocol, "tcp">;
     /** Default 0: the operating system chooses one. */
     readonly port?: number | undefined;
     /** The address to listen on. Default `127.0.0.1`. */
