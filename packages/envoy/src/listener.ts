@@ -171,12 +171,13 @@ function ownSocket(path: string): Init<typeof AddressSchema> {
   return { address: { case: "pipe", value: { path, mode: 0o600 } } };
 }
 
-/** One connection of a node carries the requests of all of its clients. */
+/** One connection of a node carries the requests of all of its clients: a malformed one ends alone. */
 const betweenNodes = {
   maxConcurrentStreams: 1_000,
   initialStreamWindowSize: 1024 * 1024,
   initialConnectionWindowSize: 8 * 1024 * 1024,
   allowConnect: true,
+  overrideStreamErrorOnInvalidHttpMessage: true,
   connectionKeepalive: { interval: duration(10_000), timeout: duration(5_000) },
 };
 

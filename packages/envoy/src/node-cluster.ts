@@ -24,7 +24,8 @@ export const nodeHealthPath = "/.well-known/catalyst/mesh";
 
 /**
  * What two nodes say to each other goes over few connections, and all services share them. A ping that is not
- * answered ends a connection: a link that was cut says nothing.
+ * answered ends a connection: a link that was cut says nothing. An answer that HTTP/2 has no form for, such as a 101 that
+ * nobody asked for, ends its own request and not those of the other services.
  */
 const overHttp2 = {
   "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packed(HttpProtocolOptionsSchema, {
@@ -39,6 +40,7 @@ const overHttp2 = {
             initialStreamWindowSize: 1024 * 1024,
             initialConnectionWindowSize: 8 * 1024 * 1024,
             allowConnect: true,
+            overrideStreamErrorOnInvalidHttpMessage: true,
             connectionKeepalive: { interval: duration(1_000), timeout: duration(1_000) },
           },
         },
