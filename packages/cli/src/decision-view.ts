@@ -1,7 +1,7 @@
 import type { Decision } from "@catalyst/rpc";
 import type { CommandContext } from "./context.ts";
 import { printValue } from "./output.ts";
-import { wrap } from "./table.ts";
+import { visible, wrap } from "./table.ts";
 
 /** Prints an explanation: a question, the rules and their outcomes, and a result. */
 export function printDecision({ printer, format }: CommandContext, decision: Decision): void {
@@ -11,6 +11,6 @@ export function printDecision({ printer, format }: CommandContext, decision: Dec
       decision.question,
       ...decision.steps.map(({ rule, outcome }) => `  ${rule}: ${outcome}`),
       decision.result,
-    ].flatMap((line) => wrap(line, width, "    ")),
+    ].flatMap((line) => wrap(visible(line), width, "    ")),
   );
 }

@@ -1,7 +1,7 @@
 import type { ChildStatus, PeeringState, ProxyStatus, ServiceStatus } from "@catalyst/rpc";
 import type { Printer } from "./printer.ts";
 import type { MeshStatus, StatusAnswers } from "./status-reader.ts";
-import { renderTable, wrap } from "./table.ts";
+import { renderTable, visible, wrap } from "./table.ts";
 
 type Colours = Printer["colours"];
 
@@ -133,7 +133,9 @@ function reasonLines(reasons: readonly string[], view: ReasonView): string[] {
   const shown = reasons.slice(0, mostReasons).flatMap((reason) => reason.split("\n"));
   const rest = reasons.length - mostReasons;
   const all = rest > 0 ? [...shown, `and ${rest} more: \`catalyst status\` has them`] : shown;
-  return all.flatMap((reason) => wrap(`! ${reason}`, width, "  ")).map((line) => colours.yellow(line));
+  return all
+    .flatMap((reason) => wrap(`! ${visible(reason)}`, width, "  "))
+    .map((line) => colours.yellow(line));
 }
 
 /** How far one proxy is: in step, or what is on its way to it, or what it rejected. */

@@ -109,3 +109,17 @@ test("as JSON the status is what the processes said, and null for one that does 
   assert.equal(starting.printed[0], "n1.acme.catalyst.internal  starting");
   await assert.rejects(showStatus(recordingContext({}).context), { code: "unreachable" });
 });
+
+test("what others wrote moves no cursor, in a check and in an explanation", async () => {
+  const told = { ...ok, outcome: "failed", detail: "n2: \u001b[2J\u202egone\nn3: away" };
+  const checked = recordingContext({ ...answers, supervisor: { check: [told] } });
+  await assert.rejects(runChecks(checked.context, { only: [ok.code] }), { code: 1 });
+  assert.deepEqual(checked.printed.slice(1, 3), [
+    "           n2: \\u{1b}[2J\\u{202e}gone",
+    "           n3: away",
+  ]);
+  const explained = { ...decision, steps: [], result: "failed: \u009b2J" };
+  const { context, printed } = recordingContext({ orchestrator: { explain: explained } });
+  await explain(context, "service", "reviews");
+  assert.deepEqual(printed, ["why is reviews failed?", "failed: \\u{9b}2J"]);
+});

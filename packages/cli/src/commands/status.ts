@@ -20,7 +20,7 @@ import type { Printer } from "../printer.ts";
 import { secondsToMs } from "../seconds.ts";
 import { readStatus } from "../status-reader.ts";
 import { renderStatus } from "../status-view.ts";
-import { wrap } from "../table.ts";
+import { visible, wrap } from "../table.ts";
 
 /**
  * `catalyst status`: exit code 0 when the node works, with faults or without (`catalyst check` tells them apart), 5 when
@@ -66,7 +66,9 @@ function renderChecks(results: readonly CheckResult[], { colours, width }: Print
     const line = `${colours[colour](word)} ${code.padEnd(codeWidth)} ${title}`;
     if (outcome === "ok") return wrap(line, width(), indent);
     const below = [detail, `hint: ${hint ?? "see the logs"}`].flatMap((text) => text.split("\n"));
-    return [line, ...below.map((text) => indent + text)].flatMap((each) => wrap(each, width(), indent));
+    return [line, ...below.map((text) => indent + visible(text))].flatMap((each) =>
+      wrap(each, width(), indent),
+    );
   });
 }
 

@@ -43,7 +43,7 @@ export function mapOf<const Of extends Members>(
       if (!(value instanceof Map)) return malformed(place, "a map");
       for (const key of (value as CborMap).keys()) {
         if (known.has(key) || (typeof key === "number" && key >= later)) continue;
-        malformed(`${place}.${key}`, "a known member");
+        malformed(typeof key === "number" ? `${place}.${key}` : `a name in ${place}`, "a known member");
       }
       const result: Record<string, unknown> = {};
       for (const [name, { key, field, optional }] of Object.entries(members)) {

@@ -98,6 +98,21 @@ test("the text of a NOTIFICATION is shown without what could move a terminal", (
   assert.equal(read.text, "a\\u{1b}[2J\\u{202e}b\\u{a}c");
 });
 
+test("what is said of a member that there is none of holds nothing of its name", () => {
+  const members = new Map<number | string, CborValue>([
+    [0, 3],
+    ["\u001b[2Jkept".repeat(500), 1],
+  ]);
+  assert.throws(
+    () => decodeMessage(encodeCbor(members)),
+    (error: Error) => {
+      return (
+        /a known member$/.test(error.message) && error.message.length < 100 && !/\p{Cc}/u.test(error.message)
+      );
+    },
+  );
+});
+
 test("the text of a NOTIFICATION is cut to 512 bytes between characters, and what is no text is mended", () => {
   for (const text of ["é".repeat(400), "😀".repeat(200), `\ud800${"x".repeat(600)}`]) {
     const read = decodeMessage(encodeMessage("notification", { code: "stopped", text }));
