@@ -34,10 +34,13 @@ export type EnvoyAdmin = {
   /** What the Envoy has in force for a Host, for explanations. */
   readonly view: (host: string) => Promise<EnvoyView>;
   /**
-   * Tells clients to leave and waits until no request of theirs is under way, `timeoutMs` at the longest; returns
-   * how many still are. Egress stays open for the gateway. Envoy is to be stopped afterwards.
+   * Tells clients and other nodes to leave, takes no new ones a moment later, and waits until no request of theirs is
+   * under way, `timeoutMs` at the longest; returns how many still are. Egress stays open for the gateway. Envoy is to be
+   * stopped afterwards.
    */
   readonly drain: (limit: { readonly timeoutMs: number }) => Promise<number>;
+  /** Does the same with egress, when the gateway has ended. */
+  readonly drainEgress: (limit: { readonly timeoutMs: number }) => Promise<number>;
 };
 
 /** Reads an Envoy's administration interface on its socket. Each call ends after `timeoutMs`, 5,000 by default. */
@@ -48,20 +51,35 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
     if (parsed.success) return parsed.data;
     throw new EnvoyError("admin_unexpected", `${path}: ${z.prettifyError(parsed.error)}`);
   };
+  const post = (path: string) => ask(socketPath, "POST", path, timeoutMs);
+  /** Waits until nobody is there any more; for those that only stay connected and ask for nothing, a moment. */
+  const gone = async (path: string, end: number) => {
+    const idleUntil = Math.min(end, performance.now() + idleMs);
+    for (;;) {
+      const { stats } = await readJson(path, gauges);
+      const sum = (what: string) =>
+        stats.reduce((total, { name, value = 0 }) => (name.endsWith(what) ? total + value : total), 0);
+      const [active, connected, now] = [sum("rq_active"), sum("cx_active"), performance.now()];
+      if (now > end || (active === 0 && (connected === 0 || now > idleUntil))) return active;
+      await sleep(drainPollMs);
+    }
+  };
   return {
     info: async () => toInfo(await readJson("/server_info", serverInfo)),
     metrics: () => read("/stats/prometheus?usedonly"),
-    drain: async (limit) => {
-      const end = performance.now() + limit.timeoutMs;
-      // Other nodes are told so when they ask next.
-      await ask(socketPath, "POST", "/healthcheck/fail", timeoutMs);
-      await ask(socketPath, "POST", "/drain_listeners?graceful&inboundonly", timeoutMs);
-      for (;;) {
-        const { stats } = await readJson(activeRequests, gauges);
-        const active = stats.reduce((sum, { value = 0 }) => sum + value, 0);
-        if (active === 0 || performance.now() > end) return active;
-        await sleep(drainPollMs);
-      }
+    drain: async ({ timeoutMs: limitMs }) => {
+      const end = performance.now() + limitMs;
+      // Other nodes are told so when they ask next, and who has a connection with the next answer.
+      await post("/healthcheck/fail");
+      await post("/drain_listeners?graceful&inboundonly");
+      await sleep(Math.min(lastTurnMs, limitMs));
+      await post("/drain_listeners?inboundonly");
+      return await gone(fromOutside, end);
+    },
+    drainEgress: async ({ timeoutMs: limitMs }) => {
+      const end = performance.now() + limitMs;
+      await post("/drain_listeners");
+      return await gone(fromInside, end);
     },
     ejecting: async () => toEjecting((await readJson(ejections, gauges)).stats),
     view: async (host) => {
@@ -85,10 +103,17 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
   };
 }
 
-const activeRequests = `/stats?${new URLSearchParams({
-  format: "json",
-  filter: "^http[.]ingress(-tls)?[.]downstream_rq_active$",
-})}`;
+const activeOn = (listeners: string) =>
+  `/stats?${new URLSearchParams({
+    format: "json",
+    filter: `^http[.](${listeners})[.]downstream_(rq|cx)_active$`,
+  })}`;
+const fromOutside = activeOn("ingress|ingress-tls|mesh");
+const fromInside = activeOn("egress|egress-gateway");
+/** Who has a connection and asks again within this time is told that it was the last time. */
+const lastTurnMs = 250;
+/** Connections that are not used are waited for this long: that they are told to leave needs a request. */
+const idleMs = 500;
 const drainPollMs = 25;
 const ejections = `/stats?${new URLSearchParams({
   format: "json",

@@ -33,7 +33,9 @@ test("Envoy's administration tells its state and what it has for a Host", {
   await assert.rejects(readAdmin(join(envoy.folder, "none.sock")).info(), { code: "admin_unreachable" });
 });
 
-test("Draining lets requests under way end, and tells clients to leave", { skip: envoyMissing }, async () => {
+test("Draining lets requests under way end, tells clients to leave, and takes no new ones; egress goes last", {
+  skip: envoyMissing,
+}, async () => {
   await using upstream = await startUpstream({ host: "127.0.0.1", port: 0 });
   const service = { name: "slow", protocol: "http", url: upstream.origin, timeoutMs: 5_000 } as const;
   await using envoy = await startEnvoy({ services: [service] });
@@ -46,10 +48,32 @@ test("Draining lets requests under way end, and tells clients to leave", { skip:
   await until(
     async () => (await ask(ingress.port, { host, keepAlive: true })).headers.connection === "close",
   );
-  assert.notEqual((await ask(egress.port, { host, keepAlive: true })).headers.connection, "close");
+  const isRefused = (port: number) => async () =>
+    ask(port, { host }).then(
+      () => false,
+      (error) => error.code === "ECONNREFUSED",
+    );
+  await until(isRefused(ingress.port));
+  assert.equal((await ask(egress.port, { host })).status, 200);
   assert.equal(await left, 0);
   assert.equal((await underWay).body, "late");
-  ask(ingress.port, { host, path: "/late" }).catch(() => undefined); // cut off when Envoy ends
-  await until(() => upstream.requests() > 3);
-  assert.equal(await admin.drain({ timeoutMs: 50 }), 1);
+  const before = upstream.requests();
+  const inside = ask(egress.port, { host, path: "/late" });
+  await until(() => upstream.requests() > before);
+  const closing = admin.drainEgress({ timeoutMs: 5_000 });
+  await until(isRefused(egress.port));
+  assert.equal(await closing, 0);
+  assert.equal((await inside).body, "late");
+});
+
+test("Draining says how many requests are still under way when its time is over", {
+  skip: envoyMissing,
+}, async () => {
+  await using upstream = await startUpstream({ host: "127.0.0.1", port: 0 });
+  const service = { name: "slow", protocol: "http", url: upstream.origin, timeoutMs: 5_000 } as const;
+  await using envoy = await startEnvoy({ services: [service] });
+  const cutOff = ask(envoy.mesh.listen.ingress.port, { host: `slow.${domain}`, path: "/late" });
+  cutOff.catch(() => undefined);
+  await until(() => upstream.requests() === 1);
+  assert.equal(await readAdmin(join(envoy.folder, "admin.sock")).drain({ timeoutMs: 50 }), 1);
 });

@@ -30,6 +30,8 @@ export type NodeUnderTestOptions = {
   /** More flags for `catalyst up`. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Where other nodes' Envoys come; by default a port that is free. */
+  readonly meshPort?: number;
   /** Where the node keeps its data; by default a new folder that is removed at the end. */
   readonly dataDir?: string;
 };
@@ -61,8 +63,9 @@ export class NodeUnderTest implements AsyncDisposable {
   /** Starts a node and waits until it is ready. */
   static async start(options: NodeUnderTestOptions = {}): Promise<NodeUnderTest> {
     const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "catalyst-node-"));
-    const [ingress = 0, egress = 0, mesh = 0, telemetry = 0] = await freePorts(4);
-    const node = new NodeUnderTest(options, dataDir, { ingress, egress, mesh, telemetry });
+    const [ingress = 0, egress = 0, free = 0, telemetry = 0] = await freePorts(4);
+    const ports = { ingress, egress, mesh: options.meshPort ?? free, telemetry };
+    const node = new NodeUnderTest(options, dataDir, ports);
     try {
       await node.ready();
       return node;
@@ -198,6 +201,16 @@ export class NodeUnderTest implements AsyncDisposable {
       await ended;
     }
     return this.#supervisor.exitCode;
+  }
+
+  /** Ends all of its processes at once, as a machine does that loses its power. */
+  async kill(): Promise<void> {
+    const { children } = (await this.status()).details;
+    const ended = once(this.#supervisor, "exit");
+    for (const pid of [this.supervisorPid, ...children.map((child) => child.pid)]) {
+      if (pid !== null) process.kill(pid, "SIGKILL");
+    }
+    await ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,12 +10,16 @@ export type Subscriber = Disposable & {
 };
 
 /** Subscribes by server-sent events (graphql-sse, "distinct connections mode"). */
-export function subscribeBySse(url: string, query: string): Promise<Subscriber> {
+export function subscribeBySse(
+  url: string,
+  query: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Subscriber> {
   const results: Subscriber["results"] = [];
   let ended: string | null = null;
   const call = request(url, {
     method: "POST",
-    headers: { "content-type": "application/json", accept: "text/event-stream" },
+    headers: { "content-type": "application/json", accept: "text/event-stream", ...headers },
     agent: false,
   });
   const subscriber: Subscriber = {

@@ -38,6 +38,8 @@ export type ActivationParts = {
 
 /** How long the gateway waits for Envoy's word before it is told of a service all the same. */
 const settleMs = 2_000;
+/** The same at the start, when without Envoy it would not come to a single schema. */
+const firstSettleMs = 10_000;
 const retryMs = 1_000;
 
 /**
@@ -57,6 +59,7 @@ export class Activator {
   readonly #leaving = new Set<string>();
   #round: Promise<void> | null = null;
   #again = false;
+  #isFirst = true;
 
   constructor(parts: ActivationParts) {
     this.#parts = parts;
@@ -128,7 +131,8 @@ export class Activator {
 
   async #run(): Promise<void> {
     const { proxies, gateway, events } = this.#parts;
-    await proxies.settled(settleMs);
+    await proxies.settled(this.#isFirst ? firstSettleMs : settleMs);
+    this.#isFirst = false;
     const leaving = [...this.#leaving];
     if (this.#unsent) {
       this.#unsent = false;

@@ -32,6 +32,7 @@ export class GatewayLink implements GatewaySide {
   #connection: Connection<typeof gatewayContract> | null = null;
   #newest: GatewayUpdate | null = null;
   #report: GatewayReport | null = null;
+  readonly #configured = Promise.withResolvers<void>();
   readonly ended: Promise<void>;
 
   constructor(parts: GatewayLinkParts) {
@@ -42,6 +43,11 @@ export class GatewayLink implements GatewaySide {
       { signal: parts.stopping, onFailure: () => this.#lost() },
       (connection, during) => this.#use(connection, during),
     );
+  }
+
+  /** Resolves when a gateway has taken an update for the first time: it listens from then on. */
+  get configured(): Promise<void> {
+    return this.#configured.promise;
   }
 
   connected(): boolean {
@@ -71,6 +77,7 @@ export class GatewayLink implements GatewaySide {
     if (connection === null || update === null) return;
     try {
       this.#take(await connection.call.apply(update, { timeoutMs: applyTimeoutMs }));
+      this.#configured.resolve();
     } catch (error) {
       if (error instanceof RpcError && error.code === "update_stale" && update === this.#newest) {
         // The gateway outlived a lost state file and is ahead: number the same content anew.

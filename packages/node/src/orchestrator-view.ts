@@ -12,6 +12,7 @@ import type { Activator } from "./activation.ts";
 import type { AuthLink } from "./auth-link.ts";
 import type { EndpointHealth } from "./endpoint-health.ts";
 import type { GatewayLink } from "./gateway-link.ts";
+import type { IngressGate } from "./ingress-gate.ts";
 import type { NodeConfig } from "./options.ts";
 import type { OrchestratorCounts } from "./orchestrator-events.ts";
 import { peerChecks } from "./peer-checks.ts";
@@ -29,6 +30,7 @@ export type ViewParts = {
   readonly registry: ServiceRegistry;
   readonly activator: Activator;
   readonly proxies: ProxyPublisher;
+  readonly gate: IngressGate;
   readonly gateway: GatewayLink;
   /** Null when no credentials are demanded. */
   readonly auth: AuthLink | null;
@@ -107,7 +109,8 @@ export class OrchestratorView {
   }
 
   readiness(): { ready: boolean; reasons: string[] } {
-    const { proxies, gateway } = this.#parts;
+    const { proxies, gate, gateway } = this.#parts;
+    if (!gate.isOpen) return { ready: false, reasons: ["clients are let in when the gateway is configured"] };
     if (proxies.proxies().length === 0) return { ready: true, reasons: ["no Envoy is connected"] };
     const troubled = this.#troubled();
     const reasons = troubled

@@ -7,6 +7,7 @@ import { AuthLink } from "./auth-link.ts";
 import { generatedCertificate, readAuthorities, readCertificate, watchFiles } from "./certificate.ts";
 import { EndpointHealth } from "./endpoint-health.ts";
 import { GatewayLink } from "./gateway-link.ts";
+import { IngressGate, isServing } from "./ingress-gate.ts";
 import { meshOf } from "./mesh.ts";
 import { listenersOf, type NodeConfig } from "./options.ts";
 import { createOrchestratorEvents, exposeCounts, type OrchestratorEvents } from "./orchestrator-events.ts";
@@ -30,11 +31,13 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
     const store = new ServiceStore(database);
     const hostOf = (name: string) => `${name}.${config.node.domain}`;
     const events = createOrchestratorEvents(frame.logger, frame.metrics);
+    const isOpen = await isServing(paths.adminSocket(dataDir));
     const proxies = resources.use(
       await ProxyPublisher.create({
         mesh: meshOf(config, dataDir),
         socketPath: paths.xdsSocket(dataDir),
         journalPath: paths.envoyJournal(dataDir),
+        ingressClosed: !isOpen,
         events,
       }),
     );
@@ -55,6 +58,9 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
     });
     const plane = { frame, resources, database, store, events, proxies, gateway };
     const { registry, peers, ownRoutes, activator } = joinServicePlane(plane);
+    const gate = new IngressGate({ proxies, gateway, stopping: frame.stopping }, isOpen);
+    const opening = gate.open();
+    resources.defer(() => opening);
     await openPeers(peers, frame, events, resources);
     const health = resources.use(
       new EndpointHealth({
@@ -71,6 +77,7 @@ export function runOrchestrator(config: NodeConfig, dataDir: string): Promise<vo
       registry,
       activator,
       proxies,
+      gate,
       gateway,
       auth,
       health,

@@ -21,6 +21,7 @@ import {
   type ProxyStatus as ConnectedProxy,
   createXdsServer,
   defaultKey,
+  listenerType,
   openSnapshotJournal,
   type Resource,
   type SnapshotJournal,
@@ -36,6 +37,8 @@ export type PublisherParts = {
   readonly mesh: MeshInput;
   readonly socketPath: string;
   readonly journalPath: string;
+  /** Keeps the listeners back that clients come to, until {@link ProxyPublisher.openIngress}. */
+  readonly ingressClosed?: boolean;
   readonly events: OrchestratorEvents;
 };
 
@@ -53,24 +56,29 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   readonly #owners = new Map<string, string>();
   /** What is published together with the first services: an Envoy that returns must not be told less. */
   #first: Resource[];
+  /** Listeners that are kept back. */
+  #closed: readonly Resource[];
   /** Resolves when the first Envoy has connected since the orchestrator started. */
   readonly #someone: Promise<void>;
   #published = 0;
   #confirmed = 0;
   #confirming = false;
-  #closed = false;
+  #ended = false;
 
   private constructor(
     server: XdsServer,
     journal: SnapshotJournal,
     translation: MeshTranslation,
     someone: Promise<void>,
+    ingressClosed: boolean,
   ) {
     this.#server = server;
     this.#someone = someone;
     this.#journal = journal;
     this.#translation = translation;
-    this.#first = [...translation.node];
+    const isIngress = (listener: Resource) => ingressClosed && isIngressListener(listener);
+    this.#first = translation.node.filter((resource) => !isIngress(resource));
+    this.#closed = translation.node.filter(isIngress);
   }
 
   /** Listens for Envoy. Nothing is answered before something is published. */
@@ -99,7 +107,9 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
           events.quarantined(node, { type: shortType(type), name, message }),
       },
     });
-    publisher = new ProxyPublisher(server, journal, new MeshTranslation(parts.mesh), connected.promise);
+    const translation = new MeshTranslation(parts.mesh);
+    const closed = parts.ingressClosed === true;
+    publisher = new ProxyPublisher(server, journal, translation, connected.promise, closed);
     return publisher;
   }
 
@@ -111,6 +121,19 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   remove(names: readonly string[]): void {
     this.#publish(this.#translation.plan({ remove: names }));
     for (const name of names) this.#revisions.delete(name);
+  }
+
+  /**
+   * Lets clients in. Resolves when Envoy does, or after the time, and when that is on disk: who stands in while this process
+   * is away lets them in too.
+   */
+  async openIngress(timeoutMs: number): Promise<void> {
+    const upsert = [...this.#closed];
+    this.#closed = [];
+    if (this.#published === 0) this.#first.push(...upsert);
+    else if (upsert.length > 0) this.#update({ upsert });
+    await this.settled(timeoutMs);
+    await this.#journal.flush().catch(() => undefined); // It is tried again, and told, by itself.
   }
 
   /** Publishes the certificate of the TLS listener, with the services when none are published yet. */
@@ -200,7 +223,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+    this.#ended = true;
     await this.#server.close();
     await this.#journal[Symbol.asyncDispose]();
   }
@@ -230,7 +253,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   /** What was withdrawn while no Envoy was connected was acknowledged by nobody: it is forgotten once one has settled. */
   async #tidyJournal(): Promise<void> {
     const { complete } = await this.#server.settled(defaultKey, { timeoutMs: tidyMs });
-    const present = complete && !this.#closed && this.#server.proxies().length > 0;
+    const present = complete && !this.#ended && this.#server.proxies().length > 0;
     if (present) this.#journal.retain(this.#server.snapshot(defaultKey));
   }
 
@@ -238,7 +261,7 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
   async #confirm(): Promise<void> {
     if (this.#confirming) return;
     this.#confirming = true;
-    while (this.#confirmed < this.#published && !this.#closed && this.#server.proxies().length > 0) {
+    while (this.#confirmed < this.#published && !this.#ended && this.#server.proxies().length > 0) {
       const settlement = await this.#server.settled(defaultKey, {
         revision: this.#published,
         timeoutMs: confirmMs,
@@ -268,6 +291,11 @@ async function openJournal(path: string, events: OrchestratorEvents): Promise<Sn
     events.journalDamaged(error);
     return await openSnapshotJournal(path, options);
   }
+}
+
+/** Those of clients; what this node's own processes and other nodes come to is another matter. */
+function isIngressListener({ type, name }: Resource): boolean {
+  return type === listenerType && name.startsWith("ingress");
 }
 
 /** `Cluster` for `type.googleapis.com/envoy.config.cluster.v3.Cluster`. */

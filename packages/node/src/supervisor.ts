@@ -52,6 +52,8 @@ export type SupervisorParts = {
 /** The orchestrator is taken to be away when it leaves a call unanswered for this long. */
 const silenceMs = 2_000;
 const askEveryMs = 1_000;
+/** One that starts with the whole node is not away before this time: it lets clients in when there is what they come for. */
+const firstStartMs = 10_000;
 const trimEveryMs = 1_000;
 /** At the end, requests under way have this long before subscriptions are ended. */
 const patienceMs = 1_000;
@@ -150,9 +152,10 @@ function claim(dataDir: string): Disposable {
 }
 
 /**
- * Lets clients finish: other nodes are told first that nothing is to be had here any more. Then Envoy takes no new ones and tells those that are there to leave. Then the gateway ends its
- * subscriptions, which would not end by themselves, and finishes what runs, still through Envoy. Envoy goes after them,
- * and last who configures it, and who says whose requests are let in.
+ * Lets clients finish: other nodes are told first that nothing is to be had here any more. Then Envoy tells those that are
+ * there to leave, and takes no new ones. Then the gateway ends its subscriptions, which would not end by themselves, and
+ * finishes what runs, still through Envoy. Envoy goes after them, and last who configures it, and who says whose requests
+ * are let in.
  */
 async function stopInOrder(
   children: readonly SupervisedChild[],
@@ -162,12 +165,13 @@ async function stopInOrder(
 ): Promise<void> {
   const stop = (name: string) => children.find((child) => child.name === name)?.stop();
   await leavePeers(dataDir);
-  const drained = readAdmin(adminSocket)
-    .drain({ timeoutMs: drainMs })
-    .catch(() => 0); // it does not run
+  const envoy = readAdmin(adminSocket);
+  const notRunning = () => 0;
+  const drained = envoy.drain({ timeoutMs: drainMs }).catch(notRunning);
   await Promise.race([drained, sleep(patienceMs)]);
   await Promise.all([stop("gateway"), stop("content")]);
   await drained;
+  await envoy.drainEgress({ timeoutMs: patienceMs }).catch(notRunning);
   await stop("envoy");
   await Promise.all([stop("orchestrator"), stop("auth")]);
 }
@@ -266,11 +270,16 @@ function childEnvironment(env: Readonly<Record<string, string | undefined>>): Re
 /** Tells the replay whether the orchestrator is there: connected, and answering in time. */
 function watchOrchestrator(frame: ProcessFrame, replay: Replay): Promise<void> {
   const path = socketPath(frame.dataDir, "orchestrator");
-  const away = () => replay.orchestratorIs("away");
+  const since = performance.now();
+  let wasThere = false;
+  const away = () => {
+    if (wasThere || performance.now() - since > firstStartMs) replay.orchestratorIs("away");
+  };
   const options = { signal: frame.stopping, timeoutMs: silenceMs, maxDelayMs: 250, onFailure: away };
-  return keepConnected(path, orchestratorContract, options, (connection, during) =>
-    ask(connection, during, replay),
-  );
+  return keepConnected(path, orchestratorContract, options, (connection, during) => {
+    wasThere = true;
+    return ask(connection, during, replay);
+  });
 }
 
 /** Asks it every second, for as long as the connection lasts; one that stays silent is given up. */
