@@ -114,6 +114,7 @@ for (const path of [
   "docs/how-to/tokens.md",
   "docs/how-to/enrol-a-node.md",
   "docs/how-to/peers.md",
+  "docs/how-to/tcp.md",
   "docs/how-to/receipts.md",
   "docs/how-to/content.md",
   "examples/README.md",
