@@ -73,7 +73,7 @@ test("the demo says when a service or the node ends after its answer, and Ctrl-C
   try {
     await until("Ctrl-C ends the demo");
     await until("curl -s http://127.0.0.1:10000/graphql -H");
-    await until("1 of 1 established");
+    await until("products serving");
     await kill("examples/products/main.ts");
     await until("products ended (SIGKILL)");
     await kill("cli/src/main.ts up");

@@ -235,7 +235,7 @@ function show(endpoint: string, answer: string): void {
   printer.data("");
   printer.data(`  ${dim("Browse it:")}   ${cyan(endpoint)} ${dim("in a browser is an editor for queries")}`);
   printer.data(`  ${dim("Look at it:")}  npx catalyst status --config ${configFile}`);
-  printer.data(`  ${dim("Its peer:")}     npx catalyst peer list --config ${configFile}`);
+  printer.data(`  ${dim("Its peer:")}    npx catalyst peer list --config ${configFile}`);
   printer.data(
     `  ${dim("Add to it:")}   npm run example:inventory    ${dim("a plain GraphQL service joins")}`,
   );
