@@ -111,13 +111,14 @@ test("a removal is in force although it cannot be written to the audit log, is m
   log.isFull = true;
   await assert.rejects(book.remove(stored), { code: "evidence_failed" });
   assert.deepEqual([namesOf(book), book.anchors(), book.isRemoved(m1.node)], [[], [], true]);
+  assert.deepEqual(book.removed(), [{ node: "m1", domain: globex.domain, serial: null }]);
   assert.equal(invitations.get("a"), undefined);
   log.isFull = false;
   await book.settle();
   assert.deepEqual(written.at(-1), `peer.remove ${m1.node}`);
   assert.equal(book.isRemoved(m1.node), true);
   await book.accept({ peer: m1, invitation: invite("b") }, userOf(m1));
-  assert.deepEqual([namesOf(book), book.isRemoved(m1.node)], [[m1.node], false]);
+  assert.deepEqual([namesOf(book), book.isRemoved(m1.node), book.removed()], [[m1.node], false, []]);
 });
 
 test("an anchor is believed for as long as one of its peers is there, and a root of our own domain is not a peer's", async () => {

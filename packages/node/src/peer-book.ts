@@ -1,5 +1,5 @@
 import { type Database, failpoint } from "@catalyst/durable";
-import { type Anchor, type IntroducedPeer, readAnchor } from "@catalyst/identity";
+import { type Anchor, type Denial, type IntroducedPeer, readAnchor } from "@catalyst/identity";
 import type { PeerAudit } from "./peer-audit.ts";
 import { type InvitationTable, type PeerStep, PeerTable, type StoredPeer } from "./peer-store.ts";
 
@@ -47,6 +47,12 @@ export class PeerBook {
   /** Whether it was a peer, and is kept out until it is one again: its organisation may be believed for others' sake. */
   isRemoved(node: string): boolean {
     return this.#peers.get(node)?.isRemoved === true;
+  }
+
+  /** Those that are kept out. */
+  removed(): readonly Denial[] {
+    const removed = this.#peers.all().filter(({ isRemoved }) => isRemoved);
+    return removed.map(({ node }) => ({ ...partsOf(node), serial: null }));
   }
 
   get(node: string): StoredPeer | undefined {

@@ -10,6 +10,7 @@ import {
   thumbprintOf,
 } from "@catalyst/identity";
 import { type Implementation, type orchestratorContract, type PeerInvitation, RpcError } from "@catalyst/rpc";
+import type { TlsCredentials } from "@catalyst/session";
 import type { NodeConfig } from "./options.ts";
 import type { OrchestratorEvents } from "./orchestrator-events.ts";
 import { OwnIdentity } from "./own-identity.ts";
@@ -148,6 +149,18 @@ export class PeerRoster implements AsyncDisposable {
   /** Whether it was removed, and not added again since. */
   isRemoved(node: string): boolean {
     return !this.#configured.has(node) && this.#book.isRemoved(node);
+  }
+
+  /**
+   * What this node's Envoy shows to those of others, and by what it judges them. Who was removed brings no requests either,
+   * also where its organisation is believed for others' sake.
+   */
+  get envoy(): TlsCredentials | null {
+    const { envoy } = this.credentials;
+    if (envoy === null) return null;
+    const removed = this.#book.removed().filter((each) => !this.#configured.has(nodeNameOf(each)));
+    const { trust } = envoy;
+    return { ...envoy, trust: { ...trust, denied: [...trust.denied, ...removed] } };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

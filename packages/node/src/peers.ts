@@ -146,10 +146,10 @@ export class Peers implements AsyncDisposable {
   /** Looks anew at what this node shows, and tells Envoy's side. */
   showNode(): void {
     if (this.#isPlain) return;
-    const { credentials } = this.#roster;
-    credentials.refresh();
+    this.#roster.credentials.refresh();
+    const { envoy } = this.#roster;
     const known = new Set([...this.#roster.known().keys(), ...this.#met]);
-    if (credentials.envoy !== null) this.#onNode(credentials.envoy, [...known]);
+    if (envoy !== null) this.#onNode(envoy, [...known]);
   }
 
   /** The routes of a service by its full name, the best one of each origin, in order of preference. */
