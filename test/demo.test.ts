@@ -63,7 +63,7 @@ test("the demo says when a service or the node ends after its answer, and Ctrl-C
   let output = "";
   for (const stream of [demo.stdout, demo.stderr]) stream.on("data", (chunk) => (output += chunk));
   const until = async (words: string) => {
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 60_000;
     while (!output.includes(words)) {
       assert.ok(Date.now() < deadline && demo.exitCode === null, `"${words}" in\n${output}`);
       await sleep(50);
