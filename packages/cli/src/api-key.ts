@@ -29,7 +29,9 @@ export async function idOfKey(text: string, auth: Client<typeof authContract>): 
   const fault = verified.kind === "refused" ? whatHappened[verified.code] : undefined;
   if (fault !== undefined) throw noKey(fault);
   if (verified.kind !== "refused" && verified.kind !== "apikeys")
-    throw noKey(`it is an access token of ${verified.claims.sub}, which the node minted for itself`);
+    throw noKey(
+      `it is an access token of ${verified.claims.sub}: \`catalyst token inspect\` says what it says`,
+    );
   return signedClaims.parse(JSON.parse(Buffer.from(text.split(".")[1] ?? "", "base64url").toString())).jti;
 }
 
