@@ -348,6 +348,19 @@ describe("Every protocol through two nodes, with clients that know nothing of th
     assert.equal(status, 404, "others are served meanwhile");
     for (const socket of slow) socket.destroy();
   });
+
+  test("A TCP connection to a node that is revoked ends within 5 s", async (context) => {
+    const socket = connect({ host: "127.0.0.1", port: echoPort }).on("error", () => undefined);
+    socket.write("hello");
+    await once(socket, "data");
+    using auth = await n1.connect("auth", authContract);
+    const begun = performance.now();
+    await auth.call.revokeNode({ node: "n2" });
+    await once(socket.resume(), "close", { signal: AbortSignal.timeout(10_000) });
+    const tookMs = Math.round(performance.now() - begun);
+    context.diagnostic(`ended after ${tookMs} ms`);
+    assert.ok(tookMs <= 5_000);
+  });
 });
 
 /** Repeats what it hears over a WebSocket. */
