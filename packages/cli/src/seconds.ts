@@ -9,3 +9,8 @@ export function secondsToMs(flag: string, text: string, maxSeconds: number): num
     `${flag} is a number of seconds from 0 to ${maxSeconds}, not "${text}"`,
   );
 }
+
+/** A timestamp as people read it: without the fraction of its second. */
+export function secondsOf(timestamp: string): string {
+  return timestamp.replace(/\.\d+Z$/, "Z");
+}

@@ -86,7 +86,9 @@ function peeringLine({ peers, authenticated }: PeeringState, colours: Colours): 
   const count = `${established} of ${peers.length} established`;
   const sessions = established === peers.length ? colours.green(count) : colours.yellow(count);
   const proof = authenticated ? "" : `, ${colours.red("plain: nobody proves who they are")}`;
-  return `Peers ${sessions}${proof}, ${sum("received")} routes received, ${sum("advertised")} advertised`;
+  const received = sum("received");
+  const routes = `${received} ${received === 1 ? "route" : "routes"} received, ${sum("advertised")} advertised`;
+  return `Peers ${sessions}${proof}, ${routes}`;
 }
 
 function serviceLines({ services, counts }: MeshStatus["details"], view: StatusView): string[] {

@@ -8,6 +8,7 @@ import { readGiven, required } from "../given.ts";
 import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { collect } from "../roots.ts";
+import { secondsOf } from "../seconds.ts";
 import { renderTable } from "../table.ts";
 
 type CreateOptions = { service?: readonly string[]; ttl: string; name?: string };
@@ -118,10 +119,6 @@ function tableOf(keys: readonly ApiKey[], { colours, width }: Printer): readonly
     ]),
     width(),
   );
-}
-
-function secondsOf(timestamp: string): string {
-  return timestamp.replace(/\.\d+Z$/, "Z");
 }
 
 /** Those of the services that the node does not have; none when that cannot be told, the key is given all the same. */

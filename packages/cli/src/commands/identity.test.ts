@@ -238,6 +238,10 @@ test("a node that is revoked knows it within a second, and says what to do", asy
   assert.equal(renewed.code, 4);
   assert.match(renewed.stderr, /join again with a new token/);
   assert.deepEqual((await identityOf("n1")).denied, [{ node: "n2", serial: null, until: null }]);
+  const shown = await catalyst("identity", "show", "--config", "n1.json");
+  assert.match(shown.stdout, /^n1 +orchestrator .* good +[0-9a-f]{32}$/m);
+  assert.match(shown.stdout, /^n2 +orchestrator .* revoked +[0-9a-f]{32}$/m);
+  assert.match(shown.stdout, /^Revoked: n2, until it joins again$/m);
   const unknown = await catalyst("identity", "revoke", "n9", "--config", "n1.json");
   assert.equal(unknown.code, 3);
 });

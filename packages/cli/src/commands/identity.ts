@@ -5,7 +5,8 @@ import type { CommandContext } from "../context.ts";
 import { readGiven } from "../given.ts";
 import { printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
-import { renderTable } from "../table.ts";
+import { secondsOf } from "../seconds.ts";
+import { renderTable, visible, wrap } from "../table.ts";
 import { addSelfSign } from "./self-sign.ts";
 
 /** `catalyst identity`: who this node is, and who else is admitted to its organisation. */
@@ -72,28 +73,32 @@ function print({ printer, format }: CommandContext, identity: NodeIdentity): voi
     ["Authority", authority.length === 0 ? "not served: give auth.authority.listen" : authority.join(", ")],
     ["Problem", problem ?? "none"],
   ].map(([name = "", value = ""]) => `${name.padEnd(11)}${value}`);
+  const stateOf = (node: string, serial: string) =>
+    isDenied(denied, node, serial) ? printer.colours.red("revoked") : "good";
   const own = certificates.map(({ process, serial, notAfter, renewsAt }) => {
-    return [node, process, secondsOf(notAfter), renewsAt === null ? "-" : secondsOf(renewsAt), serial];
+    const renews = renewsAt === null ? "-" : secondsOf(renewsAt);
+    return [node, process, secondsOf(notAfter), renews, stateOf(node, serial), serial];
   });
-  const others = issued.map(({ node, process, serial, notAfter }) => [
-    node,
-    process,
-    secondsOf(notAfter),
-    "-",
-    serial,
-  ]);
-  const revoked = denied.map(({ node, serial, until }) => {
+  const others = issued.map(({ node, process, serial, notAfter }) => {
+    return [node, process, secondsOf(notAfter), "-", stateOf(node, serial), serial];
+  });
+  const listed = new Set(issued.map(({ serial }) => serial));
+  const unlisted = denied.filter(({ serial }) => serial === null || !listed.has(serial));
+  const revoked = unlisted.map(({ node, serial, until }) => {
     const end = until === null ? "until it joins again" : `until ${secondsOf(until)}`;
     return printer.colours.red(`Revoked: ${node}${serial === null ? "" : `, certificate ${serial}`}, ${end}`);
   });
+  const head = ["NODE", "PROCESS", "EXPIRES", "RENEWS", "STATE", "SERIAL"];
+  const width = printer.width();
   printValue(printer, format, identity, () => [
-    ...facts,
+    ...facts.flatMap((fact) => wrap(visible(fact), width, " ".repeat(11))),
     "",
-    ...renderTable(["NODE", "PROCESS", "EXPIRES", "RENEWS", "SERIAL"], [...own, ...others], printer.width()),
-    ...revoked,
+    ...renderTable(head, [...own, ...others], width),
+    ...revoked.flatMap((line) => wrap(line, width, "  ")),
   ]);
 }
 
-function secondsOf(timestamp: string): string {
-  return timestamp.replace(/\.\d+Z$/, "Z");
+/** Whether a certificate is revoked, by itself or with its node. */
+function isDenied(denied: NodeIdentity["denied"], node: string, serial: string): boolean {
+  return denied.some((denial) => denial.node === node && (denial.serial ?? serial) === serial);
 }

@@ -4,6 +4,7 @@ import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
 import { printRows } from "../output.ts";
 import type { Printer } from "../printer.ts";
+import { secondsOf } from "../seconds.ts";
 import { renderTable } from "../table.ts";
 
 /** `catalyst keys`: those that sign tokens and API keys. */
@@ -32,8 +33,6 @@ async function rotateKeys(context: CommandContext, kind: CredentialKind): Promis
     (await auth.call.rotate({ kind })).filter((key) => key.kind === kind),
   );
 }
-
-const secondsOf = (timestamp: string) => timestamp.replace(/\.\d+Z$/, "Z");
 
 function print({ printer, format }: CommandContext, keys: readonly SigningKey[]): void {
   const { colours, width } = printer;

@@ -6,6 +6,7 @@ import { formatDuration } from "../duration.ts";
 import { CommandError, exitCode } from "../exit-code.ts";
 import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
+import { secondsOf } from "../seconds.ts";
 import { renderTable, visible, wrap } from "../table.ts";
 import { addPeerInvitations } from "./peer-invite.ts";
 
@@ -30,7 +31,7 @@ async function listPeers(context: CommandContext): Promise<void> {
   const { printer, format } = context;
   printRows(printer, format, peers, () => {
     if (peers.length === 0)
-      return ["No peers: `catalyst peer invite` lets one in, `catalyst peer join` is how it comes."];
+      return ["No peers: `catalyst peer invite` here, then `catalyst peer join` at the other node."];
     const rows = peers.map((peer) => [
       peer.node ?? "-",
       stateOf(peer, printer),
@@ -62,14 +63,14 @@ async function showPeer(context: CommandContext, name: string): Promise<void> {
   const { printer, format } = context;
   printValue(printer, format, peer, () => [
     `${peer.node ?? "unknown"} at ${peer.address ?? "no address"}`,
-    `  state:        ${stateOf(peer, printer)}${peer.establishedMs === null ? "" : ` for ${since(peer)}`}`,
-    `  known from:   ${origins[peer.origin]}`,
-    `  fingerprint:  ${peer.fingerprint ?? "-"}`,
-    `  ours:         ${own ?? "-"}`,
-    `  proves it:    ${peer.authenticated === null ? "-" : peer.authenticated ? "yes" : "no, the session is plain"}`,
-    `  certificate:  ${peer.certificateNotAfter === null ? "-" : `good until ${peer.certificateNotAfter}`}`,
-    `  clock:        ${peer.clockSkewMs === null ? "-" : `${Math.round(peer.clockSkewMs)} ms from ours`}`,
-    `  routes:       ${peer.received} received, ${peer.advertised} advertised`,
+    `  state:            ${stateOf(peer, printer)}${peer.establishedMs === null ? "" : ` for ${since(peer)}`}`,
+    `  known from:       ${origins[peer.origin]}`,
+    `  its fingerprint:  ${peer.fingerprint ?? "-"}`,
+    `  our fingerprint:  ${own ?? "-"}`,
+    `  proves it:        ${peer.authenticated === null ? "-" : peer.authenticated ? "yes" : "no, the session is plain"}`,
+    `  certificate:      ${peer.certificateNotAfter === null ? "-" : `good until ${secondsOf(peer.certificateNotAfter)}`}`,
+    `  clock:            ${peer.clockSkewMs === null ? "-" : `${Math.round(peer.clockSkewMs)} ms from ours`}`,
+    `  routes:           ${peer.received} received, ${peer.advertised} advertised`,
     ...trouble(peer, printer.width()),
   ]);
 }

@@ -44,11 +44,9 @@ async function listRoutes(context: CommandContext, options: ListOptions): Promis
   printRows(printer, format, routes, () => {
     if (routes.length === 0) return ["No routes."];
     const rows = routes.map((route) => rowOf(route, table, printer));
-    return renderTable(
-      ["SERVICE", "ORIGIN", whom[table], "NEXT HOP", "PROTOCOL", "STATE"],
-      rows,
-      printer.width(),
-    );
+    const judged = table === "received" || table === "rejected" ? ["RULE"] : [];
+    const head = ["SERVICE", "STATE", whom[table], "NEXT HOP", "ORIGIN", "PROTOCOL", ...judged];
+    return renderTable(head, rows, printer.width());
   });
 }
 
@@ -70,7 +68,7 @@ function rowOf(route: RouteView, table: RouteTable, { colours }: Printer): strin
   const marks = [
     healthy ? colours.green("healthy") : colours.red("unhealthy"),
     ...(stale ? [colours.yellow("stale")] : []),
-    ...(table === "received" || table === "rejected" ? [`by "${visible(rule ?? "")}"`] : []),
   ];
-  return [service, origin, peer ?? "this node", nextHop, protocol, marks.join(", ")];
+  const judged = table === "received" || table === "rejected" ? [visible(rule ?? "")] : [];
+  return [service, marks.join(", "), peer ?? "this node", nextHop, origin, protocol, ...judged];
 }
