@@ -221,14 +221,15 @@ export class OrchestratorView {
     if (subject === "route") return this.#explainRoute(name);
     if (subject !== "service") throw notExplainable("orchestrator", subject, ["service", "route"]);
     const entry = this.#parts.registry.get(name);
-    if (entry === undefined) throw new RpcError("service_not_found", `no service is called ${name}`);
+    if (entry === undefined) {
+      const elsewhere = "`catalyst route explain` says how one of another node is reached";
+      throw new RpcError("service_not_found", `no service of this node is called ${name}; ${elsewhere}`);
+    }
     const activation = this.#parts.activator.observe()(name);
     const status = this.#service(entry, activation);
     const { envoy } = activation;
     const composed = this.#parts.gateway.report()?.services.find((service) => service.name === name) ?? null;
-    const held = await readAdmin(this.#parts.adminSocket)
-      .view(status.host)
-      .catch(() => null);
+    const held = await this.#heldByEnvoy(name);
     return {
       question: `why is ${name} ${status.state}?`,
       asOf: new Date().toISOString(),
@@ -255,13 +256,27 @@ export class OrchestratorView {
     };
   }
 
-  #explainRoute(name: string): Decision {
+  async #explainRoute(name: string): Promise<Decision> {
     const { peers } = this.#parts;
-    if (peers.state() !== null) return peers.explain(name);
+    if (peers.state() !== null) {
+      const decision = peers.explain(name);
+      const held = await this.#heldByEnvoy(name.split(".")[0] ?? name);
+      const step = { rule: "Envoy holds endpoints for it", outcome: endpointsOf(held) };
+      return { ...decision, inputs: { ...decision.inputs, envoy: held }, steps: [...decision.steps, step] };
+    }
     throw new RpcError(
       "not_explainable",
       "this node exchanges no routes: give it `mesh.peers`, or `mesh.listen.peers`",
     );
+  }
+
+  /** What Envoy has in force for a service; null when it does not answer. */
+  async #heldByEnvoy(name: string): Promise<EnvoyView | null> {
+    const { adminSocket, hostOf, proxies } = this.#parts;
+    const clusters = proxies.clustersOf(name);
+    return await readAdmin(adminSocket)
+      .view(hostOf(name), clusters.length === 0 ? [hostOf(name)] : clusters)
+      .catch(() => null);
   }
 
   #demandOn(name: string): string {

@@ -140,7 +140,12 @@ export class PeerRoster implements AsyncDisposable {
     this.#refuseConfigured(node);
     const peer = this.#book.get(node);
     if (peer === undefined) {
-      throw new RpcError("peer_unknown", `no peer ${node} was added at run time: see \`catalyst peer list\``);
+      const others =
+        "one of another organisation goes by its full name, a node of this one with `catalyst identity revoke` at the root";
+      throw new RpcError(
+        "peer_unknown",
+        `no peer ${node} was invited: see \`catalyst peer list\`; ${others}`,
+      );
     }
     await this.#book.remove(peer);
     return { node };

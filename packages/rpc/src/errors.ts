@@ -45,7 +45,7 @@
  * | `join_token_used` | a node has joined with the token: revoke the node, if it should not have |
  * | `node_unknown` | no good certificate of it was issued: `catalyst identity show` lists those there are |
  * | `peers_not_served` | this node cannot invite, or be a peer of others: the message says what it lacks |
- * | `peer_unknown` | no peer of that name was added at run time: `catalyst peer list` shows those there are |
+ * | `peer_unknown` | no peer of that name was invited: `catalyst peer list` shows those there are |
  * | `peer_configured` | the peer comes from the node's configuration: take it out of `mesh.peers` there |
  * | `peer_unreachable` | whoever made the invitation does not answer, the message says why: start it, or correct the address and invite anew |
  * | `invitation_refused` | nobody became a peer: the message says why, what to do, and the code of spec/invitation.md §6 |

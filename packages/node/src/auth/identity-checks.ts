@@ -68,7 +68,7 @@ export function identityChecks({
         ? null
         : {
             detail: problem,
-            hint: "see `catalyst identity show`: until they expire, the certificates that there are go on",
+            hint: "see `catalyst identity show`: certificates that are not revoked go on until they expire; after that, join again with a new token",
           },
     ),
     checked(
