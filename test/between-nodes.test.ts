@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { test } from "node:test";
 import { freePorts, httpService, NodeUnderTest, type NodeUnderTestOptions, shop } from "@catalyst/harness";
-import { authContract } from "@catalyst/rpc";
+import { authContract, orchestratorContract } from "@catalyst/rpc";
 
 /** Two nodes of one organisation: n2 has joined n1 by a token, and has a session with it. */
 async function twoNodes(first: NodeUnderTestOptions, second: NodeUnderTestOptions) {
@@ -58,4 +58,8 @@ test("A query through one node is answered from services of two, and a plain ser
     });
     assert.deepEqual(await egress(node, "hello"), { status: 200, body: "hello" });
   }
+  using orchestrator = await n1.connect("orchestrator", orchestratorContract);
+  const { steps } = await orchestrator.call.explain({ subject: "route", name: "reviews" });
+  const held = steps.find(({ rule }) => rule === "Envoy holds endpoints for it");
+  assert.equal(held?.outcome, `127.0.0.1:${n2.ports.mesh}`);
 });

@@ -18,6 +18,7 @@ export type EnvoyView = {
   readonly clusterVersion: string | null;
   /** Whether the Host selects a scope. */
   readonly routed: boolean;
+  /** Of its clusters in their order. */
   readonly endpoints: readonly { readonly address: string; readonly healthy: boolean }[];
 };
 
@@ -31,8 +32,8 @@ export type EnvoyAdmin = {
    * counted. Envoy looks through all its clusters for it: 60 ms with 10,000, in which it takes no configuration.
    */
   readonly ejecting: () => Promise<ReadonlySet<string>>;
-  /** What the Envoy has in force for a Host, for explanations. */
-  readonly view: (host: string) => Promise<EnvoyView>;
+  /** What the Envoy has in force for a Host, for explanations; `clusters` are those of its endpoints, by default the one of that name. */
+  readonly view: (host: string, clusters?: readonly string[]) => Promise<EnvoyView>;
   /**
    * Tells clients and other nodes to leave, takes no new ones a moment later, and waits until no request of theirs is
    * under way, `timeoutMs` at the longest; returns how many still are. Egress stays open for the gateway. Envoy is to be
@@ -82,22 +83,25 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
       return await gone(fromInside, end);
     },
     ejecting: async () => toEjecting((await readJson(ejections, gauges)).stats),
-    view: async (host) => {
+    view: async (host, clusterNames = [host]) => {
       const [clusters, scopes, endpoints] = await Promise.all([
-        readJson(dumpPath("dynamic_active_clusters", host), clusterDump),
-        readJson(dumpPath("dynamic_scoped_route_configs", host), scopeDump),
+        readJson(dumpPath("dynamic_active_clusters", clusterNames), clusterDump),
+        readJson(dumpPath("dynamic_scoped_route_configs", [host]), scopeDump),
         readJson(
-          `/clusters?${new URLSearchParams({ format: "json", filter: exactly(host) })}`,
+          `/clusters?${new URLSearchParams({ format: "json", filter: exactly(clusterNames) })}`,
           clusterStatuses,
         ),
       ]);
       return {
-        clusterVersion: clusters.configs.find(({ cluster }) => cluster.name === host)?.version_info ?? null,
+        clusterVersion:
+          clusters.configs.find(({ cluster }) => clusterNames.includes(cluster.name))?.version_info ?? null,
         routed: scopes.configs.some(({ scoped_route_configs }) =>
           scoped_route_configs.some(({ name }) => name === host),
         ),
-        endpoints:
-          endpoints.cluster_statuses.find(({ name }) => name === host)?.host_statuses.map(toEndpoint) ?? [],
+        endpoints: clusterNames.flatMap((wanted) => {
+          const status = endpoints.cluster_statuses.find(({ name }) => name === wanted);
+          return status?.host_statuses.map(toEndpoint) ?? [];
+        }),
       };
     },
   };
@@ -178,13 +182,13 @@ function toEndpoint({ address, health_status }: z.output<typeof hostStatus>) {
   };
 }
 
-function dumpPath(resource: string, host: string): string {
-  return `/config_dump?${new URLSearchParams({ resource, name_regex: exactly(host) })}`;
+function dumpPath(resource: string, names: readonly string[]): string {
+  return `/config_dump?${new URLSearchParams({ resource, name_regex: exactly(names) })}`;
 }
 
-/** A regular expression for a name and no other. */
-function exactly(name: string): string {
-  return `^${name.replaceAll(/[^A-Za-z0-9-]/g, "\\$&")}$`;
+/** A regular expression for these names and no others. */
+function exactly(names: readonly string[]): string {
+  return `^(?:${names.map((name) => name.replaceAll(/[^A-Za-z0-9-]/g, "\\$&")).join("|")})$`;
 }
 
 async function ask(

@@ -71,20 +71,25 @@ type Reply = {
 export function localReplies(audience: "clients" | "inside" | "nodes"): Init<typeof LocalReplyConfigSchema> {
   const details: JsonObject = audience === "inside" ? { details: "%RESPONSE_CODE_DETAILS%" } : {};
   return {
-    mappers: [...failures("GATEWAY"), ...failures("SERVICE"), ...access, notForNode, ...notServed, ...refusals].map(
-      (reply) => ({
-        filter: reply.when,
-        bodyFormatOverride: body(reply, details),
-        ...(reply.status === undefined ? {} : { statusCode: reply.status }),
-        headersToAdd: [
-          ...(reply.retryAfter === true ? [{ header: { key: "retry-after", value: "1" } }] : []),
-          ...(reply.unreached === true && audience === "nodes"
-            ? [{ header: { key: unreachedHeader, value: "true" } }]
-            : []),
-          ...(reply.challenge === true ? [{ header: { key: "www-authenticate", value: "Bearer" } }] : []),
-        ],
-      }),
-    ),
+    mappers: [
+      ...failures("GATEWAY"),
+      ...failures("SERVICE"),
+      ...access,
+      notForNode,
+      ...notServed,
+      ...refusals,
+    ].map((reply) => ({
+      filter: reply.when,
+      bodyFormatOverride: body(reply, details),
+      ...(reply.status === undefined ? {} : { statusCode: reply.status }),
+      headersToAdd: [
+        ...(reply.retryAfter === true ? [{ header: { key: "retry-after", value: "1" } }] : []),
+        ...(reply.unreached === true && audience === "nodes"
+          ? [{ header: { key: unreachedHeader, value: "true" } }]
+          : []),
+        ...(reply.challenge === true ? [{ header: { key: "www-authenticate", value: "Bearer" } }] : []),
+      ],
+    })),
     bodyFormat: body(otherRefusal, details),
   };
 }
@@ -207,7 +212,8 @@ function denied(policy: string): FilterInit {
 const notForNode: Reply = {
   when: expression("response.code_details.startsWith('rbac_access_denied')"),
   code: "FORBIDDEN",
-  message: "The node that has the service %ROUTE_NAME% does not give it to this one: see its rules of export.",
+  message:
+    "The node that has the service %ROUTE_NAME% does not give it to this one: see its rules of export.",
   more: { service: "%ROUTE_NAME%" },
 };
 

@@ -120,6 +120,13 @@ export function pathsCluster(clusters: readonly string[]): Resource {
   });
 }
 
+/** Whether it is a cluster over others, and has no endpoints itself. */
+export function isPathsCluster(name: string): boolean {
+  return name.startsWith(pathsPrefix);
+}
+
+const pathsPrefix = "paths/";
+
 export function pathsClusterName(clusters: readonly string[]): string {
-  return `paths/${hash("sha256", clusters.join("\n")).slice(0, 32)}`;
+  return `${pathsPrefix}${hash("sha256", clusters.join("\n")).slice(0, 32)}`;
 }

@@ -3,6 +3,7 @@ import { ClusterSchema } from "@catalyst/xds/api/config/cluster/v3/cluster_pb";
 import { type CompiledService, compileNode, compileService } from "./compile.ts";
 import { EnvoyError } from "./errors.ts";
 import type { MeshInput } from "./mesh.ts";
+import { isPathsCluster } from "./node-cluster.ts";
 import type { ReachableService } from "./reachable.ts";
 import { tcpPortName } from "./tcp.ts";
 
@@ -77,6 +78,13 @@ export class MeshTranslation {
     return compiled.own.some(({ name }) => name === tcpPortName(service))
       ? null
       : "the service does not speak TCP: it is reached at egress by its Host";
+  }
+
+  /** The clusters in which Envoy has the endpoints of a service; none for one that is not in force. */
+  clustersOf(service: string): readonly string[] {
+    const { own, shared } = this.#services.get(service) ?? nothing;
+    const clusters = [...own, ...shared].filter(({ type }) => type === clusterType);
+    return clusters.map(({ name }) => name).filter((name) => !isPathsCluster(name));
   }
 
   /** Throws {@link EnvoyError} `service_invalid` or `next_hop_invalid`, and then nothing of the change is planned. */

@@ -212,6 +212,11 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     };
   }
 
+  /** The clusters in which Envoy has the endpoints of a service. */
+  clustersOf(service: string): readonly string[] {
+    return this.#translation.clustersOf(service);
+  }
+
   proxies(): ProxyStatus[] {
     return this.#server.proxies().map(describeProxy);
   }
