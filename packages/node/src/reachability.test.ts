@@ -14,6 +14,7 @@ test("however many routes change at once, others have their turn; one that chang
   {
     await using reachability = new Reachability({
       node: `n1.${domain}`,
+      ownHost: undefined,
       domain,
       find: () => undefined,
       routes: () => [],

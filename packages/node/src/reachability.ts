@@ -3,13 +3,16 @@ import type { PolicyRule, UsablePath } from "@catalyst/peering";
 import { serviceDeclaration } from "@catalyst/rpc";
 import { KeptRoutes } from "./kept-routes.ts";
 import { nodeRules } from "./node-rules.ts";
-import { type ReachedService, reachedService, remoteService } from "./reach.ts";
+import { NextHops } from "./next-hops.ts";
+import { type ReachedService, type RemoteService, reachedService, remoteService } from "./reach.ts";
 import type { ServiceEntry } from "./service-table.ts";
 
 export type ReachabilityParts = {
   /** This node's full name, and the organisation's domain. */
   readonly node: string;
   readonly domain: string;
+  /** Where this node itself is reached by others; undefined where it is not. */
+  readonly ownHost: string | undefined;
   /** Of services of this node's own. */
   readonly find: (name: string) => ServiceEntry | undefined;
   /** The routes of a service by its full name, the best one first, this node's own among them. */
@@ -35,6 +38,7 @@ export class Reachability implements AsyncDisposable {
   readonly #parts: ReachabilityParts;
   readonly #suffix: string;
   readonly #kept: KeptRoutes;
+  readonly #nextHops: NextHops;
   /** Services whose routes changed since they were looked at: however often, once. */
   readonly #changed = new Set<string>();
   #turn: NodeJS.Immediate | null = null;
@@ -42,6 +46,7 @@ export class Reachability implements AsyncDisposable {
   constructor(parts: ReachabilityParts) {
     this.#parts = parts;
     this.#suffix = `.${parts.domain}`;
+    this.#nextHops = new NextHops(parts.ownHost);
     this.#kept = new KeptRoutes({
       path: parts.keptFile,
       restartMs: parts.restartMs,
@@ -109,6 +114,11 @@ export class Reachability implements AsyncDisposable {
     return nodeRules(exportRules, { service: `${name}${this.#suffix}`, organisation: domain, protocol });
   }
 
+  #followed(name: string, remote: RemoteService | null): RemoteService | null {
+    const nextHops = this.#nextHops.follow(name, remote?.nextHops ?? []);
+    return remote === null || nextHops.length === 0 ? null : { ...remote, nextHops };
+  }
+
   #look(name: string): ReachedService | null {
     const { node, find, routes } = this.#parts;
     const paths = routes(`${name}${this.#suffix}`);
@@ -116,7 +126,8 @@ export class Reachability implements AsyncDisposable {
     if (told === null) this.#kept.drop(name);
     else this.#kept.keep(told);
     const hereLast = paths.findIndex(({ source }) => source.node === node) > 0;
-    const reached = reachedService(find(name) ?? null, told ?? this.#kept.before(name), hereLast);
+    const remote = this.#followed(name, told ?? this.#kept.before(name));
+    const reached = reachedService(find(name) ?? null, remote, hereLast);
     return reached === null || reached.entry === null
       ? reached
       : { ...reached, rules: this.#rulesOf(reached) };

@@ -1,3 +1,4 @@
+import { parseHostAddress } from "@catalyst/config";
 import type { Database } from "@catalyst/durable";
 import { watchSessions } from "@catalyst/session";
 import { Activator } from "./activation.ts";
@@ -89,10 +90,12 @@ export function joinServicePlane(parts: ServicePlaneParts): ServicePlane {
       },
     }),
   );
+  const own = reachedAt(config);
   const reachability = resources.use(
     new Reachability({
       node: `${node}.${domain}`,
       domain,
+      ownHost: own === undefined ? undefined : parseHostAddress(own).host,
       find: (name) => registry.get(name),
       routes: (service) => peers.pathsOf(service),
       apply: (reached, gone) => {
