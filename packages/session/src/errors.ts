@@ -27,7 +27,7 @@
  * | `internal_error` | a fault of the other implementation: see its log |
  * | `too_soon` | the peer opens sessions more often than it may: find out what ends them; it is let in again when it says |
  * | `unknown` | a code of a later version: the text is for people |
- * | `connection_lost` | the connection ended without a word: check the network; it is dialled again |
+ * | `connection_lost` | the connection ended without a word: check the network, and whether the other node admits this one and speaks TLS as it does; it is dialled again |
  * | `dial_failed` | no connection: check address, port, certificates; `cause` has the system's reason |
  * | `listen_failed` | the address cannot be listened on: `cause` has the system's reason |
  * | `message_too_large` | the peer accepts no message of that size: split it |

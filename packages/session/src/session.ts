@@ -195,7 +195,7 @@ export class Session {
         if (isOurs()) this.#outbox?.drained();
       },
       onEnd: (error) => {
-        const text = error?.message ?? "the peer closed the connection";
+        const text = endOf(error, this.state.kind === "established");
         if (isOurs()) this.dispatch({ kind: "lost", code: "connection_lost", text });
       },
     });
@@ -375,4 +375,11 @@ function refusalOf(error: unknown): Omit<Extract<SessionEvent, { kind: "fault" }
   if (!(error instanceof SessionError)) return null;
   const { code, message: text, retryAfterMs } = error;
   return { code, text, ...(retryAfterMs === 0 ? {} : { retryAfterMs }) };
+}
+
+/** Why a connection ended. Who is not believed, or speaks in plain where TLS is asked for, is often told nothing. */
+function endOf(error: Error | null | undefined, isEstablished: boolean): string {
+  const text = error?.message ?? "the peer closed the connection";
+  if (isEstablished) return text;
+  return `${text} before there was a session: it may not admit this node (any more), or one of the two speaks in plain`;
 }

@@ -304,6 +304,7 @@ test("who finds another name in the certificate than it dialled ends the connect
   assert.equal(a.ends[0]?.code, "identity_mismatch");
   while (b.ends.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   assert.deepEqual([b.ends[0]?.code, b.ends[0]?.peer], ["connection_lost", null]);
+  assert.match(b.ends[0]?.text ?? "", /before there was a session: it may not admit this node/);
 });
 
 test("a listener with a certificate of nobody's is not spoken to", async () => {
