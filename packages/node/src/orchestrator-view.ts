@@ -15,8 +15,8 @@ import type { GatewayLink } from "./gateway-link.ts";
 import type { IngressGate } from "./ingress-gate.ts";
 import type { NodeConfig } from "./options.ts";
 import type { OrchestratorCounts } from "./orchestrator-events.ts";
-import { peerChecks } from "./peer-checks.ts";
-import type { Peers } from "./peers.ts";
+import { nextHopCheck, peerChecks } from "./peer-checks.ts";
+import { type Peers, reachedAt } from "./peers.ts";
 import { checked, notExplainable } from "./process.ts";
 import type { ProxyPublisher } from "./proxy-publisher.ts";
 import type { ServiceRegistry } from "./service-registry.ts";
@@ -134,7 +134,7 @@ export class OrchestratorView {
   }
 
   check(): CheckResult[] {
-    const { proxies, gateway, auth } = this.#parts;
+    const { config, proxies, gateway, auth, peers, registry } = this.#parts;
     const fault = this.#credentialFault();
     const quarantined = proxies.quarantined();
     const broken = this.#troubled();
@@ -177,7 +177,8 @@ export class OrchestratorView {
                 : { detail: fault, hint: "see `catalyst status` and the log of the auth process" },
             ),
           ]),
-      ...peerChecks(this.#parts.peers.state()),
+      ...peerChecks(peers.state()),
+      ...nextHopCheck(peers.state(), registry.entries().length, reachedAt(config)),
       checked(
         "services.serving",
         "every service is served",

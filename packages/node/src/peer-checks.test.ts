@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { PeeringState, PeerStatus } from "@catalyst/rpc";
-import { peerChecks } from "./peer-checks.ts";
+import { nextHopCheck, peerChecks } from "./peer-checks.ts";
 
 const now = Date.now();
 const peer: PeerStatus = {
@@ -56,5 +56,13 @@ describe("what is checked of peers", () => {
     assert.match(failed({ ...state, peers: [skewed] }).join(), /^peers.clocks: n2.*-3600000 ms$/);
     const expiring = { ...peer, certificateNotAfter: new Date(now + 60_000).toISOString() };
     assert.match(failed({ ...state, peers: [expiring] }).join(), /^peers.certificates: n2/);
+  });
+
+  it("warns of services that nobody is told of", () => {
+    const outcomes = (...given: Parameters<typeof nextHopCheck>) =>
+      nextHopCheck(...given).map(({ outcome }) => outcome);
+    assert.deepEqual(outcomes(state, 1, undefined), ["warning"]);
+    assert.deepEqual(outcomes(state, 1, "192.0.2.1:10002"), ["ok"]);
+    assert.deepEqual([...outcomes(state, 0, undefined), ...outcomes(null, 1, undefined)], []);
   });
 });

@@ -66,3 +66,27 @@ export function peerChecks(state: PeeringState | null): CheckResult[] {
     ),
   ];
 }
+
+/**
+ * Whether peers hear of a node's own services, `services` in number: `nextHop` is where their Envoys would reach them.
+ * Nothing where there are no peers, or no services to tell of.
+ */
+export function nextHopCheck(
+  state: PeeringState | null,
+  services: number,
+  nextHop: string | undefined,
+): CheckResult[] {
+  if (state === null || services === 0) return [];
+  const lacking = {
+    outcome: "warning" as const,
+    detail: "this node has services, and tells peers of none: their Envoys could not reach it",
+    hint: "give it `mesh.listen.mesh`, such as 192.0.2.1:10002, if other nodes are to have them",
+  };
+  return [
+    checked(
+      "peers.nextHop",
+      "peers are told of this node's services",
+      nextHop === undefined ? lacking : null,
+    ),
+  ];
+}
