@@ -1,11 +1,17 @@
 // npm run soak -- [NAME] [--minutes N]: long runs of one kind, or of each in turn. Ends with `N passed, N failed`.
 import { parseArgs } from "node:util";
 import { soakGateway } from "../bench/gateway/soak.ts";
+import { soakNodes } from "../test/kills.ts";
+import { soakRotation } from "../test/rotation.ts";
 
 /** Runs for minutes and says how it goes; resolves with whether all was well. */
 type Soak = (minutes: number, say: (text: string) => void) => Promise<boolean>;
 
-const kinds: Readonly<Record<string, Soak>> = { gateway: soakGateway };
+const kinds: Readonly<Record<string, Soak>> = {
+  gateway: soakGateway,
+  nodes: soakNodes,
+  rotation: soakRotation,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -19,14 +19,14 @@ export type Organisation = AsyncDisposable & {
  * each has a session with each other one. All that goes from one to another can be cut.
  */
 export async function organisation(members: readonly NodeUnderTestOptions[]): Promise<Organisation> {
-  const [authority = 0, ...ports] = await freePorts(1 + 2 * members.length);
-  const nodes: NodeUnderTest[] = [];
-  const links: Links[] = [];
-  const [peers, mesh] = [ports.slice(0, members.length), ports.slice(members.length)];
+  await using started = new AsyncDisposableStack();
+  const [nodes, links, ports]: [NodeUnderTest[], Links[], number[]] = [[], [], []];
   for (const [at, member] of members.entries()) {
-    const link = await linksOf(mesh[at] ?? 0, peers.slice(0, at));
-    const flags = ["--listen-peers", `127.0.0.1:${peers[at]}`];
-    flags.push("--mesh-peering-advertise", link.mesh.address);
+    // Taken as late as can be: whatever is free may be somebody else's in a moment.
+    const [peers = 0, mesh = 0, authority = 0] = await freePorts(3);
+    const link = await linksOf(mesh, ports);
+    for (const proxy of [link.mesh, ...link.sessions]) started.use(proxy);
+    const flags = ["--listen-peers", `127.0.0.1:${peers}`, "--mesh-peering-advertise", link.mesh.address];
     for (const [to, { address }] of link.sessions.entries()) {
       flags.push("--peer", JSON.stringify({ name: `n${to + 1}`, address }));
     }
@@ -34,19 +34,14 @@ export async function organisation(members: readonly NodeUnderTestOptions[]): Pr
     if (root === undefined) flags.push("--auth-authority-listen", `127.0.0.1:${authority}`);
     else flags.push("--join", await joinToken(root, `n${at + 1}`));
     flags.push(...(member.flags ?? []));
+    nodes.push(
+      started.use(await NodeUnderTest.start({ ...member, name: `n${at + 1}`, meshPort: mesh, flags })),
+    );
     links.push(link);
-    nodes.push(await NodeUnderTest.start({ ...member, name: `n${at + 1}`, meshPort: mesh[at] ?? 0, flags }));
+    ports.push(peers);
   }
-  return {
-    nodes,
-    links,
-    [Symbol.asyncDispose]: async () => {
-      for (const node of nodes.toReversed()) await node[Symbol.asyncDispose]();
-      for (const link of links.flatMap((each) => [each.mesh, ...each.sessions])) {
-        await link[Symbol.asyncDispose]();
-      }
-    },
-  };
+  const kept = started.move();
+  return { nodes, links, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 async function linksOf(meshPort: number, before: readonly number[]): Promise<Links> {

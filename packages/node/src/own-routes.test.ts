@@ -90,3 +90,18 @@ test("A node that nobody reaches tells nothing", async () => {
   routes.changed({ kind: "remove", name: "a" });
   assert.deepEqual(told, []);
 });
+
+test("What was there at the start has been told when Envoy serves it, and without services at once", async () => {
+  const { told, routes, acknowledged } = create();
+  await routes.told();
+  routes.changed(put(entry("a")));
+  let isTold = false;
+  const all = routes.told().then(() => {
+    isTold = true;
+  });
+  await new Promise(setImmediate);
+  assert.equal(isTold, false);
+  await acknowledged();
+  await all;
+  assert.deepEqual(told, ["+a.example.org graphql", "a.example.org well"]);
+});

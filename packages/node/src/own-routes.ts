@@ -46,6 +46,11 @@ export class OwnRoutes {
     else this.#announceSoon(name);
   }
 
+  /** Resolves when everything that there is was told. */
+  async told(): Promise<void> {
+    await this.#round;
+  }
+
   /** A service was found unwell, or well again. */
   wellnessChanged(name: string, isWell: boolean): void {
     if (isWell) this.#unwell.delete(name);

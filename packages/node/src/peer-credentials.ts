@@ -70,17 +70,25 @@ export class PeerCredentials {
     return this.#anchor === null ? null : thumbprintOf(this.#anchor);
   }
 
-  /** Reads all of it anew. */
+  /** Reads all of it anew. What cannot be read stays as it was; who is believed and what is shown are two matters. */
   refresh(): void {
     const { own, anchors } = this.#parts;
-    try {
-      this.#kept = own.trust();
+    const reading = (read: () => void): string | null => {
+      try {
+        read();
+        return null;
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
+    };
+    const shown = reading(() => {
       this.#identity = own.process("orchestrator");
       this.#envoy = own.process("envoy");
-      this.#problem = this.#identity === null ? missing : null;
-    } catch (error) {
-      this.#problem = error instanceof Error ? error.message : String(error);
-    }
+    });
+    const believed = reading(() => {
+      this.#kept = own.trust();
+    });
+    this.#problem = shown ?? believed ?? (this.#identity === null ? missing : null);
     this.#trust = union(this.#kept, this.#heard, trustInAnchors(anchors()));
     this.#current = this.#proofOf(this.#identity);
     this.#anchor = this.#current === null ? null : ownAnchor(chainOf(this.#current), this.#trust);

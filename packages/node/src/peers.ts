@@ -42,6 +42,8 @@ export type PeersParts = {
   readonly events: Pick<OrchestratorEvents, "invitationRefused" | "peersFailed" | "routesNotKept">;
   /** Is told the full names of services whose routes are others now. */
   readonly onChange: (services: readonly string[]) => void;
+  /** Resolves when all that this node has itself since its start was told; soon in any case. */
+  readonly ownTold: () => Promise<void>;
   /** Is told that a peer has told all of its routes. */
   readonly onComplete: (peer: string) => void;
   /**
@@ -104,12 +106,18 @@ export class Peers implements AsyncDisposable {
         transports: this.#isPlain
           ? insecurePlainTransports()
           : tlsTransports({ credentials: () => credentials.proof(), strangers }),
-        protocols: [{ ...controlPlane, open: (channel) => void this.#peering.attach(channel) }],
+        protocols: [{ ...controlPlane, open: (channel) => void this.#attach(channel, parts.ownTold) }],
         admit: this.#isPlain ? admitAnybody(domain) : this.#admit(admitBelieved(() => credentials.trust())),
         events: this.#telling(sessionEvents),
       },
       config.mesh.peering.session,
     );
+  }
+
+  /** What a peer is told first is all: what it kept of this node, and does not hear of, is gone for it then. */
+  async #attach(channel: Parameters<Peering["attach"]>[0], ownTold: PeersParts["ownTold"]): Promise<void> {
+    await ownTold();
+    await this.#peering.attach(channel);
   }
 
   get #isPlain(): boolean {

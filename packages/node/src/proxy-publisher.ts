@@ -76,9 +76,10 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
     this.#someone = someone;
     this.#journal = journal;
     this.#translation = translation;
-    const isIngress = (listener: Resource) => ingressClosed && isIngressListener(listener);
-    this.#first = translation.node.filter((resource) => !isIngress(resource));
-    this.#closed = translation.node.filter(isIngress);
+    const isClosed = (listener: Resource) => ingressClosed && isIngressListener(listener);
+    const isLater = (listener: Resource) => isClosed(listener) || needsIdentity(listener, translation.mesh);
+    this.#first = translation.node.filter((resource) => !isLater(resource));
+    this.#closed = translation.node.filter(isClosed);
   }
 
   /** Listens for Envoy. Nothing is answered before something is published. */
@@ -301,6 +302,11 @@ async function openJournal(path: string, events: OrchestratorEvents): Promise<Sn
 /** Those of clients; what this node's own processes and other nodes come to is another matter. */
 function isIngressListener({ type, name }: Resource): boolean {
   return type === listenerType && name.startsWith("ingress");
+}
+
+/** What other nodes come to is there when there is something to show to them: a node that joins gets that in a moment. */
+function needsIdentity({ type, name }: Resource, { nodes }: MeshInput): boolean {
+  return type === listenerType && name === "mesh" && nodes !== "plain";
 }
 
 /** `Cluster` for `type.googleapis.com/envoy.config.cluster.v3.Cluster`. */

@@ -68,6 +68,7 @@ export function joinServicePlane(parts: ServicePlaneParts): ServicePlane {
         events.routesChanged(services);
         reachability.routesChanged(services);
       },
+      ownTold: () => ownRoutes.told(),
       onComplete: (peer) => reachability.complete(peer),
       onNode: ({ certificateChain, privateKey, trust }, known) =>
         proxies.putNode({ certificate: certificateChain, privateKey }, trust, known),
