@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { freePorts, NodeUnderTest } from "@catalyst/harness";
 import { authContract } from "@catalyst/rpc";
 
 const domain = "test.catalyst.internal";
+const entry = join(import.meta.dirname, "..", "packages", "cli", "src", "main.ts");
 
 /** A service that nobody has to reach: routes are told of it all the same. */
 const service = (name: string) => ({ name, protocol: "http" as const, url: "http://127.0.0.1:9" });
@@ -87,6 +93,17 @@ test("A node that has joined by a token proves who it is, keeps what it was told
   using auth = await n1.connect("auth", authContract);
   const { token } = await auth.call.createJoinToken({ node: "n2" });
   const peer = JSON.stringify({ name: "n1", address: `127.0.0.1:${port}` });
+
+  // Where the node cannot run its token is not used.
+  const dataDir = mkdtempSync(join(tmpdir(), "catalyst-node-"));
+  const taken = ["--node-data-dir", dataDir, "--join", token, "--ingress", `127.0.0.1:${n1.ports.ingress}`];
+  const { stderr } = await promisify(execFile)(process.execPath, [entry, "up", ...taken]).catch(
+    (error) => error,
+  );
+  assert.match(stderr, /is in use/);
+  assert.doesNotMatch(stderr, /This is n2/);
+  rmSync(dataDir, { recursive: true });
+
   await using n2 = await NodeUnderTest.start({
     name: "n2",
     services: [service("reviews")],

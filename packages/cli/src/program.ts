@@ -17,7 +17,7 @@ import { type BootstrapOptions, printBootstrap } from "./commands/bootstrap.ts";
 import { printSchema, showConfiguration, validateConfiguration } from "./commands/config.ts";
 import { addGateway } from "./commands/gateway.ts";
 import { addIdentity } from "./commands/identity.ts";
-import { joinFirst, type Reload } from "./commands/join.ts";
+import { joinBy, type Reload } from "./commands/join.ts";
 import { addSigningKeys } from "./commands/keys.ts";
 import { showLogs } from "./commands/logs.ts";
 import { addPeers } from "./commands/peer.ts";
@@ -78,8 +78,9 @@ function addRunning(program: Command, printer: Printer, entry: string): void {
   };
   const about = "run a whole node: Envoy, auth, orchestrator, gateway and content";
   run<{ join?: string }>("up", about, async (given, { join }, reload) => {
-    const { config, dataDir } = join === undefined ? given : await joinFirst(printer, given, join, reload);
-    await up(printer, config, dataDir, entry);
+    const joining = join === undefined ? null : await joinBy(printer, given, join, reload);
+    const { config, dataDir } = joining?.loaded ?? given;
+    await up(printer, config, dataDir, entry, joining?.join ?? (async () => undefined));
   }).option(
     "--join <token>",
     "become the node that a join token names, under its name and domain; - reads it from standard input",

@@ -47,6 +47,8 @@ export type SupervisorParts = {
   readonly envoy: Omit<EnvoySources, "configured">;
   /** Called when the node begins to end. */
   readonly onStopping?: () => void;
+  /** What comes before the processes start, once it is known that the node can run. Default nothing. */
+  readonly prepare?: () => Promise<void>;
 };
 
 /** The orchestrator is taken to be away when it leaves a call unanswered for this long. */
@@ -80,6 +82,7 @@ export async function runSupervisor(
   const record = new ChildRecord(paths.children(dataDir));
   const leftovers = await record.endLeftovers();
   const envoy = early ?? (await checkSurroundings(config, parts));
+  await parts.prepare?.();
   const launch = prepareEnvoy(config, dataDir, envoy);
   await runProcess("supervisor", supervisorContract, config, dataDir, async (frame, resources) => {
     frame.stopping.addEventListener("abort", () => parts.onStopping?.());

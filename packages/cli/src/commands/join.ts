@@ -9,26 +9,31 @@ import { readToken } from "../read-token.ts";
 /** The configuration once more, with flags that come before those that were given. */
 export type Reload = (flags: ParsedFlags) => Loaded;
 
+/** The configuration of a node that is about to join, and what makes it join. */
+export type Joining = { readonly loaded: Loaded; readonly join: () => Promise<void> };
+
 /**
- * Makes this machine the node that a token names, and returns the configuration under that name. Where name and domain
- * are not configured the token's are; where they are, they have to be the same. Throws {@link CommandError} with exit
- * code 2, and what joining throws.
+ * Reads the token by which this machine becomes the node that it names. Where name and domain are not configured the
+ * token's are; where they are, they have to be the same. It joins when it is known that the node can run: a token is used
+ * once. Throws {@link CommandError} with exit code 2.
  */
-export async function joinFirst(
+export async function joinBy(
   printer: Printer,
   loaded: Loaded,
   given: string,
   reload: Reload,
-): Promise<Loaded> {
+): Promise<Joining> {
   const token = parseJoinToken(await readToken(given));
   const named = reload(flagsOf(token, loaded));
-  printer.talk(`Joining ${token.domain} as ${token.node}, at ${token.addresses.join(", ")}.`);
-  await joinOrganisation(named.dataDir, token);
-  printer.talk(`This is ${token.node}.${token.domain}. Without the token it starts with`);
-  printer.talk(
-    `--node-name ${token.node} --node-domain ${token.domain}, or the same in its configuration file.`,
-  );
-  return named;
+  const join = async () => {
+    printer.talk(`Joining ${token.domain} as ${token.node}, at ${token.addresses.join(", ")}.`);
+    await joinOrganisation(named.dataDir, token);
+    printer.talk(`This is ${token.node}.${token.domain}. Without the token it starts with`);
+    printer.talk(
+      `--node-name ${token.node} --node-domain ${token.domain}, or the same in its configuration file.`,
+    );
+  };
+  return { loaded: named, join };
 }
 
 /** The names that the configuration leaves open. */

@@ -9,11 +9,13 @@ export async function up(
   config: NodeConfig,
   dataDir: string,
   entry: string,
+  prepare: () => Promise<void>,
 ): Promise<void> {
   const ending = new AbortController();
   const supervisor = runSupervisor(config, dataDir, {
     command: [process.execPath, entry],
     env: environment,
+    prepare,
     envoy: { variable: environment["CATALYST_ENVOY"], path: environment["PATH"] ?? "" },
     onStopping: () => {
       ending.abort();
