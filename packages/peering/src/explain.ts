@@ -34,7 +34,7 @@ export function explainRoute(speaker: Speaker, service: string, wall: number): R
     asOf: new Date(wall * 1_000).toISOString(),
     inputs: { received },
     steps: [...received.map(explainImport), ...explainOrder(paths), ...told],
-    result: paths[0] === undefined ? "no route" : show(paths[0]),
+    result: paths[0] === undefined ? noRoute(received.length) : show(paths[0]),
   };
 }
 
@@ -71,4 +71,10 @@ function show({ source, received, verdict }: UsablePath): string {
   const { host, port } = verdict.attributes.nextHop;
   const to = `${received.origin} at ${host.includes(":") ? `[${host}]` : host}:${port}`;
   return source.node === received.origin ? to : `through ${source.node} to ${to}`;
+}
+
+function noRoute(received: number): string {
+  return received === 0
+    ? "no route: nobody tells of it; `catalyst route list --received` has what peers tell"
+    : "no route: none of those told is let in";
 }
