@@ -2,8 +2,8 @@ import type { NodeRule } from "@catalyst/envoy";
 import type { PolicyRule, UsablePath } from "@catalyst/peering";
 import { serviceDeclaration } from "@catalyst/rpc";
 import { KeptRoutes } from "./kept-routes.ts";
-import { nodeRules } from "./node-rules.ts";
 import { NextHops } from "./next-hops.ts";
+import { nodeRules } from "./node-rules.ts";
 import { type ReachedService, type RemoteService, reachedService, remoteService } from "./reach.ts";
 import type { ServiceEntry } from "./service-table.ts";
 
