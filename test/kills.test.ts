@@ -1,7 +1,7 @@
 import { after, before, test } from "node:test";
 import { killOne, type NodesUnderLoad, nodesUnderLoad, victims } from "./kills.ts";
 
-// Two nodes under load at both, and each of their processes killed once. `npm run soak -- nodes` does it twenty times.
+// Two nodes under load at both, and each of their processes killed once. `npm run soak -- nodes` goes on with that.
 
 let under: NodesUnderLoad;
 

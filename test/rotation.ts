@@ -93,14 +93,16 @@ async function credentials({ n1 }: RotatingNodes) {
     const key = await auth.call.createApiKey({ services: ["*"], ttlMs: tokenTtlMs });
     return { token: token.token, key: key.key };
   };
-  const oldest = await make();
-  let newest = oldest;
+  let newest = await make();
+  let before = newest;
   return {
-    oldest: () => ({ authorization: `Bearer ${oldest.token}` }),
+    /** Of the round before: the key that signed it only verifies by now. */
+    before: () => ({ authorization: `Bearer ${before.token}` }),
     token: () => ({ authorization: `Bearer ${newest.token}` }),
     key: () => ({ "x-api-key": newest.key }),
     renew: async () => {
-      newest = await make();
+      const made = await make();
+      [before, newest] = [newest, made];
     },
     [Symbol.dispose]: () => auth[Symbol.dispose](),
   };
@@ -116,8 +118,8 @@ function requestsOf(nodes: RotatingNodes, made: Credentials): Requests[] {
   return [
     load("token", byHost(n1.ports.ingress, far, { ...one, headers: made.token })),
     load(
-      "token of the first key, new connections",
-      byHost(n1.ports.ingress, far, { ...one, headers: made.oldest, anew: true }),
+      "token of the key before, new connections",
+      byHost(n1.ports.ingress, far, { ...one, headers: made.before, anew: true }),
     ),
     load("API key", byHost(n1.ports.ingress, far, { ...one, headers: made.key })),
     load("token at n2", byHost(n2.ports.ingress, `hello1.${domain}`, { ...one, headers: made.token })),
