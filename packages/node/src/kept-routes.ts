@@ -26,8 +26,10 @@ export type KeptRoutesParts = {
   readonly onFailure: (error: unknown) => void;
 };
 
-/** What changes meanwhile is written once: all of it each time, tens of milliseconds with 10,000 services. */
-const writeAfterMs = 5_000;
+/** The first change is written soon, for the process may be killed; what changes meanwhile is written with it. */
+const writeAfterMs = 50;
+/** All of it is written each time, tens of milliseconds with 10,000 services: that is at most a fiftieth of the time. */
+const restsFor = 50;
 
 /**
  * How services of other nodes were reached before this process started: Envoy and the gateway go on with that until the
@@ -40,6 +42,8 @@ export class KeptRoutes implements AsyncDisposable {
   readonly #now: Map<string, RemoteService>;
   readonly #expiry: NodeJS.Timeout;
   #timer: NodeJS.Timeout | null = null;
+  /** From when on it may be written again; on the clock of `performance.now()`. */
+  #restsUntil = 0;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(parts: KeptRoutesParts) {
@@ -91,15 +95,18 @@ export class KeptRoutes implements AsyncDisposable {
   }
 
   #writeSoon(): void {
-    this.#timer ??= setTimeout(() => this.#write(), writeAfterMs).unref();
+    const waitMs = Math.max(writeAfterMs, this.#restsUntil - performance.now());
+    this.#timer ??= setTimeout(() => this.#write(), waitMs).unref();
   }
 
   #write(): void {
     this.#timer = null;
     const { path, onFailure } = this.#parts;
-    this.#writing = this.#writing
-      .then(() => replaceFile(path, JSON.stringify([...this.#now.values()]), { mode: 0o600 }))
-      .catch(onFailure);
+    const begun = performance.now();
+    const text = JSON.stringify([...this.#now.values()]);
+    const now = performance.now();
+    this.#restsUntil = now + restsFor * (now - begun);
+    this.#writing = this.#writing.then(() => replaceFile(path, text, { mode: 0o600 })).catch(onFailure);
   }
 
   #read(): readonly RemoteService[] {
