@@ -29,12 +29,15 @@ function program(name: string): string | null {
 const curl = program("curl");
 const postgres = program("postgres");
 const [initdb, psql] = [program("initdb"), program("psql")];
-const hasPostgres = postgres !== null && initdb !== null && psql !== null;
 
 /** PostgreSQL does not run as root: it is given to this user then. */
 const isRoot = userInfo().uid === 0;
+const maySwitch = !isRoot || program("setpriv") !== null;
+const hasPostgres = postgres !== null && initdb !== null && psql !== null && maySwitch;
 const asPostgres = (command: string, args: string[]): [string, string[]] =>
-  isRoot ? ["runuser", ["-u", "postgres", "--", command, ...args]] : [command, args];
+  isRoot
+    ? ["setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", command, ...args]]
+    : [command, args];
 
 /** Answers what its path asks for: how bytes come and go, and what does not end. */
 function answer(incoming: IncomingMessage, response: ServerResponse): void {

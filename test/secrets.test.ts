@@ -68,12 +68,12 @@ test("no token, API key or private key is in a log, an answer, a metric or Envoy
 
 test("administration, configuration and RPC are on sockets of the owner's; the node listens where it was told", async () => {
   await using node = await NodeUnderTest.start({ flags: ["--auth-required"] });
-  const { ingress, egress, telemetry } = node.ports;
+  const { ingress, egress, mesh, telemetry } = node.ports;
   const { details } = await node.status();
   const pids = [node.supervisorPid, ...details.children.flatMap(({ pid }) => pid ?? [])];
   assert.equal(pids.length, 6);
   const listening = pids.flatMap(listeningPorts).sort();
-  const allowed = [ingress, egress, telemetry].map((port) => `127.0.0.1:${port}`).sort();
+  const allowed = [ingress, egress, mesh, telemetry].map((port) => `127.0.0.1:${port}`).sort();
   assert.deepEqual([...new Set(listening)], allowed);
   const run = join(node.dataDir, "run");
   assert.equal(statSync(run).mode & 0o077, 0);

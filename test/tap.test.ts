@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { freePorts, NodeUnderTest } from "@catalyst/harness";
+import { freePorts, httpService, NodeUnderTest } from "@catalyst/harness";
 import type { RouteEventView } from "@catalyst/rpc";
 
 const entry = join(import.meta.dirname, "..", "packages", "cli", "src", "main.ts");
@@ -13,8 +13,6 @@ const noSecrets = { name: "no secrets", action: "reject", match: { service: "sec
 const patienceMs = 15_000;
 
 /** A service that nobody has to reach: routes are told of it all the same. */
-const service = (name: string) => ({ name, protocol: "http" as const, url: "http://127.0.0.1:9" });
-
 /** `catalyst tap routes` on a node: its events in one line each, without what differs from run to run. */
 class Tap implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -88,6 +86,9 @@ function show(event: RouteEventView): string {
 
 test("A tap tells what a peer does with its services as it happens, and what becomes of its routes when it crashes", async () => {
   const [port = 0] = await freePorts(1);
+  // One that is there: peers are told of each that is not well.
+  await using well = await httpService("well", (_incoming, answer) => answer.end());
+  const service = (name: string) => ({ ...well.declaration, name });
   const started = await Promise.all([
     NodeUnderTest.start({
       flags: [

@@ -29,9 +29,9 @@ export class NextHops {
   readonly #users = new Map<string, number>();
   readonly #ofService = new Map<string, readonly string[]>();
 
-  /** `ownHost` is where this node itself is reached by others; undefined where it is not. */
-  constructor(ownHost: string | undefined, most = mostNextHops) {
-    this.#onLoopback = ownHost !== undefined && isOn(loopback, ownHost);
+  /** `ownHost` is where this node itself is reached. */
+  constructor(ownHost: string, most = mostNextHops) {
+    this.#onLoopback = isOn(loopback, ownHost);
     this.#most = most;
   }
 

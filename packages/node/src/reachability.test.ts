@@ -14,7 +14,7 @@ test("however many routes change at once, others have their turn; one that chang
   {
     await using reachability = new Reachability({
       node: `n1.${domain}`,
-      ownHost: undefined,
+      ownHost: "192.0.2.1",
       domain,
       find: () => undefined,
       routes: () => [],

@@ -11,8 +11,8 @@ export type ReachabilityParts = {
   /** This node's full name, and the organisation's domain. */
   readonly node: string;
   readonly domain: string;
-  /** Where this node itself is reached by others; undefined where it is not. */
-  readonly ownHost: string | undefined;
+  /** Where this node itself is reached: by other nodes, or where they do not reach it, by clients. */
+  readonly ownHost: string;
   /** Of services of this node's own. */
   readonly find: (name: string) => ServiceEntry | undefined;
   /** The routes of a service by its full name, the best one first, this node's own among them. */

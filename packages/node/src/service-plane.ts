@@ -91,12 +91,11 @@ export function joinServicePlane(parts: ServicePlaneParts): ServicePlane {
       },
     }),
   );
-  const own = reachedAt(config);
   const reachability = resources.use(
     new Reachability({
       node: `${node}.${domain}`,
       domain,
-      ownHost: own === undefined ? undefined : parseHostAddress(own).host,
+      ownHost: parseHostAddress(reachedAt(config) ?? config.mesh.listen.ingress).host,
       find: (name) => registry.get(name),
       routes: (service) => peers.pathsOf(service),
       apply: (reached, gone) => {
