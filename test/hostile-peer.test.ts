@@ -266,7 +266,8 @@ describe("a peer with a certificate of the organisation, in a session, that", ()
     const before = await usage();
     let asked = 0;
     await hub.until("the end of who does not read", 20_000, async () => {
-      for (let at = 0; at < 20; at++) cp(connection, encodeRefresh({ number: ++asked }));
+      // No more at a time than the hub gives credit for, or that is what ends the session.
+      for (let at = 0; at < 4; at++) cp(connection, encodeRefresh({ number: ++asked }));
       if (asked % 200 === 0) peer.say("keepalive", {});
       const { lastEnd, state } = (await shown(evil.node)) ?? {};
       return state === "idle" && lastEnd?.code === "not_reading";
