@@ -244,7 +244,8 @@ describe("a peer with a certificate of the organisation, in a session, that", ()
         const message = say(encodeUpdate({ withdrawn, announced: null }));
         for (let at = 0; connection.peer.notification === null && !connection.peer.ended; at++) {
           connection.peer.bytes(message);
-          if (at % 10 === 0) await sleep(1);
+          // Slower than credit comes, or that is what ends the session.
+          if (at % 10 === 0) await sleep(25);
         }
       },
     ],

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { closeCodes } from "./errors.ts";
 import type { SessionEnd } from "./route-event.ts";
 import { Speaker, type SpeakerOptions } from "./speaker.ts";
@@ -41,6 +42,9 @@ export type Peering = AsyncDisposable & {
   /** From now on routes stay although their sessions end: this node goes down, and its last requests use them. */
   keepRoutes(): void;
 };
+
+/** What has come of one peer is read for so long at a time; then others have their turn, and requests of this process. */
+const longestTurnMs = 2;
 
 /** The ends of a session after which the peer is expected back, and its routes stay meanwhile. */
 const comesBack = new Set(["connection_lost", "hold_expired", "not_reading", "restarting", "collision"]);
@@ -88,8 +92,12 @@ export function createPeering(
       const { node: peer, domain } = channel.peer;
       channels.set(peer, channel);
       run({ kind: "up", peer, domain });
+      let began = clock.now();
       for await (const bytes of channel) {
         if (channels.get(peer) === channel) run({ kind: "message", peer, bytes });
+        if (clock.now() - began < longestTurnMs) continue;
+        await turn();
+        began = clock.now();
       }
       const { code, text, by } = await channel.ended;
       if (channels.get(peer) !== channel) return;
