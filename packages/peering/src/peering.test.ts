@@ -186,3 +186,30 @@ describe("a speaker over channels", () => {
     assert.equal(clock.waiting, 0);
   });
 });
+
+test("However much has come of one peer, others have their turn before all of it is read", async () => {
+  let instant = 0;
+  // Each look at the clock is half a millisecond later.
+  const clock: Clock = { now: () => (instant += 0.5), wall: () => 0, after: () => () => {} };
+  const onChange = () => {};
+  await using peering = createPeering(
+    { clock, onChange },
+    { node: n1, domain: acme, nextHop: nextHopOf(n1) },
+  );
+  const { atA } = connect(n1, n2);
+  for (let at = 0; at < 100; at++) atA.arrive(encodeEndOfRib({ refresh: 0 }));
+  let read = 0;
+  const counted = atA[Symbol.asyncIterator].bind(atA);
+  atA[Symbol.asyncIterator] = async function* () {
+    for await (const message of { [Symbol.asyncIterator]: counted }) {
+      read += 1;
+      yield message;
+    }
+  };
+  const over = peering.attach(atA);
+  await new Promise(setImmediate);
+  assert.ok(read > 0 && read < 100, `${read} of 100`);
+  while (read < 100) await new Promise(setImmediate);
+  atA.end("stopped");
+  await over;
+});
