@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePorts, httpService, NodeUnderTest } from "@catalyst/harness";
+import { freePorts, NodeUnderTest } from "@catalyst/harness";
 import { authContract, orchestratorContract } from "@catalyst/rpc";
-import { enrol, HonestPeer } from "../test/enrolled-peer.ts";
+import { enrol } from "../test/enrolled-peer.ts";
 import { untilServed } from "./converge/served.ts";
+import { startThird, type Third } from "./converge/third.ts";
 import { openWire } from "./converge/wire.ts";
 import { type Bench, ours, percentile, type Row, toRow } from "./report.ts";
+import { startBackends } from "./xds/backends.ts";
 
 const rounds = 5;
 const perRound = 40;
@@ -28,7 +30,7 @@ export const bench: Bench = {
   run: async (say) => {
     await using started = new AsyncDisposableStack();
     const [peers = 0, authority = 0] = await freePorts(2);
-    const hello = started.use(await httpService("hello", (_incoming, answer) => answer.end("hello")));
+    const [backend] = await startBackends(started);
     const wire = started.use(await openWire(peers));
     const a = started.use(
       await NodeUnderTest.start({
@@ -47,13 +49,14 @@ export const bench: Bench = {
         ],
       }),
     );
-    const third = started.use(
-      new HonestPeer(await enrol(a, "n3"), { node: `n2.${b.domain}`, address: `127.0.0.1:${ownPeers}` }),
-    );
+    const self = await enrol(a, "n3");
     using orchestrator = await a.connect("orchestrator", orchestratorContract);
     const one = async (name: string): Promise<number> => {
-      const left = wire.nextFromTarget();
-      await orchestrator.call.addService({ service: { ...hello.declaration, name }, waitMs: 0 });
+      const left = wire.nextUpdate();
+      await orchestrator.call.addService({
+        service: { name, protocol: "http", url: `http://127.0.0.1:${backend}`, timeoutMs: 15_000 },
+        waitMs: 0,
+      });
       const host = `${name}.${b.domain}`;
       const served = untilServed(b.ports.egress, host);
       const [from, at] = [await left, await served];
@@ -63,11 +66,12 @@ export const bench: Bench = {
     await one("first");
     const rows: Row[] = [];
     for (const busy of [false, true]) {
+      await using third = busy ? await startThird(self, `n2.${b.domain}`, `127.0.0.1:${ownPeers}`) : null;
       const times: number[][] = [];
       for (let round = 0; round < rounds; round++) {
         say(`${busy ? "busy" : "quiet"}: round ${round + 1} of ${rounds}`);
         const prefix = `${busy ? "busy" : "quiet"}-${round}`;
-        const telling = busy ? tell(third, prefix, b.domain) : Promise.resolve();
+        const telling = third === null ? Promise.resolve() : tell(third, prefix, b.domain);
         const values: number[] = [];
         for (let at = 0; at < perRound; at++) values.push(await one(`${prefix}-${at}`));
         times.push(values);
@@ -91,10 +95,8 @@ export const bench: Bench = {
   },
 };
 
-/** A third peer tells 10,000 routes, in many updates over about as long as a round takes. */
-async function tell(peer: HonestPeer, prefix: string, domain: string): Promise<void> {
-  for (let at = 0; at < others / rounds; at += otherBatch) {
-    peer.originate(Array.from({ length: otherBatch }, (_, more) => `other-${prefix}-${at + more}.${domain}`));
-    await sleep(pauseMs / 2);
-  }
+/** A third peer tells a round's part of 10,000 routes, in many updates over about as long as the round takes. */
+function tell(third: Third, prefix: string, domain: string): Promise<void> {
+  const services = Array.from({ length: others / rounds }, (_, at) => `other-${prefix}-${at}.${domain}`);
+  return third.tell(services, otherBatch, pauseMs / 2);
 }

@@ -1,53 +1,84 @@
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { startHop } from "./edge/hop.ts";
 import { type Question, type Subject, startSubject } from "./edge/subject.ts";
 import { type Bench, ours, percentile, type Row, toRow } from "./report.ts";
 
-const rounds = 5;
-const requests = 10_000;
+const rounds = 12;
+const requests = 1_600;
 const connections = 8;
-const alone = 2_000;
+const alone = 160;
 
 const cases: Readonly<Record<string, () => Promise<Subject>>> = {
   open: () => startSubject("off"),
+  carried: () => startSubject("off", { carried: true }),
   token: () => startSubject("demanded"),
   token_10000_revoked: () => startSubject("demanded", { revoked: 10_000 }),
   open_tls: () => startSubject("off", { over: "tls" }),
   token_tls: () => startSubject("demanded", { over: "tls" }),
   token_bound: () => startSubject("demanded", { over: "bound" }),
+  open_hop: () => startHop("off", "plain"),
+  open_mtls: () => startHop("off", "tls"),
+  token_mtls: () => startHop("demanded", "tls"),
 };
+
+/** What a case costs more than another one, round by round. */
+const added: readonly (readonly [name: string, than: string])[] = [
+  ["carried", "open"],
+  ["token", "open"],
+  ["token_tls", "open_tls"],
+  ["open_mtls", "open_hop"],
+  ["token_mtls", "open_mtls"],
+];
+
+type Measured = { readonly cpu: number[]; readonly p50: number[] };
 
 /**
  * One request through a node's Envoy to a service: processor time that Envoy uses under load, and how long one takes
- * alone. With credentials demanded it is the same one again and again, as from a client that has one; in `token_bound` it is
- * bound to the client's certificate.
+ * alone. With credentials demanded it is the same one again and again, as from a client that has one; in `carried` nobody
+ * looks at it; in `token_bound` it is bound to the client's certificate. In `open_hop` and `…_mtls` another node has the
+ * service: the processor time is that of both Envoys.
  */
 export const bench: Bench = {
   name: "edge",
-  targets: [],
+  targets: [{ case: "token", metric: "added_cpu_per_request", atMost: 0.006 }],
   run: async (say) => {
-    const values = new Map(
-      Object.keys(cases).map((name) => [name, { cpu: [] as number[], p50: [] as number[] }]),
-    );
     await using started = new AsyncDisposableStack();
-    const subjects: [string, Subject][] = [];
-    for (const [name, start] of Object.entries(cases)) subjects.push([name, started.use(await start())]);
+    const subjects: [string, Subject, Measured][] = [];
+    for (const [name, start] of Object.entries(cases))
+      subjects.push([name, started.use(await start()), { cpu: [], p50: [] }]);
+    for (const [, { question }] of subjects) await load(question, requests, connections);
     for (let round = 0; round < rounds; round++) {
       say(`round ${round + 1} of ${rounds}`);
-      for (const [name, { question, cpuMs }] of subjects) {
-        await load(question, requests / 10, connections);
+      for (const [, { question, cpuMs }, { cpu, p50 }] of subjects) {
         const before = cpuMs();
         await load(question, requests, connections);
-        values.get(name)?.cpu.push((cpuMs() - before) / requests);
-        values.get(name)?.p50.push(percentile(await load(question, alone, 1), 0.5));
+        cpu.push((cpuMs() - before) / requests);
+        p50.push(percentile(await load(question, alone, 1), 0.5));
       }
     }
-    return [...values].flatMap(([name, { cpu, p50 }]): Row[] => [
-      toRow({ case: name, metric: "cpu_per_request", system: ours, unit: "ms" }, cpu),
-      toRow({ case: name, metric: "p50", system: ours, unit: "ms" }, p50),
-    ]);
+    return rowsOf(new Map(subjects.map(([name, , measured]) => [name, measured])));
   },
 };
+
+function rowsOf(values: ReadonlyMap<string, Measured>): Row[] {
+  const row = (name: string, metric: string, each: readonly number[]) =>
+    toRow({ case: name, metric, system: ours, unit: "ms" }, each);
+  return [
+    ...[...values].flatMap(([name, { cpu, p50 }]) => [
+      row(name, "cpu_per_request", cpu),
+      row(name, "p50", p50),
+    ]),
+    ...added.map(([name, than]) => {
+      const [more, less] = [values.get(name)?.cpu ?? [], values.get(than)?.cpu ?? []];
+      return row(
+        name,
+        "added_cpu_per_request",
+        more.map((each, round) => each - (less[round] ?? Number.NaN)),
+      );
+    }),
+  ];
+}
 
 /** Asks `count` times over as many connections as given, one request at a time on each; returns the times in ms. */
 async function load(question: Question, count: number, width: number): Promise<number[]> {

@@ -19,9 +19,12 @@ export type Target = {
   /** `catalyst`, or a variant of it; by default `catalyst`. */
   readonly system?: string;
   /** A share is one of another system's median in the same case; nothing is held to it where that did not run. */
-  readonly atMost?: number | { readonly share: number; readonly of: string };
-  readonly atLeast?: number;
+  readonly atMost?: number | Share;
+  readonly atLeast?: number | Share;
 };
+
+/** A share of another system's median. */
+export type Share = { readonly share: number; readonly of: string };
 
 /** A benchmark; `bench/NAME.ts` exports one as `bench`. */
 export type Bench = {
@@ -49,6 +52,54 @@ export function toRow(
     median: round(percentile(sorted, 0.5)),
     max: round(sorted.at(-1)),
   };
+}
+
+const units: Readonly<Record<string, string>> = {
+  throughput: "MB/s",
+  rate: "1/s",
+  time: "s",
+  cpu: "CPU-s",
+  rss: "MB",
+  overhead: "%",
+  p50: "ms",
+  p99: "ms",
+};
+
+/** What a round cost. */
+export type Cost = {
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly cpuSeconds: number;
+  readonly rssMegabytes: number;
+};
+
+/** The values of the rounds, row by row. */
+export class Values {
+  readonly #values = new Map<string, { readonly what: [string, string, string]; readonly all: number[] }>();
+
+  add(name: string, metric: string, system: string, value: number): void {
+    const what: [string, string, string] = [name, metric, system];
+    const row = this.#values.get(what.join()) ?? { what, all: [] };
+    this.#values.set(what.join(), row);
+    row.all.push(value);
+  }
+
+  addThroughput(name: string, system: string, cost: Cost | null): void {
+    if (cost === null) return;
+    this.add(name, "throughput", system, cost.bytes / 1e6 / cost.seconds);
+    this.addCost(name, system, cost);
+  }
+
+  addCost(name: string, system: string, { cpuSeconds, rssMegabytes }: Omit<Cost, "bytes" | "seconds">): void {
+    this.add(name, "cpu", system, cpuSeconds);
+    this.add(name, "rss", system, rssMegabytes);
+  }
+
+  rows(): Row[] {
+    return [...this.#values.values()].map(({ what: [name, metric, system], all }) =>
+      toRow({ case: name, metric, system, unit: units[metric] ?? "" }, all),
+    );
+  }
 }
 
 /** The value below which a share of the values lies; of sorted values, or any. */
@@ -92,23 +143,19 @@ function verdict(row: Row, rows: readonly Row[], targets: readonly Target[]): st
       name === row.case && metric === row.metric && system === row.system,
   );
   if (!target) return "";
-  const { atMost, atLeast } = target;
-  const most = typeof atMost === "object" ? shareOf(atMost, row, rows) : atMost;
-  if (most === undefined && atLeast === undefined) return "";
-  const met = row.median <= (most ?? row.median) && row.median >= (atLeast ?? row.median);
-  const bound = most === undefined ? `>= ${atLeast}` : `<= ${most}`;
+  const [most, least] = [boundOf(target.atMost, row, rows), boundOf(target.atLeast, row, rows)];
+  if (most === undefined && least === undefined) return "";
+  const met = row.median <= (most ?? row.median) && row.median >= (least ?? row.median);
+  const bound = most === undefined ? `>= ${least}` : `<= ${most}`;
   return `${bound} ${met ? "met" : "MISSED"}`;
 }
 
-function shareOf(
-  { share, of }: { readonly share: number; readonly of: string },
-  row: Row,
-  rows: readonly Row[],
-): number | undefined {
+function boundOf(bound: number | Share | undefined, row: Row, rows: readonly Row[]): number | undefined {
+  if (typeof bound !== "object") return bound;
   const other = rows.find(
-    ({ case: name, metric, system }) => name === row.case && metric === row.metric && system === of,
+    ({ case: name, metric, system }) => name === row.case && metric === row.metric && system === bound.of,
   );
-  return other === undefined ? undefined : round(other.median * share);
+  return other === undefined ? undefined : round(other.median * bound.share);
 }
 
 function round(value = Number.NaN): number {

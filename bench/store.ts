@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type Bench, ours, percentile, type Row, toRow } from "./report.ts";
+import { type Bench, ours, percentile, type Row, Values } from "./report.ts";
+import { makeFolder } from "./scratch/folder.ts";
 import { concurrency } from "./store/content.ts";
 import type { Measured } from "./store/meter.ts";
 
@@ -29,7 +30,7 @@ export const bench: Bench = {
     { case: "first_byte_cold", metric: "p99", atMost: 20 },
   ],
   run: async (say) => {
-    using folder = makeFolder();
+    using folder = makeFolder(tmpdir(), neededBytes);
     for (const system of [ours, floorName]) await runAlone(system, "warmUp", folder.path);
     const large = await measureLarge(folder.path, say);
     const small = await measureSmall(folder.path, say);
@@ -76,7 +77,7 @@ async function measureSmall(root: string, say: Say): Promise<Row[]> {
   for (let round = 0; round < rounds; round++) {
     for (const system of [ours, floorName]) {
       say(`${system}: put 100,000 objects of 4 KiB, ${concurrency} at once, ${round + 1} of ${rounds}`);
-      using folder = makeFolder(root);
+      using folder = makeFolder(root, neededBytes);
       const measured = await runAlone(system, "putSmall", folder.path);
       if (measured === null) continue;
       values.add("put_100000_small", "rate", system, measured.objects / measured.seconds);
@@ -95,7 +96,7 @@ async function measureFirstByte(root: string, say: Say): Promise<Row[]> {
     for (let round = 0; round < rounds; round++) {
       for (const system of [ours, floorName]) {
         say(`${system}: ${name}, ${round + 1} of ${rounds}`);
-        using folder = makeFolder(root);
+        using folder = makeFolder(root, neededBytes);
         const measured = await runAlone(system, subject, folder.path);
         if (measured === null) say("no GNU dd to drop files from the page cache: skipped");
         else {
@@ -108,65 +109,9 @@ async function measureFirstByte(root: string, say: Say): Promise<Row[]> {
   return values.rows();
 }
 
-const units: Readonly<Record<string, string>> = {
-  throughput: "MB/s",
-  rate: "1/s",
-  cpu: "CPU-s",
-  rss: "MB",
-  overhead: "%",
-  p50: "ms",
-  p99: "ms",
-};
-
-/** The values of the rounds, row by row. */
-class Values {
-  readonly #values = new Map<string, { readonly what: [string, string, string]; readonly all: number[] }>();
-
-  add(name: string, metric: string, system: string, value: number): void {
-    const what: [string, string, string] = [name, metric, system];
-    const row = this.#values.get(what.join()) ?? { what, all: [] };
-    this.#values.set(what.join(), row);
-    row.all.push(value);
-  }
-
-  addThroughput(name: string, system: string, measured: Measured | null): void {
-    if (measured === null) return;
-    this.add(name, "throughput", system, rateOf(measured));
-    this.addCost(name, system, measured);
-  }
-
-  addCost(name: string, system: string, { cpuSeconds, rssMegabytes }: Measured): void {
-    this.add(name, "cpu", system, cpuSeconds);
-    this.add(name, "rss", system, rssMegabytes);
-  }
-
-  rows(): Row[] {
-    return [...this.#values.values()].map(({ what: [name, metric, system], all }) =>
-      toRow({ case: name, metric, system, unit: units[metric] ?? "" }, all),
-    );
-  }
-}
-
 /** MB/s. */
 function rateOf({ bytes, seconds }: Measured): number {
   return bytes / 1e6 / seconds;
-}
-
-/** A folder on the disk that is gone in the end, also when somebody ends the benchmark. */
-function makeFolder(parent = tmpdir()): Disposable & { readonly path: string } {
-  const { bavail, bsize } = statfsSync(parent);
-  if (bavail * bsize < neededBytes) throw new Error(`${parent} has less than 6 GiB left`);
-  const path = mkdtempSync(join(parent, "bench-store-"));
-  const remove = () => rmSync(path, { recursive: true, force: true });
-  const stop = () => process.exit(130);
-  process.on("exit", remove).on("SIGINT", stop).on("SIGTERM", stop);
-  return {
-    path,
-    [Symbol.dispose]: () => {
-      process.off("exit", remove).off("SIGINT", stop).off("SIGTERM", stop);
-      remove();
-    },
-  };
 }
 
 /**

@@ -5,14 +5,18 @@ import { join } from "node:path";
 import { checks, runCheck } from "./check/checks.ts";
 import { forEachOf } from "./pool.ts";
 import { type FileResult, runFile } from "./test/run-file.ts";
+import { schedule } from "./test/schedule.ts";
 
 const root = join(import.meta.dirname, "..");
 const wanted = process.argv[2];
-const minute = 60_000;
+/** How long one file may take, ten times what the longest does. */
+const timeoutMs = 10 * 60_000;
+/** How many files run at a time: each of their nodes keeps a core busy. */
+const lanes = 2;
 
 /** Tests beside the source: quick, and indifferent to each other. */
 const unit = ["packages/*/src/**/*.test.ts", "examples/**/*.test.ts", "scripts/**/*.test.ts"];
-/** Tests with real processes that want the machine for themselves. */
+/** Tests with real processes. */
 const integration = ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -33,8 +37,11 @@ await forEachOf(
     tell(`check: ${check.name}`, { passed: passed ? 1 : 0, skipped: 0, failures, output: "", ms });
   },
 );
-await forEachOf(select(unit), 2, (path) => testFile(path, 3 * minute));
-await forEachOf(select(integration), 1, (path) => testFile(path, 10 * minute));
+const { beside, alone } = schedule(select(integration), select(unit));
+await forEachOf(beside, lanes, async (files) => {
+  for (const path of files) await testFile(path);
+});
+for (const path of alone) await testFile(path);
 
 for (const report of reports) console.log(report);
 if (total.passed + total.failed === 0) {
@@ -46,7 +53,7 @@ console.log(
 );
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 
-async function testFile(path: string, timeoutMs: number): Promise<void> {
+async function testFile(path: string): Promise<void> {
   const name = named ? { name: new RegExp(RegExp.escape(wanted ?? "")) } : {};
   tell(path, await runFile(join(root, path), { timeoutMs, ...name }));
 }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const root = join(import.meta.dirname, "..");
@@ -26,25 +26,36 @@ function blocksOf(document: string): Block[] {
   }));
 }
 
-const environment = {
-  ...process.env,
-  PATH: `${join(process.execPath, "..")}:${process.env["PATH"]}`,
-  NO_COLOR: "1",
-};
+/** The document that is typed with the `npx` that readers have. */
+const withNpx = "README.md";
 
-function shell(text: string, cwd: string): ChildProcess {
-  return spawn("bash", ["-e", "-o", "pipefail", "-c", text], {
-    cwd,
-    env: environment,
-    stdio: ["ignore", "pipe", "pipe"],
+/** What `npx` runs of a checkout, without the second that npm needs to find it, and nothing from anywhere else. */
+const direct = mkdtempSync(join(tmpdir(), "catalyst-npx-"));
+writeFileSync(join(direct, "npx"), '#!/bin/sh\nname=$1\nshift\nexec "node_modules/.bin/$name" "$@"\n', {
+  mode: 0o755,
+});
+after(() => rmSync(direct, { recursive: true }));
+
+/** Where a document's commands are typed, and what finds the programs in them. */
+type Terminal = { readonly folder: string; readonly path: string };
+
+/** Where bash writes what it runs. */
+const trace = 9;
+
+function shell(text: string, { folder, path }: Terminal): ChildProcess {
+  return spawn("bash", ["-x", "-e", "-o", "pipefail", "-c", text], {
+    cwd: folder,
+    env: { ...process.env, PATH: path, NO_COLOR: "1", BASH_XTRACEFD: String(trace) },
+    // Documents have descriptors of their own, from 3 on.
+    stdio: Array.from({ length: trace + 1 }, (_, fd) => ([1, 2, trace].includes(fd) ? "pipe" : "ignore")),
     detached: true,
   });
 }
 
-async function run(text: string, cwd: string): Promise<{ code: number; output: string }> {
-  const child = shell(text, cwd);
+async function run(text: string, terminal: Terminal): Promise<{ code: number; output: string }> {
+  const child = shell(text, terminal);
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += chunk));
+  for (const stream of child.stdio) stream?.on("data", (chunk) => (output += chunk));
   const timer = setTimeout(() => end(child, "SIGKILL"), 120_000);
   const [code] = await once(child, "close");
   clearTimeout(timer);
@@ -68,10 +79,16 @@ async function follow(path: string): Promise<void> {
   for (const name of ["node_modules", "package.json", "examples", "setup", "packages", ".tools"]) {
     if (existsSync(join(root, name))) symlinkSync(join(root, name), join(folder, name));
   }
+  const programs = [join(process.execPath, ".."), process.env["PATH"] ?? ""];
+  const terminal = {
+    folder: path.startsWith("docs/") ? folder : root,
+    path: (path === withNpx ? programs : [direct, ...programs]).join(":"),
+  };
   const background: Background[] = [];
   try {
-    for (const block of blocksOf(readFileSync(join(root, path), "utf8")))
-      await runBlock(block, path.startsWith("docs/") ? folder : root, background);
+    for (const block of blocksOf(readFileSync(join(root, path), "utf8"))) {
+      await runBlock(block, terminal, background);
+    }
   } finally {
     for (const { child, closed } of background.reverse()) {
       end(child, "SIGTERM");
@@ -81,27 +98,27 @@ async function follow(path: string): Promise<void> {
   }
 }
 
-async function runBlock(block: Block, folder: string, background: Background[]): Promise<void> {
+async function runBlock(block: Block, terminal: Terminal, background: Background[]): Promise<void> {
   const [kind, rest = ""] = block.note?.split(/: (?:until )?(.*)/s) ?? [null];
   if (kind === "elsewhere") return;
   if (kind === "file") {
-    writeFileSync(join(folder, rest), block.text);
+    writeFileSync(join(terminal.folder, rest), block.text);
     return;
   }
   if (block.language !== "sh") return;
   if (kind !== "background") {
-    const { code, output } = await run(block.text, folder);
+    const { code, output } = await run(block.text, terminal);
     assert.equal(code, 0, `${block.text}\n${output}`);
     return;
   }
-  const child = shell(block.text, folder);
+  const child = shell(block.text, terminal);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += chunk));
   background.push({ child, closed: once(child, "close") });
   const deadline = Date.now() + 60_000;
-  while ((await run(rest, folder)).code !== 0) {
+  while ((await run(rest, terminal)).code !== 0) {
     assert.ok(Date.now() < deadline && child.exitCode === null, `${block.text}\n${output}`);
-    await sleep(100);
+    await sleep(300); // what is asked costs as much as what is waited for
   }
 }
 
@@ -117,6 +134,7 @@ for (const path of [
   "docs/how-to/tcp.md",
   "docs/how-to/receipts.md",
   "docs/how-to/content.md",
+  "docs/how-to/stars.md",
   "examples/README.md",
 ]) {
   test(`what ${path} tells a reader to type works`, () => follow(path));

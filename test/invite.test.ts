@@ -78,17 +78,6 @@ async function knows(node: NodeUnderTest, ...wanted: string[]): Promise<void> {
   });
 }
 
-/** Kills a process of the node; resolves when another one is in its place. */
-async function kill(node: NodeUnderTest, name: string): Promise<void> {
-  const killed = await node.pidOf(name);
-  process.kill(killed, "SIGKILL");
-  await node.until(`${name} is back`, 20_000, async () => {
-    const { children } = (await node.status()).details;
-    const child = children.find((each) => each.name === name);
-    return child?.state === "ready" && child.pid !== killed;
-  });
-}
-
 test("Nodes of three organisations become peers by invitations that are good once, each under its own name", async () => {
   const starting = [
     start("n1", acme, { services: ["products"], flags: sharing(globex) }),
@@ -150,7 +139,8 @@ test("Nodes of three organisations become peers by invitations that are good onc
     [m1, "orchestrator"],
     [n1, "auth"],
   ] as const) {
-    await kill(node, name);
+    await node.killChild(name);
+    await node.ready();
   }
   await n1.until("the peer is back", 15_000, async () => (await stateOf(n1, names.m1)) === "established");
   await knows(n1, `products.${acme}`, `reviews.${globex}`);
@@ -229,7 +219,7 @@ test("Nodes that sign for themselves are peers of one organisation where both si
   for (const word of [one.fingerprint, two.fingerprint, "an invitation"]) {
     assert.ok(shown.stdout.includes(word), shown.stdout);
   }
-  const listed = await catalyst(["peer", "invitations", "-o", "json", ...at(n1)]);
+  const listed = await catalyst(["peer", "invitation", "list", "-o", "json", ...at(n1)]);
   const invitations: { id: string; state: string; usedBy: string | null }[] = JSON.parse(listed.stdout);
   assert.deepEqual(
     invitations.map(({ state, usedBy }) => [state, usedBy]),
@@ -239,7 +229,7 @@ test("Nodes that sign for themselves are peers of one organisation where both si
     ],
   );
   const id = invitations[0]?.id ?? "";
-  assert.equal((await catalyst(["peer", "uninvite", id, ...at(n1)])).code, 0);
+  assert.equal((await catalyst(["peer", "invitation", "revoke", id, ...at(n1)])).code, 0);
   const late = await catalyst(["peer", "join", "-", "--node", names.n1, ...at(n2)], open.stdout);
   assert.match(late.stderr, /invitation_unknown/);
 

@@ -5,7 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { createServer as createSecureServer, request as secureRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import {
@@ -17,8 +17,9 @@ import {
   NodeUnderTest,
   plainService,
   shop,
+  type TestService,
 } from "@catalyst/harness";
-import { generatedCertificate } from "../packages/node/src/certificate.ts";
+import { generatedCertificate } from "../packages/node/src/identity/certificate.ts";
 
 const both = "{ products { name reviews { rating product { name } } } }";
 const joined = {
@@ -28,34 +29,45 @@ const joined = {
   ],
 };
 
-test("a client queries two services, joined both ways, through Envoy", async () => {
-  await using services = await shop();
-  await using node = await NodeUnderTest.start({
-    services: [services.products.declaration, services.reviews.declaration],
+/** A node with both services of the shop, and one that tells what it was sent. */
+let services: Awaited<ReturnType<typeof shop>>;
+let web: TestService;
+let node: NodeUnderTest;
+let tlsPort = 0;
+
+before(async () => {
+  services = await shop();
+  web = await httpService("web", ({ url, headers }, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ url, headers }));
   });
-  await node.until("both are served", 15_000, async () =>
+  [tlsPort = 0] = await freePorts(1);
+  node = await NodeUnderTest.start({
+    services: [services.products, services.reviews, web].map(({ declaration }) => declaration),
+    flags: ["--ingress-tls", `127.0.0.1:${tlsPort}`],
+  });
+  await node.until("all are served", 15_000, async () =>
     (await node.services()).every(({ state }) => state === "serving"),
   );
+});
+after(async () => {
+  for (const each of [node, web, services]) await each?.[Symbol.asyncDispose]();
+});
+
+test("a client queries two services, joined both ways, through Envoy", async () => {
   const { status, body, headers } = await node.query(both);
   assert.equal(status, 200);
   assert.deepEqual(body, { data: joined });
   assert.match(headers.get("x-request-id") ?? "", /^[0-9a-f-]{36}$/);
-  assert.equal(await node.stop(), 0);
 });
 
 test("services join and leave while the node runs, and no request fails", async () => {
-  await using services = await shop();
   await using extra = await clock();
-  await using node = await NodeUnderTest.start({
-    services: [services.products.declaration, services.reviews.declaration],
-  });
-  await node.until("both are served", 15_000, async () =>
-    (await node.services()).every(({ state }) => state === "serving"),
-  );
   await using load = new Load({
     url: node.endpoint,
     body: () => JSON.stringify({ query: both }),
     concurrency: 4,
+    pauseMs: 5,
     judge: (status, text) => (status === 200 && !text.includes("errors") ? null : `${status} ${text}`),
   });
   for (let round = 0; round < 3; round++) {
@@ -74,28 +86,17 @@ test("services join and leave while the node runs, and no request fails", async 
 });
 
 test("every service is reached by its Host, on ingress and on egress", async () => {
-  await using web = await httpService("web", (incoming, response) => {
-    response.setHeader("content-type", "application/json");
-    response.end(
-      JSON.stringify({ url: incoming.url, id: incoming.headers["x-request-id"], headers: incoming.headers }),
-    );
-  });
-  await using node = await NodeUnderTest.start({ services: [web.declaration] });
   for (const port of [node.ports.ingress, node.ports.egress]) {
     const { status, body } = await getByHost(port, `web.${node.domain}`, "/a/b?c=d");
     assert.equal(status, 200);
     assert.equal(JSON.parse(body).url, "/a/b?c=d");
-    assert.match(JSON.parse(body).id, /^[0-9a-f-]{36}$/);
+    assert.match(JSON.parse(body).headers["x-request-id"], /^[0-9a-f-]{36}$/);
     const unknown = await getByHost(port, `absent.${node.domain}`, "/");
     assert.equal(unknown.status, 404);
   }
 });
 
 test("a client cannot choose its request id or send headers that the node trusts", async () => {
-  await using web = await httpService("web", (incoming, response) => {
-    response.end(JSON.stringify(incoming.headers));
-  });
-  await using node = await NodeUnderTest.start({ services: [web.declaration] });
   const { body } = await getByHost(node.ports.ingress, `web.${node.domain}`, "/", {
     "x-request-id": "11111111-1111-4111-8111-111111111111",
     "x-catalyst-scope": "node",
@@ -105,7 +106,7 @@ test("a client cannot choose its request id or send headers that the node trusts
     "x-real-ip": "10.0.0.1",
     "x-http-method-override": "DELETE",
   });
-  const seen = JSON.parse(body);
+  const seen = JSON.parse(body).headers;
   assert.notEqual(seen["x-request-id"], "11111111-1111-4111-8111-111111111111");
   const trusted = ["x-catalyst-scope", "x-jwt-sub", "x-forwarded-client-cert"];
   for (const name of [...trusted, "x-original-url", "x-real-ip", "x-http-method-override"]) {
@@ -114,13 +115,11 @@ test("a client cannot choose its request id or send headers that the node trusts
 });
 
 test("the TLS listener serves with a certificate that the node made itself", async () => {
-  const [port = 0] = await freePorts(1);
-  await using node = await NodeUnderTest.start({ flags: ["--ingress-tls", `127.0.0.1:${port}`] });
   const [response, socket] = await new Promise<[IncomingMessage, TLSSocket]>((resolve, reject) => {
     const call = secureRequest(
       {
         host: "127.0.0.1",
-        port,
+        port: tlsPort,
         path: "/",
         servername: `n1.${node.domain}`,
         rejectUnauthorized: false,
@@ -146,22 +145,22 @@ test("a service with a certificate of one's own authority is served once that au
   const file = join(folder, "authorities.pem");
   writeFileSync(file, (await generatedCertificate(join(folder, "other"), "other.example.org")).certificate);
   {
-    await using node = await NodeUnderTest.start({
+    await using trusting = await NodeUnderTest.start({
       services: [{ name: "vault", protocol: "http", url: `https://127.0.0.1:${port}/` }],
       flags: ["--mesh-tls-authorities-file", file],
     });
-    const ask = () => getByHost(node.ports.ingress, `vault.${node.domain}`);
+    const ask = () => getByHost(trusting.ports.ingress, `vault.${trusting.domain}`);
     assert.equal((await ask()).status, 503, "nobody vouches for it yet");
     writeFileSync(file, certificate);
-    await node.until("the file is taken up", 10_000, async () => (await ask()).body === "private");
+    await trusting.until("the file is taken up", 10_000, async () => (await ask()).body === "private");
   }
   secure.close();
   rmSync(folder, { recursive: true });
 });
 
-test("health, readiness and metrics are served on loopback, for the whole node", async () => {
-  await using node = await NodeUnderTest.start();
-  const base = `http://127.0.0.1:${node.ports.telemetry}`;
+test("health, readiness and metrics are served on loopback, for the whole node, until it is asked to end: then there is no process and no open port", async () => {
+  await using idle = await NodeUnderTest.start();
+  const base = `http://127.0.0.1:${idle.ports.telemetry}`;
   assert.equal((await fetch(`${base}/healthz`)).status, 200);
   assert.equal((await fetch(`${base}/readyz`)).status, 200);
   const metrics = await (await fetch(`${base}/metrics`)).text();
@@ -173,15 +172,10 @@ test("health, readiness and metrics are served on loopback, for the whole node",
   assert.match(metrics, /^catalyst_services\{[^}]*state="serving"[^}]*\} 0$/m);
   const families = metrics.match(/^# TYPE (\S+)/gm) ?? [];
   assert.equal(new Set(families).size, families.length, "every family stands once");
-});
-
-test("a node that is asked to end leaves no process and no open port", async () => {
-  const node = await NodeUnderTest.start();
-  const pids = (await node.status()).details.children.map(({ pid }) => pid ?? 0);
-  assert.equal(await node.stop("SIGINT"), 0);
+  const pids = (await idle.status()).details.children.map(({ pid }) => pid ?? 0);
+  assert.equal(await idle.stop("SIGINT"), 0);
   for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
-  await assert.rejects(fetch(node.endpoint));
-  await node[Symbol.asyncDispose]();
+  await assert.rejects(fetch(idle.endpoint));
 });
 
 test("a node that ends lets requests under way finish, and ends subscriptions", async () => {
@@ -207,18 +201,18 @@ test("a node that ends lets requests under way finish, and ends subscriptions", 
       },
     },
   );
-  await using node = await NodeUnderTest.start({ services: [slow.declaration] });
-  await node.until("it is served", 10_000, async () => (await node.services())[0]?.state === "serving");
-  const stream = await fetch(node.endpoint, {
+  await using ending = await NodeUnderTest.start({ services: [slow.declaration] });
+  await ending.until("it is served", 10_000, async () => (await ending.services())[0]?.state === "serving");
+  const stream = await fetch(ending.endpoint, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "text/event-stream" },
     body: JSON.stringify({ query: "subscription { ticks }" }),
   });
   const events = stream.text();
-  const answer = node.query("{ slow }");
+  const answer = ending.query("{ slow }");
   await sleep(300);
   const begun = performance.now();
-  assert.equal(await node.stop(), 0);
+  assert.equal(await ending.stop(), 0);
   assert.ok(performance.now() - begun < 6_000, `took ${performance.now() - begun} ms`);
   assert.deepEqual((await answer).body, { data: { slow: "done" } });
   assert.match(await events, /"ticks":1/);

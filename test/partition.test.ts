@@ -189,17 +189,17 @@ test("An orchestrator that is killed while thousands of routes are under way com
 
   const first = await someOfThem();
   const killed = performance.now();
-  process.kill(await n1.pidOf("orchestrator"), "SIGKILL");
+  await n1.killChild("orchestrator");
   source.withdraw(services.slice(0, withdrawn));
   for (const proxy of proxies()) proxy.forward();
   await n1.ready();
   await converged("who passes them on", first, killed);
 
-  process.kill(await n2.pidOf("orchestrator"), "SIGKILL");
+  await n2.killChild("orchestrator");
   for (const proxy of proxies()) proxy.holdAfter(150_000);
   const second = await someOfThem();
   const again = performance.now();
-  process.kill(await n2.pidOf("orchestrator"), "SIGKILL");
+  await n2.killChild("orchestrator");
   for (const proxy of proxies()) proxy.forward();
   await n2.ready();
   await converged("who is told", second, again);

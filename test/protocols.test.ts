@@ -195,6 +195,9 @@ describe("Every protocol through two nodes, with clients that know nothing of th
       );
     });
     await n1.until("the last of them is in force", 10_000, () => isOpen(echoPort));
+    await n1.until("n1 has seen that n2 is well", 10_000, async () => {
+      return (await getByHost(n1.ports.egress, host("web"))).status === 404;
+    });
   });
   after(() => resources?.[Symbol.asyncDispose]());
 

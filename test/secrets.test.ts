@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
-import { request } from "node:http";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { freePorts, getByHost, httpService, NodeUnderTest } from "@catalyst/harness";
 import { authContract } from "@catalyst/rpc";
+import { askSocket, filesIn } from "./leaks.ts";
 
 const hourMs = 3_600_000;
 
@@ -46,7 +45,7 @@ test("no token, API key or private key is in a log, an answer, a metric or Envoy
     "listeners",
     "server_info",
   ];
-  const told = await Promise.all(pages.map((page) => getAdmin(admin, `/${page}`)));
+  const told = await Promise.all(pages.map((page) => askSocket(admin, `/${page}`)));
   for (const page of told) assert(page.length > 20);
   assert.match(told[0] ?? "", /catalyst\.credentials/);
   const metrics = await fetch(`http://127.0.0.1:${node.ports.telemetry}/metrics`);
@@ -89,20 +88,6 @@ test("administration, configuration and RPC are on sockets of the owner's; the n
   }
   for (const name of sockets) assert.equal(statSync(join(run, name)).mode & 0o077, 0, name);
 });
-
-function getAdmin(socketPath: string, path: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    request({ socketPath, path }, (response) => resolve(text(response)))
-      .on("error", reject)
-      .end();
-  });
-}
-
-function filesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
 
 /** Every private key that the node keeps, as its file has it. */
 function privateKeys(dataDir: string): string[] {

@@ -117,7 +117,7 @@ test("A node that has joined by a token proves who it is, keeps what it was told
 
   // Killed, an orchestrator comes back to the routes that there are now, and no stale one stays.
   await n2.addService(service("stock"));
-  process.kill(await n1.pidOf("orchestrator"), "SIGKILL");
+  await n1.killChild("orchestrator");
   await n2.removeService("stock");
   await n1.ready();
   for (const node of [n1, n2]) await knows(node, ...both);

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-/** Without a pause the asking itself would take what the nodes need: two processors are soon full. */
-const pauseMs = 1;
-
-/** Asks an Envoy for a Host again and again over one connection; resolves with the time at which it was served first. */
+/**
+ * Asks an Envoy for a Host over one connection, again as soon as it was answered; resolves with the time at which it was served
+ * first. A pause between would be part of the figure: one of a millisecond made it longer by 0.9 ms.
+ */
 export async function untilServed(port: number, host: string): Promise<number> {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   await once(socket, "connect");
@@ -19,7 +19,7 @@ export async function untilServed(port: number, host: string): Promise<number> {
     if (end < 0 || (length !== undefined && text.length < end + 4 + Number(length))) return;
     if (length === undefined && !text.endsWith("0\r\n\r\n")) return;
     if (text.startsWith("HTTP/1.1 200 ")) resolve(performance.now());
-    else if (/^HTTP\/1\.1 (404|503) /.test(text)) setTimeout(() => socket.write(request), pauseMs);
+    else if (/^HTTP\/1\.1 (404|503) /.test(text)) setImmediate(() => socket.write(request));
     else reject(new Error(`answered with ${text.slice(0, 200)}`));
     text = "";
   });

@@ -1,12 +1,18 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
-/** TCP from the node that dials to the one that is dialled, which notes when the latter says something. */
+/** TCP from the node that dials to the one that is dialled, which notes when the latter tells of a route. */
 export type Wire = AsyncDisposable & {
   readonly port: number;
-  /** Resolves with the time at which the next bytes come from the node that was dialled. */
-  readonly nextFromTarget: () => Promise<number>;
+  /** Resolves with the time at which the next UPDATE begins to come from the node that was dialled. */
+  readonly nextUpdate: () => Promise<number>;
 };
+
+/**
+ * What is under TLS shows by its length alone what it is: CREDIT and KEEPALIVE have less than 50 bytes, an UPDATE of one service
+ * has some 250. Taken for one, they began a measurement before there was anything to tell of.
+ */
+const leastUpdateBytes = 128;
 
 export async function openWire(targetPort: number): Promise<Wire> {
   const sockets = new Set<Socket>();
@@ -24,8 +30,10 @@ export async function openWire(targetPort: number): Promise<Wire> {
     }
     near.on("data", (bytes) => far.write(bytes));
     far.on("data", (bytes) => {
-      told?.(performance.now());
-      told = null;
+      if (bytes.length >= leastUpdateBytes) {
+        told?.(performance.now());
+        told = null;
+      }
       near.write(bytes);
     });
   });
@@ -33,7 +41,7 @@ export async function openWire(targetPort: number): Promise<Wire> {
   await once(server, "listening");
   return {
     port: (server.address() as { port: number }).port,
-    nextFromTarget: () => new Promise((resolve) => (told = resolve)),
+    nextUpdate: () => new Promise((resolve) => (told = resolve)),
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();

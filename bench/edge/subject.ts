@@ -1,4 +1,6 @@
+import type { ChildProcess } from "node:child_process";
 import { hash, X509Certificate } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { createTestOrganisation } from "@catalyst/identity/testing";
 import { defaultKey } from "@catalyst/xds";
 import { compileCredentials } from "../../packages/envoy/src/auth.ts";
@@ -6,7 +8,6 @@ import { defaultTlsSecret } from "../../packages/envoy/src/mesh.ts";
 import { compileSecret } from "../../packages/envoy/src/tls.ts";
 import { domain, rulesOf, testIssuer } from "../../packages/envoy/test/credentials.ts";
 import { startEnvoy } from "../../packages/envoy/test/envoy-under-test.ts";
-import { usageOf } from "../../packages/node/src/process-usage.ts";
 import { startBackends } from "../xds/backends.ts";
 
 /** What a client asks for, and with which credential. */
@@ -18,10 +19,10 @@ export type Question = {
   readonly tls?: { readonly cert?: string; readonly key?: string };
 };
 
-/** An Envoy with one worker, configured as a node's, and a service behind it. */
+/** One Envoy or two, each with one worker and configured as a node's, and a service behind them. */
 export type Subject = AsyncDisposable & {
   readonly question: Question;
-  /** Processor time that Envoy has used, in ms. */
+  /** Processor time that they have used, in ms. */
   readonly cpuMs: () => number;
 };
 
@@ -31,12 +32,14 @@ export type SubjectOptions = {
   readonly revoked?: number;
   /** Default `plain`; `bound` is over TLS, with a credential that is bound to the client's certificate. */
   readonly over?: "plain" | "tls" | "bound";
+  /** Whether requests bring a credential that nobody asks for. Default false. */
+  readonly carried?: boolean;
 };
 
 /** Credentials are demanded, or not. */
 export async function startSubject(
   auth: "demanded" | "off",
-  { services = 1, revoked = 0, over = "plain" }: SubjectOptions = {},
+  { services = 1, revoked = 0, over = "plain", carried = false }: SubjectOptions = {},
 ): Promise<Subject> {
   await using started = new AsyncDisposableStack();
   const organisation = await createTestOrganisation(domain);
@@ -72,10 +75,19 @@ export async function startSubject(
     question: {
       port: over === "plain" ? ingress.port : ingressTls.port,
       host: `service-0.${domain}`,
-      headers: auth === "off" ? {} : { "x-api-key": key },
+      headers: auth === "off" && !carried ? {} : { "x-api-key": key },
       ...(over === "plain" ? {} : { tls: over === "tls" ? {} : { cert: client.cert, key: client.key } }),
     },
-    cpuMs: () => (usageOf(envoy.child.pid ?? 0)?.cpuSeconds ?? Number.NaN) * 1_000,
+    cpuMs: () => processorMs(envoy.child),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** What the threads of a process have used, in ms, as Linux's scheduler counts it: in nanoseconds. */
+export function processorMs({ pid }: ChildProcess): number {
+  const threads = `/proc/${pid}/task`;
+  const used = readdirSync(threads).map((thread) =>
+    Number(readFileSync(`${threads}/${thread}/schedstat`, "utf8").split(" ")[0]),
+  );
+  return used.reduce((sum, ns) => sum + ns, 0) / 1e6;
 }

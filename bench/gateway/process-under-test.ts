@@ -64,11 +64,18 @@ const ticksPerSecond = 100;
 
 /** CPU that processes have used so far, user and system of all their threads, in s. */
 export function cpuSeconds(pids: readonly number[]): number {
-  let ticks = 0;
-  for (const pid of pids) {
-    // What follows the name, which is in parentheses and may hold anything.
-    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
-    ticks += Number(fields[11]) + Number(fields[12]);
-  }
-  return ticks / ticksPerSecond;
+  return pids.reduce((sum, pid) => sum + secondsOf(pid, ["utime", "stime"]), 0);
+}
+
+/** The same of a process and of those of its children that have ended, in s. */
+export function cpuSecondsWithEnded(pid: number): number {
+  return secondsOf(pid, ["utime", "stime", "cutime", "cstime"]);
+}
+
+/** Where proc_pid_stat(5) has them behind the name, which is in parentheses and may hold anything. */
+const places = { utime: 11, stime: 12, cutime: 13, cstime: 14 } as const;
+
+function secondsOf(pid: number, names: readonly (keyof typeof places)[]): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
+  return names.reduce((sum, name) => sum + Number(fields[places[name]]), 0) / ticksPerSecond;
 }

@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { run } from "node:test";
 import { inspect } from "node:util";
 
@@ -21,6 +23,9 @@ export type RunOptions = {
   readonly name?: RegExp;
 };
 
+/** What a file imports was compiled for the file before it; where the command lines keep theirs too. */
+const compiled = { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") };
+
 /**
  * Runs the tests of one file in a process of its own. A crash of the file, a timeout, and a file that does not end
  * count as one failed test.
@@ -31,6 +36,7 @@ export async function runFile(path: string, options: RunOptions): Promise<FileRe
   const stream = run({
     files: [path],
     isolation: "process",
+    env: { ...compiled, ...process.env },
     signal: AbortSignal.timeout(options.timeoutMs),
     ...names,
   });

@@ -1,5 +1,6 @@
 import { readTokenIssuer, type TokenRefusal, verifyToken } from "@catalyst/identity";
-import { type authContract, type Client, labelPattern } from "@catalyst/rpc";
+import type { authContract, Client } from "@catalyst/rpc";
+import { labelPattern } from "@catalyst/wire";
 import { z } from "zod";
 import { CommandError, exitCode } from "./exit-code.ts";
 

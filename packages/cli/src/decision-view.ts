@@ -1,7 +1,8 @@
 import type { Decision } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import type { CommandContext } from "./context.ts";
 import { printValue } from "./output.ts";
-import { visible, wrap } from "./table.ts";
+import { wrap } from "./table.ts";
 
 /** Prints an explanation: a question, the rules and their outcomes, and a result. */
 export function printDecision({ printer, format }: CommandContext, decision: Decision): void {

@@ -1,7 +1,8 @@
 import type { OperationPlan, PlanStepView } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import type { Printer } from "./printer.ts";
 import { colourGraphql } from "./sdl-view.ts";
-import { clip, visible, wrap } from "./table.ts";
+import { clip, wrap } from "./table.ts";
 
 type Colours = Printer["colours"];
 

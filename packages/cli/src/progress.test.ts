@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { recordingContext } from "../test/recording-context.ts";
-import { renderProgress, showProgress } from "./progress.ts";
+import { rateOf, renderProgress, showProgress } from "./progress.ts";
 
 const half = { label: "put film.mkv", bytes: 1_000_000_000, totalBytes: 2_000_000_000 };
 
@@ -29,6 +29,36 @@ test("of what has no known end the rate is told, and of what stands still no tim
   assert.equal(renderProgress(scrub, 8_000_000, 80), "scrub  3 objects  16.0 MB  8.0 MB/s");
   assert.equal(renderProgress(half, 0, 50), "put film.mkv   50 %  1.0 GB of 2.0 GB  0 B/s");
   assert.equal(renderProgress({ label: "put a", bytes: 0, totalBytes: 0 }, null, 60), "put a  0 B of 0 B");
+});
+
+test("the rate is that between what was told, however seldom, and falls when nothing is told for long", () => {
+  const seldom = [
+    { at: 0, bytes: 0 },
+    { at: 10_000, bytes: 1_000_000_000 },
+  ];
+  for (const now of [10_000, 20_000, 30_000]) assert.equal(rateOf(seldom, now), 100_000_000);
+  assert.equal(rateOf(seldom, 40_000), 25_000_000);
+  assert.equal(rateOf(seldom.slice(0, 1), 10_000), null);
+  assert.equal(
+    rateOf(
+      [
+        { at: 0, bytes: 0 },
+        { at: 10, bytes: 100 },
+      ],
+      20,
+    ),
+    null,
+  );
+  assert.equal(
+    rateOf(
+      [
+        { at: 0, bytes: 0 },
+        { at: 10, bytes: 100 },
+      ],
+      1_000,
+    ),
+    100,
+  );
 });
 
 test("a label cannot move the cursor", () => {

@@ -1,7 +1,8 @@
+import { visible } from "@catalyst/wire";
 import { formatBytes } from "./byte-size.ts";
 import { formatDuration } from "./duration.ts";
 import type { Printer } from "./printer.ts";
-import { clip, clipMiddle, visible } from "./table.ts";
+import { clip, clipMiddle } from "./table.ts";
 
 /** How far something has come. */
 export type ProgressState = {
@@ -18,12 +19,13 @@ export type Progress = Disposable & {
   update(state: ProgressState): void;
 };
 
-/** The rate is that of the last seconds: what was fast at first may be slow now. */
+/** The rate is that of the last seconds: what was fast at first may be slow now. In ms. */
 const windowMs = 5_000;
 const paintEveryMs = 100;
 /** What is done sooner needs no progress. */
 const patienceMs = 300;
 
+/** How much was there, and when that was told, in ms. */
 type Sample = { readonly at: number; readonly bytes: number };
 
 /**
@@ -35,19 +37,21 @@ export function showProgress(printer: Printer, now: () => number = () => perform
   const began = now();
   let samples: readonly Sample[] = [];
   let state: ProgressState | null = null;
+  let toldAt = began;
   let painted = false;
   const paint = () => {
     const at = now();
     if (state === null || at - began < patienceMs) return;
-    samples = [...samples.filter((sample) => at - sample.at <= windowMs), { at, bytes: state.bytes }];
-    printer.repaint([renderProgress(state, rateOf(samples), printer.screen().width)]);
+    samples = sampled(samples, { at: toldAt, bytes: state.bytes });
+    printer.repaint([renderProgress(state, rateOf(samples, at), printer.screen().width)]);
     painted = true;
   };
   const timer = setInterval(paint, paintEveryMs);
   timer.unref();
   return {
     update: (next) => {
-      if (state === null) samples = [{ at: now(), bytes: next.bytes }];
+      toldAt = now();
+      if (state === null) samples = [{ at: toldAt, bytes: next.bytes }];
       state = next;
     },
     [Symbol.dispose]: () => {
@@ -57,12 +61,24 @@ export function showProgress(printer: Printer, now: () => number = () => perform
   };
 }
 
-/** Bytes per second between the first sample and the last; null while they are too near to each other. */
-function rateOf(samples: readonly Sample[]): number | null {
+/** Those of the last seconds, and two at least: some tell of themselves seldom. */
+function sampled(samples: readonly Sample[], next: Sample): readonly Sample[] {
+  if (samples.at(-1)?.bytes === next.bytes) return samples;
+  const recent = samples.filter(({ at }) => next.at - at <= windowMs);
+  return [...(recent.length > 0 ? recent : samples.slice(-1)), next];
+}
+
+/**
+ * Bytes per second from the first sample to the last, or to now where nothing came for much longer than before; null while
+ * they are too near to each other.
+ */
+export function rateOf(samples: readonly Sample[], now: number): number | null {
   const [first] = samples;
-  const last = samples.at(-1);
-  if (first === undefined || last === undefined || last.at - first.at < patienceMs) return null;
-  return ((last.bytes - first.bytes) * 1_000) / (last.at - first.at);
+  const [before, last] = samples.slice(-2);
+  if (first === undefined || before === undefined || last === undefined) return null;
+  const isLate = now - last.at > 2 * Math.max(patienceMs, last.at - before.at);
+  const elapsed = (isLate ? now : last.at) - first.at;
+  return elapsed < patienceMs ? null : ((last.bytes - first.bytes) * 1_000) / elapsed;
 }
 
 const widestBar = 30;

@@ -1,6 +1,7 @@
 import type { SchemaChange, SchemaDiff, SchemaRecord } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import type { Printer } from "./printer.ts";
-import { renderTable, visible, wrap } from "./table.ts";
+import { renderTable, wrap } from "./table.ts";
 
 type Screen = { readonly colours: Printer["colours"]; readonly width?: number | undefined };
 

@@ -1,5 +1,5 @@
+import { visible } from "@catalyst/wire";
 import type { Printer } from "./printer.ts";
-import { visible } from "./table.ts";
 
 type Colours = Printer["colours"];
 

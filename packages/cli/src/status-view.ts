@@ -1,7 +1,8 @@
 import type { ChildStatus, PeeringState, ProxyStatus, ServiceStatus } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import type { Printer } from "./printer.ts";
 import type { MeshStatus, StatusAnswers } from "./status-reader.ts";
-import { renderTable, visible, wrap } from "./table.ts";
+import { renderTable, wrap } from "./table.ts";
 
 type Colours = Printer["colours"];
 

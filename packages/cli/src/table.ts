@@ -32,13 +32,6 @@ export function clipMiddle(text: string, width: number): string {
   return `${text.slice(0, Math.max(0, width - 1 - end))}…${text.slice(text.length - end)}`;
 }
 
-/** Text that others wrote, without what could move the cursor or turn the direction of reading. */
-export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
-    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  });
-}
-
 /**
  * A line in pieces of at most `width` columns, broken between words, or inside one that is longer than a line; those
  * after the first begin with `indent`.

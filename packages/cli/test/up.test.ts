@@ -2,13 +2,12 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, request, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { httpService, NodeUnderTest } from "@catalyst/harness";
+import { freePorts, httpService, NodeUnderTest } from "@catalyst/harness";
 
 function runs(pid: number): boolean {
   try {
@@ -54,17 +53,14 @@ test("`up` tells the real address of its metrics where the system chose the port
   assert.match(await (await fetch(metrics?.url ?? "")).text(), /^catalyst_supervisor_child_state/m);
 });
 
-/** Lets the system choose a port, and says where the server listens. */
-async function listening(server: Server): Promise<string> {
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
 test("`up` that is refused says why, and leaves no data folder behind", async () => {
+  using closing = new DisposableStack();
   const folder = mkdtempSync(join(tmpdir(), "catalyst-refused-"));
-  const servers = [createServer(), createServer(), createServer()];
-  const [taken = "", ingress = "", egress = ""] = await Promise.all(servers.map(listening));
-  for (const server of servers.slice(1)) server.close();
+  closing.defer(() => rmSync(folder, { recursive: true }));
+  const [taken, ingress, egress] = (await freePorts(3)).map((port) => `127.0.0.1:${port}`);
+  const server = createServer().listen({ host: "127.0.0.1", port: Number(taken?.split(":")[1]) });
+  closing.defer(() => void server.close());
+  await once(server, "listening");
   const graphql = { persistedDocuments: { path: join(folder, "documents") } };
   const free = { ingress, egress };
   const cases: [object, number, RegExp][] = [
@@ -89,6 +85,4 @@ test("`up` that is refused says why, and leaves no data folder behind", async ()
     assert.match(stderr, words);
     assert.ok(!existsSync(node.dataDir), stderr);
   }
-  servers[0]?.close();
-  rmSync(folder, { recursive: true });
 });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { RpcError, requestSocket, type SocketAnswer } from "@catalyst/rpc";
 import { z } from "zod";
 import { EnvoyError } from "./errors.ts";
+import { isTcpCluster } from "./tcp-cluster.ts";
 
 /** What an Envoy says of itself. */
 export type EnvoyInfo = {
@@ -84,22 +85,27 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
     },
     ejecting: async () => toEjecting((await readJson(ejections, gauges)).stats),
     view: async (host, clusterNames = [host]) => {
-      const [clusters, scopes, endpoints] = await Promise.all([
-        readJson(dumpPath("dynamic_active_clusters", clusterNames), clusterDump),
-        readJson(dumpPath("dynamic_scoped_route_configs", [host]), scopeDump),
-        readJson(
-          `/clusters?${new URLSearchParams({ format: "json", filter: exactly(clusterNames) })}`,
-          clusterStatuses,
+      const each = <T>(read: (pattern: string) => Promise<T>) =>
+        Promise.all(clusterNames.map((name) => read(pattern(name))));
+      const [dumps, scopes, statuses] = await Promise.all([
+        each((name) => readJson(dumpPath("dynamic_active_clusters", name), clusterDump)),
+        readJson(dumpPath("dynamic_scoped_route_configs", pattern(host)), scopeDump),
+        each((filter) =>
+          readJson(`/clusters?${new URLSearchParams({ format: "json", filter })}`, clusterStatuses),
         ),
       ]);
+      const held = dumps.flatMap(({ configs }) =>
+        configs.filter(({ cluster }) => clusterNames.includes(cluster.name)),
+      );
       return {
-        clusterVersion:
-          clusters.configs.find(({ cluster }) => clusterNames.includes(cluster.name))?.version_info ?? null,
-        routed: scopes.configs.some(({ scoped_route_configs }) =>
-          scoped_route_configs.some(({ name }) => name === host),
-        ),
-        endpoints: clusterNames.flatMap((wanted) => {
-          const status = endpoints.cluster_statuses.find(({ name }) => name === wanted);
+        clusterVersion: held[0]?.version_info ?? null,
+        routed:
+          held.some(({ cluster }) => isTcpCluster(cluster.name)) ||
+          scopes.configs.some(({ scoped_route_configs }) =>
+            scoped_route_configs.some(({ name }) => name === host),
+          ),
+        endpoints: clusterNames.flatMap((wanted, index) => {
+          const status = statuses[index]?.cluster_statuses.find(({ name }) => name === wanted);
           return status?.host_statuses.map(toEndpoint) ?? [];
         }),
       };
@@ -164,6 +170,7 @@ const hostStatus = z.object({
   address: z.object({
     socket_address: z.object({ address: z.string(), port_value: z.number() }).optional(),
     pipe: z.object({ path: z.string() }).optional(),
+    envoy_internal_address: z.object({ endpoint_id: z.string().default("") }).optional(),
   }),
   health_status: z.object({ eds_health_status: z.string().default("UNKNOWN") }).loose(),
 });
@@ -174,21 +181,30 @@ const clusterStatuses = z.object({
 });
 
 function toEndpoint({ address, health_status }: z.output<typeof hostStatus>) {
-  const { socket_address: socket, pipe } = address;
+  const { socket_address: socket, pipe, envoy_internal_address: behindWayOut } = address;
   const failed = Object.keys(health_status).some((key) => key.startsWith("failed_"));
   return {
-    address: socket === undefined ? (pipe?.path ?? "") : `${socket.address}:${socket.port_value}`,
+    address:
+      socket === undefined
+        ? (pipe?.path ?? behindWayOut?.endpoint_id ?? "")
+        : `${socket.address}:${socket.port_value}`,
     healthy: !failed && ["HEALTHY", "UNKNOWN"].includes(health_status.eds_health_status),
   };
 }
 
-function dumpPath(resource: string, names: readonly string[]): string {
-  return `/config_dump?${new URLSearchParams({ resource, name_regex: exactly(names) })}`;
+function dumpPath(resource: string, pattern: string): string {
+  return `/config_dump?${new URLSearchParams({ resource, name_regex: pattern })}`;
 }
 
-/** A regular expression for these names and no others. */
-function exactly(names: readonly string[]): string {
-  return `^(?:${names.map((name) => name.replaceAll(/[^A-Za-z0-9-]/g, "\\$&")).join("|")})$`;
+/** Envoy takes no regular expression that compiles to more than a hundred steps. */
+const longestPattern = 48;
+const endsOf = 20;
+
+/** A regular expression for this name; where it is long, for few others besides. */
+function pattern(name: string): string {
+  const escaped = (text: string) => text.replaceAll(/[^A-Za-z0-9-]/g, "\\$&");
+  if (name.length <= longestPattern) return `^${escaped(name)}$`;
+  return `^${escaped(name.slice(0, endsOf))}.*${escaped(name.slice(-endsOf))}$`;
 }
 
 async function ask(

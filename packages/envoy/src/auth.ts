@@ -14,12 +14,13 @@ import {
 import { RBACPerRouteSchema, RBACSchema } from "@catalyst/xds/api/extensions/filters/http/rbac/v3/rbac_pb";
 import type { HttpFilterSchema } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { HttpRequestHeaderMatchInputSchema } from "@catalyst/xds/api/type/matcher/v3/http_inputs_pb";
+import type { ListMatcherSchema, ValueMatcherSchema } from "@catalyst/xds/api/type/matcher/v3/value_pb";
 import type { Matcher_OnMatchSchema } from "@catalyst/xds/xds-core/type/matcher/v3/matcher_pb";
 import { z } from "zod";
-import { at, call, of, text, variable } from "./condition.ts";
 import { EnvoyError } from "./errors.ts";
+import { callerHeader, credentialHeader, keylessHeader } from "./internal-headers.ts";
 import { duration, fromAds, type Init, packed } from "./message.ts";
-import { isHolder } from "./token-binding.ts";
+import { claimsKey, holdersOnly, jwtMetadata } from "./token-binding.ts";
 
 /** One issuer of credentials: whose signatures are good, and on which claims. */
 export type CredentialIssuer = Readonly<Credentials["issuers"][number]>;
@@ -30,47 +31,46 @@ export type CredentialRules = {
   readonly revoked: readonly Pick<Credentials["revoked"][number], "jti">[];
 };
 
-/** Tells a service who calls: the `sub` of the verified credential, and nothing that a caller sent. */
-const callerHeader = "x-catalyst-caller";
-
-/** Carries the verified credential's `jti` to the filters behind; never leaves Envoy. */
-export const credentialHeader = "x-catalyst-credential";
-
-/** Says that there are no keys to verify a credential with; never leaves Envoy. */
-export const keylessHeader = "x-catalyst-keyless";
-
-/** The policy by which a revoked credential is refused. */
+/** The policies by which a credential is refused that is good otherwise: it was revoked, or is bound to somebody else. */
 export const revokedPolicy = "revoked";
+export const boundPolicy = "bound";
 
 /** Names of the filters; those of the first two are also the names of what they discover. */
 const verifyFilter = "catalyst.credentials";
 const revokedFilter = "catalyst.revoked";
 const coverFilter = "catalyst.services";
 
-/** Where a verified credential's claims lie, in the metadata of the filter that verified it. */
-const metadata = "envoy.filters.http.jwt_authn";
-const claims = "claims";
+/** The name in `services` of a credential that is good for every one. */
+const everyService = "*";
 
 const clockSkewSeconds = 5;
 /** Credentials that a worker has verified and need not again; what is longer than our issuers' is not kept. */
 const verifiedKept = { jwtCacheSize: 1_000, jwtMaxTokenSize: 8_192 };
 
 /**
- * What a listener does with credentials, in this order: verify, refuse what was revoked, and refuse what does not
- * cover the service. Keys and revocations are discovered, so that another key is no other listener: a listener that
+ * What a listener does with credentials, in this order: verify, refuse what was revoked or is somebody else's, and refuse
+ * what does not cover the service. Keys and revocations are discovered, so that another key is no other listener: a listener that
  * changes drains its connections. The first filter lets pass what it cannot verify, unmarked; the last asks for the
  * mark, so that a fault of the first leaves the door closed.
  */
 export const authFilters: readonly Init<typeof HttpFilterSchema>[] = [
   discovered(verifyFilter, JwtAuthenticationSchema, HeaderMutationSchema),
   discovered(revokedFilter, RBACSchema),
-  { name: coverFilter, configType: { case: "typedConfig", value: packed(RBACSchema, mustCover()) } },
+  {
+    name: coverFilter,
+    configType: { case: "typedConfig", value: packed(RBACSchema, mustCover(everyService)) },
+  },
 ];
 
+type RouteFilters = NonNullable<Init<typeof RouteSchema>["typedPerFilterConfig"]>;
+
 /** What a route has whose service needs no credential: one that is good is told all the same. */
-export const openRoute: NonNullable<Init<typeof RouteSchema>["typedPerFilterConfig"]> = {
-  [coverFilter]: packed(RBACPerRouteSchema, {}),
-};
+export const openRoute: RouteFilters = { [coverFilter]: packed(RBACPerRouteSchema, {}) };
+
+/** What a route has whose service a credential must cover. A route without it takes those for all services alone. */
+export function coveredRoute(service: string): RouteFilters {
+  return { [coverFilter]: packed(RBACPerRouteSchema, { rbac: mustCover(service, everyService) }) };
+}
 
 /**
  * What the filters discover. Without rules no credential is verified, and what needs one is answered with 503.
@@ -171,7 +171,7 @@ function provider(
     clockSkewSeconds,
     fromHeaders: [{ name: header, valuePrefix: prefix }],
     forward: true,
-    payloadInMetadata: claims,
+    payloadInMetadata: claimsKey,
     failedStatusInMetadata: "failed",
     claimToHeaders: [
       { headerName: callerHeader, claimName: "sub" },
@@ -181,10 +181,10 @@ function provider(
   };
 }
 
-/** One look-up in a hash table, however many there are. */
+/** One look-up in a hash table, however many there are; behind it, whose the credential is. */
 function refusing(revoked: CredentialRules["revoked"]): Init<typeof RBACSchema> {
-  const onNoMatch = outcome("not revoked", RBAC_Action.ALLOW);
-  if (revoked.length === 0) return { matcher: { onNoMatch } };
+  const matcher = holdersOnly(outcome("good", RBAC_Action.ALLOW), outcome(boundPolicy, RBAC_Action.DENY));
+  if (revoked.length === 0) return { matcher };
   const refuse = outcome(revokedPolicy, RBAC_Action.DENY);
   const input = packed(HttpRequestHeaderMatchInputSchema, { headerName: credentialHeader });
   const map = Object.fromEntries(revoked.map(({ jti }) => [jti, refuse]));
@@ -197,7 +197,7 @@ function refusing(revoked: CredentialRules["revoked"]): Init<typeof RBACSchema> 
           treeType: { case: "exactMatchMap", value: { map } },
         },
       },
-      onNoMatch,
+      onNoMatch: { onMatch: { case: "matcher", value: matcher } },
     },
   };
 }
@@ -208,23 +208,39 @@ function outcome(name: string, action: RBAC_Action): Init<typeof Matcher_OnMatch
 }
 
 /**
- * A credential was verified that says who presents it and can be revoked, its claim `services` names the service of the
- * route, or all, and who presents it has the certificate that it may be bound to. Whatever is missing here, the answer is no.
+ * A credential was verified that says who presents it and can be revoked, and its claim `services` has one of the names.
+ * Whatever is missing here, the answer is no.
  */
-function mustCover(): Init<typeof RBACSchema> {
-  const verified = of(at(of(variable("metadata"), "filter_metadata"), metadata), claims);
-  const services = of(verified, "services");
-  const names = call(
-    "_||_",
-    call("@in", of(variable("xds"), "route_name"), services),
-    call("@in", text("*"), services),
-  );
+function mustCover(...names: readonly string[]): Init<typeof RBACSchema> {
+  const metadataMatcher = {
+    filter: jwtMetadata,
+    path: [claimsKey, "services"].map((key) => ({ segment: { case: "key" as const, value: key } })),
+    value: { matchPattern: { case: "listMatch" as const, value: holdsOneOf(names) } },
+  };
+  const ids = [
+    { identifier: { case: "header" as const, value: present(credentialHeader) } },
+    { identifier: { case: "header" as const, value: present(callerHeader) } },
+    { identifier: { case: "sourcedMetadata" as const, value: { metadataMatcher } } },
+  ];
   const covered = {
-    permissions: [{ rule: { case: "header" as const, value: present(credentialHeader) } }],
-    principals: [{ identifier: { case: "header" as const, value: present(callerHeader) } }],
-    condition: call("_&&_", names, isHolder(verified)),
+    permissions: [{ rule: { case: "any" as const, value: true } }],
+    principals: [{ identifier: { case: "andIds" as const, value: { ids } } }],
   };
   return { rules: { action: RBAC_Action.ALLOW, policies: { covered } } };
+}
+
+function holdsOneOf(names: readonly string[]): Init<typeof ListMatcherSchema> {
+  const valueMatchers = names.map((name): Init<typeof ValueMatcherSchema> => {
+    const text = { matchPattern: { case: "exact" as const, value: name } };
+    return { matchPattern: { case: "stringMatch", value: text } };
+  });
+  const [only] = valueMatchers;
+  // Envoy takes no choice of one.
+  const value =
+    only !== undefined && valueMatchers.length === 1
+      ? only
+      : { matchPattern: { case: "orMatch" as const, value: { valueMatchers } } };
+  return { matchPattern: { case: "oneOf", value } };
 }
 
 function present(name: string): Init<typeof HeaderMatcherSchema> {

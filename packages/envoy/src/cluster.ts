@@ -147,6 +147,12 @@ export function publicKeysCluster(socketPath: string): Resource {
   });
 }
 
+/** A cluster that leads nowhere: a connection for which no other is chosen ends. */
+export const nowhere: Resource = encodeResource(ClusterSchema, "nowhere", {
+  name: "nowhere",
+  clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
+});
+
 function assign(clusterName: string, endpoints: readonly Endpoint[]): AssignmentInit {
   const priorities = [...new Set(endpoints.map(({ priority }) => priority))].sort((a, b) => a - b);
   return {

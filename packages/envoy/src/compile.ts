@@ -1,17 +1,18 @@
 import type { Resource } from "@catalyst/xds";
 import { compileCredentials } from "./auth.ts";
-import { gatewayCluster, publicKeysCluster, serviceCluster } from "./cluster.ts";
+import { gatewayCluster, nowhere, publicKeysCluster, serviceCluster } from "./cluster.ts";
 import { EnvoyError } from "./errors.ts";
 import { listeners } from "./listener.ts";
 import { checkMesh, type MeshInput } from "./mesh.ts";
 import { compileMeshListener } from "./mesh-listener.ts";
 import { nodeCluster, nodeClusterName, pathsCluster } from "./node-cluster.ts";
+import { nodesScope } from "./nodes-scope.ts";
 import { declarationOf, nextHopsOf, type ReachableService } from "./reachable.ts";
-import { anyCaseScope, anyHostScope, gatewayScope, meshScope, nodesScope, serviceScope } from "./scope.ts";
+import { anyCaseScope, anyHostScope, gatewayScope, meshScope, serviceScope } from "./scope.ts";
 import { type RoutedService, routeService } from "./service.ts";
 import { compileTcpService } from "./tcp.ts";
-import { nowhere } from "./tcp-cluster.ts";
 import { compileTrust } from "./tls.ts";
+import { addressCluster, addressClusterName, compileWayOut, isBehindWayOut } from "./way-out.ts";
 
 /**
  * All that a node's Envoy has whatever its services are: listeners, the gateway, what is served outside the
@@ -23,6 +24,7 @@ import { compileTrust } from "./tls.ts";
 export function compileNode(mesh: MeshInput): Resource[] {
   checkMesh(mesh);
   const nodes = compileMeshListener(mesh);
+  const wayOut = compileWayOut(mesh);
   return [
     gatewayCluster(mesh),
     nowhere,
@@ -30,6 +32,7 @@ export function compileNode(mesh: MeshInput): Resource[] {
     compileTrust(mesh.upstreamTrust),
     ...listeners(mesh),
     ...(nodes === null ? [] : [nodes]),
+    ...(wayOut === null ? [] : [wayOut]),
     anyHostScope(mesh),
     anyCaseScope(),
     gatewayScope(mesh),
@@ -74,13 +77,17 @@ export function compileService(
   if (here !== null && first === here.host && others.length === 0) {
     return { own: [...own, serviceScope(here, mesh)], shared: [] };
   }
-  const shared = nextHopsOf(reachable).map((hop) => known(nodeClusterName(hop)) ?? nodeCluster(hop, mesh));
-  if (others.length === 0) return { own: [...own, nodesScope(reachable.name, first, 1, mesh)], shared };
-  const paths = pathsCluster(ways);
-  return {
-    own: [...own, nodesScope(reachable.name, paths.name, ways.length, mesh)],
-    shared: [...shared, paths],
-  };
+  const nextHops = nextHopsOf(reachable);
+  const shared = [
+    ...nextHops.map((hop) => known(nodeClusterName(hop)) ?? nodeCluster(hop, mesh)),
+    ...nextHops
+      .filter((hop) => isBehindWayOut(hop, mesh))
+      .map((hop) => known(addressClusterName(hop)) ?? addressCluster(hop)),
+  ];
+  const scopeOf = (cluster: string) => nodesScope(reachable.name, { cluster, ways: ways.length }, mesh);
+  if (others.length === 0) return { own: [...own, scopeOf(first)], shared };
+  const paths = pathsCluster(ways, "requests");
+  return { own: [...own, scopeOf(paths.name)], shared: [...shared, paths] };
 }
 
 /**

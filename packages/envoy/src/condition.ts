@@ -1,25 +1,20 @@
-import type { PolicySchema } from "@catalyst/xds/api/config/rbac/v3/rbac_pb";
+import type { CelExpressionSchema } from "@catalyst/xds/xds-core/type/v3/cel_pb";
 import type { Init } from "./message.ts";
 
-/** An expression of CEL as Envoy's RBAC takes it: parsed. */
-export type Condition = NonNullable<Init<typeof PolicySchema>["condition"]>;
+/** An expression of CEL as Envoy's matchers take it: parsed. */
+export type Condition = NonNullable<NonNullable<Init<typeof CelExpressionSchema>["celExprParsed"]>["expr"]>;
 
 /** A variable, such as `metadata` or `request`. */
 export const variable = (name: string): Condition => ({ exprKind: { case: "identExpr", value: { name } } });
 
 /** A text as it is. */
-export const text = (value: string): Condition => ({
+const text = (value: string): Condition => ({
   exprKind: { case: "constExpr", value: { constantKind: { case: "stringValue", value } } },
 });
 
 /** `operand.field` */
 export const of = (operand: Condition, field: string): Condition => ({
   exprKind: { case: "selectExpr", value: { operand, field } },
-});
-
-/** `has(operand.field)` */
-export const has = (operand: Condition, field: string): Condition => ({
-  exprKind: { case: "selectExpr", value: { operand, field, testOnly: true } },
 });
 
 /** `map[key]`; where it has no such key, whatever depends on that is not known, and no condition holds. */

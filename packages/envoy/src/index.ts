@@ -15,11 +15,14 @@ export {
   type MeshInput,
   serviceHost,
 } from "./mesh.ts";
-export { compileMeshListener, type NodeDoors } from "./mesh-listener.ts";
+export { compileMeshListener } from "./mesh-listener.ts";
 export { compileNodeTrust, type NodeTrust } from "./node-access.ts";
+export type { NodeDoors } from "./node-doors.ts";
 export type { NodeRule } from "./node-policy.ts";
 export { type Anchor, compileNodeIdentity } from "./node-tls.ts";
 export { type EnvoyProcessOptions, envoyArguments, envoyRelease, parseEnvoyVersion } from "./process.ts";
 export { isNextHop, type NextHop, type ReachableService, type ServicePath, servedHere } from "./reachable.ts";
+export { isOffered } from "./tcp.ts";
 export { compileSecret, compileTrust, type KeyPair } from "./tls.ts";
 export { MeshTranslation, type ServiceChange, type TranslationPlan } from "./translation.ts";
+export { compileWayOut } from "./way-out.ts";

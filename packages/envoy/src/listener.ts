@@ -14,41 +14,28 @@ import {
 import { accessLog } from "./access-log.ts";
 import { authFilters } from "./auth.ts";
 import { corsFilter } from "./cors.ts";
+import type { HeaderPattern } from "./header-mutation.ts";
+import { certificateHeader, holderHeader, internalPrefixes } from "./internal-headers.ts";
 import { localReplies } from "./local-reply.ts";
 import type { Address, MeshInput } from "./mesh.ts";
 import { duration, fromAds, type Init, packed, socketAddress } from "./message.ts";
-import { certificateHeader, certificateValue, nodeHealth, nodesAllowed } from "./node-access.ts";
+import { certificateValue, nodeHealth, nodesAllowed } from "./node-access.ts";
 import { nodePolicy } from "./node-policy.ts";
-import {
-  earlyHeaders,
-  type FirstLook,
-  lowerCaseHost,
-  meshPrefix,
-  scopeKeyBuilder,
-  type Untrusted,
-} from "./scope-key.ts";
+import { earlyHeaders, type FirstLook, lowerCaseHost, meshPrefix, scopeKeyBuilder } from "./scope-key.ts";
 import { downstreamTls } from "./tls.ts";
-import {
-  holderAsTold,
-  holderFromOwnNodes,
-  holderHeader,
-  holderOfConnection,
-  tellHolder,
-} from "./token-binding.ts";
+import { holderAsTold, holderFromOwnNodes, holderOfConnection, tellHolder } from "./token-binding.ts";
 
 /** Where Envoy is listened to: clients plain, clients over TLS, the node itself, its gateway, and other nodes. */
 export type ListenerName = "ingress" | "ingress-tls" | "egress" | "egress-gateway" | "mesh";
 
 /** What no caller may set: what Envoy, its policy filters and this node say about a request. */
-const untrusted: readonly Untrusted[] = [
-  { case: "prefix", value: "x-catalyst-" },
-  { case: "prefix", value: "x-envoy-" },
-  { case: "prefix", value: "x-jwt-" },
+const untrusted: readonly HeaderPattern[] = [
+  ...[...internalPrefixes, "x-jwt-"].map((value) => ({ case: "prefix", value }) as const),
   { case: "exact", value: "x-forwarded-client-cert" },
 ];
 
 /** At the edge nothing came before: what a proxy in front would say is said by the client itself. */
-const untrustedAtEdge: readonly Untrusted[] = [
+const untrustedAtEdge: readonly HeaderPattern[] = [
   ...untrusted,
   ...exactly("x-request-id"),
   // What proxies say of the client, and frameworks believe: nobody in front of this edge may.
@@ -66,7 +53,7 @@ const untrustedAtEdge: readonly Untrusted[] = [
   ...exactly("x-http-method", "x-http-method-override", "x-method-override"),
 ];
 
-function exactly(...names: readonly string[]): Untrusted[] {
+function exactly(...names: readonly string[]): HeaderPattern[] {
   return names.map((value) => ({ case: "exact", value }));
 }
 

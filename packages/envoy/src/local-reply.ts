@@ -2,18 +2,13 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { AccessLogFilterSchema } from "@catalyst/xds/api/config/accesslog/v3/accesslog_pb";
 import type { SubstitutionFormatStringSchema } from "@catalyst/xds/api/config/core/v3/substitution_format_string_pb";
 import type { LocalReplyConfigSchema } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
-import { credentialHeader, keylessHeader, revokedPolicy } from "./auth.ts";
+import { boundPolicy, revokedPolicy } from "./auth.ts";
+import { credentialHeader, keylessHeader, unreachedHeader } from "./internal-headers.ts";
 import { gatewayName } from "./mesh.ts";
 import { type Init, packedStruct } from "./message.ts";
-import { isNoHolder } from "./token-binding.ts";
+import { jwtMetadata } from "./token-binding.ts";
 
 type FilterInit = Init<typeof AccessLogFilterSchema>;
-
-/**
- * One node says by it to another that the service has seen nothing of the request: it may be sent another way, whatever
- * it is. It reaches no client.
- */
-export const unreachedHeader = "x-catalyst-unreached";
 
 /** What failed: the gateway, or a service. */
 type Subject = "GATEWAY" | "SERVICE";
@@ -147,13 +142,10 @@ const keyless = {
   retryAfter: true,
 } as const;
 
-/** What a verified credential says. */
-const claims = `metadata.filter_metadata["envoy.filters.http.jwt_authn"].claims`;
-
 /** What the filters refuse that look at credentials. */
 const access: readonly Reply[] = [
   {
-    when: all(denied("none"), given(credentialHeader), expression(isNoHolder(claims))),
+    when: denied(boundPolicy),
     code: "FORBIDDEN",
     message:
       "The credential is bound to a client certificate which this request does not come with: send it over TLS from who has the certificate's key.",
@@ -176,9 +168,7 @@ const access: readonly Reply[] = [
   unauthenticated(
     all(
       denied("none"),
-      expression(
-        `metadata.filter_metadata["envoy.filters.http.jwt_authn"].failed.message == "Jwt is expired"`,
-      ),
+      expression(`metadata.filter_metadata["${jwtMetadata}"].failed.message == "Jwt is expired"`),
     ),
     "The credential has expired.",
   ),

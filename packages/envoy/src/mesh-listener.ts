@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import { encodeResource, type Resource } from "@catalyst/xds";
 import { TrafficDirection } from "@catalyst/xds/api/config/core/v3/base_pb";
 import type {
@@ -7,21 +6,14 @@ import type {
 } from "@catalyst/xds/api/config/listener/v3/listener_components_pb";
 import { ListenerSchema } from "@catalyst/xds/api/config/listener/v3/listener_pb";
 import { RBAC_Action } from "@catalyst/xds/api/config/rbac/v3/rbac_pb";
-import { TlsInspectorSchema } from "@catalyst/xds/api/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb";
 import { RBACSchema } from "@catalyst/xds/api/extensions/filters/network/rbac/v3/rbac_pb";
 import { requestsFilter } from "./listener.ts";
 import type { MeshInput } from "./mesh.ts";
 import { duration, type Init, packed, socketAddress } from "./message.ts";
+import { type NodeDoors, revisionOf, splitName, tlsInspector } from "./node-doors.ts";
 import { type DeniedNode, envoyOf, type NodeProtocol, nodesTls, protocolOf } from "./node-tls.ts";
 import { tcpFilters } from "./tcp.ts";
 import { tcpOnlyFor } from "./tcp-access.ts";
-
-/** Who comes to the mesh listener, as far as its doors depend on that. */
-export type NodeDoors = {
-  /** Full names of nodes that have a door to themselves: their connections do not end when another node is revoked. */
-  readonly known: readonly string[];
-  readonly denied: readonly DeniedNode[];
-};
 
 type Chain = Init<typeof FilterChainSchema>;
 type Filters = readonly Init<typeof FilterSchema>[];
@@ -56,7 +48,7 @@ function chainsOf(mesh: MeshInput, known: readonly string[], denied: readonly De
   const tcp = tcpFilters(mesh);
   const revision = revisionOf(denied);
   const own = [...new Set(known)].sort().flatMap((node) => {
-    const [label = "", domain = ""] = splitName(node);
+    const [label, domain] = splitName(node);
     const id = envoyOf({ node: label, domain });
     const name = `${node} ${revisionOf(denied.filter((each) => each.node === label && each.domain === domain))}`;
     return [
@@ -100,19 +92,3 @@ function onlyFor(id: string): Init<typeof FilterSchema> {
   });
   return { name: "envoy.filters.network.rbac", configType: { case: "typedConfig", value: typedConfig } };
 }
-
-function revisionOf(denied: readonly DeniedNode[]): string {
-  const all = denied.map((each) => `${envoyOf(each)} ${each.serial ?? "all"}`).sort();
-  return hash("sha256", all.join("\n")).slice(0, 16);
-}
-
-function splitName(node: string): string[] {
-  const dot = node.indexOf(".");
-  return [node.slice(0, dot), node.slice(dot + 1)];
-}
-
-/** Looks what a connection is for, and who says to open it. */
-const tlsInspector = {
-  name: "envoy.filters.listener.tls_inspector",
-  configType: { case: "typedConfig" as const, value: packed(TlsInspectorSchema, {}) },
-};

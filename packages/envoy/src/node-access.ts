@@ -7,6 +7,7 @@ import { UriSanInputSchema } from "@catalyst/xds/api/extensions/matching/common_
 import { HttpRequestHeaderMatchInputSchema } from "@catalyst/xds/api/type/matcher/v3/http_inputs_pb";
 import type { Matcher_OnMatchSchema, MatcherSchema } from "@catalyst/xds/xds-core/type/matcher/v3/matcher_pb";
 import { discovered } from "./auth.ts";
+import { certificateHeader } from "./internal-headers.ts";
 import { type Init, packed, packedStruct } from "./message.ts";
 import { nodeHealthPath } from "./node-cluster.ts";
 import { type Anchor, compileAnchors, type DeniedNode, envoyOf } from "./node-tls.ts";
@@ -22,9 +23,6 @@ export type NodeTrust = {
 
 /** Name of the filter, and of what it discovers. */
 const nodesFilter = "catalyst.nodes";
-
-/** Carries a node's certificate to the filter, by its SPIFFE id and serial number; never leaves Envoy. */
-export const certificateHeader = "x-catalyst-node-certificate";
 
 /** What it carries, in Envoy's words. */
 export const certificateValue = "%DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_SERIAL%";

@@ -12,10 +12,12 @@ import { ClusterConfigSchema } from "@catalyst/xds/api/extensions/clusters/aggre
 import { HttpProtocolOptionsSchema } from "@catalyst/xds/api/extensions/upstreams/http/v3/http_protocol_options_pb";
 import { CodecClientType } from "@catalyst/xds/api/type/v3/http_pb";
 import { base, lbEndpoint } from "./cluster.ts";
+import { answersOfEither, nodeMetadata } from "./internal-headers.ts";
 import type { MeshInput } from "./mesh.ts";
 import { duration, type Init, packed } from "./message.ts";
 import { nodeTls } from "./node-tls.ts";
-import { checkNextHop, type NextHop } from "./reachable.ts";
+import { checkNextHop, type NextHop, nodeNameOf } from "./reachable.ts";
+import { behindWayOut, isBehindWayOut } from "./way-out.ts";
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
@@ -67,7 +69,9 @@ export const checkOf = ({ sni }: NextHop): Init<typeof HealthCheckSchema> => ({
 });
 
 /**
- * The cluster of a node, which all of its services share. Only what it says itself counts, for Envoy takes every stream that
+ * The cluster of a node, which all of its services share. It stands behind the way out, where it has an address: Envoy cannot
+ * ask by that way whether a node is well, and goes to one that is reached by a name directly.
+ * Only what it says itself counts, for Envoy takes every stream that
  * is reset for a node that it does not reach: two of one service would leave out all others. A request that did not reach it
  * goes another way meanwhile. Without a path that is well a request fails at once. Throws {@link EnvoyError} `next_hop_invalid`.
  */
@@ -77,15 +81,21 @@ export function nodeCluster(nextHop: NextHop, mesh: MeshInput): Resource {
   const { host, port, sni } = nextHop;
   const named = isIP(host) === 0;
   const type = named ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.STATIC;
+  const endpoint = isBehindWayOut(nextHop, mesh) ? behindWayOut({ host, port }) : lbEndpoint({ host, port });
   const cluster: ClusterInit = {
     ...base,
     name,
     altStatName: `node.${sni}`,
     clusterDiscoveryType: { case: "type", value: type },
     ...(named ? { dnsLookupFamily: Cluster_DnsLookupFamily.ALL } : {}),
-    loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [lbEndpoint({ host, port })] }] },
+    loadAssignment: {
+      clusterName: name,
+      endpoints: [{ lbEndpoints: [{ ...endpoint, metadata: nodeMetadata }] }],
+    },
     typedExtensionProtocolOptions: overHttp2,
-    ...(mesh.nodes === "plain" ? {} : { transportSocket: nodeTls(nextHop, "h2", mesh) }),
+    ...(mesh.nodes === "plain"
+      ? {}
+      : { transportSocket: nodeTls({ ...nextHop, sni: nodeNameOf(nextHop) }, "h2", mesh) }),
     healthChecks: [checkOf(nextHop)],
     closeConnectionsOnHostHealthFailure: true,
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
@@ -98,14 +108,26 @@ export function nodeClusterName({ host, port, sni, spiffeId }: NextHop): string 
   return `${spiffeId}@${host}:${port}/${sni}`;
 }
 
+/** What is done with answers, whichever of its clusters they come from: Envoy asks the cluster over them alone. */
+const answersLookedAt = {
+  "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": packed(HttpProtocolOptionsSchema, {
+    httpFilters: [...answersOfEither],
+    upstreamProtocolOptions: {
+      case: "explicitHttpConfig",
+      value: { protocolConfig: { case: "httpProtocolOptions", value: {} } },
+    },
+  }),
+};
+
 /**
  * A cluster over clusters, the preferred one first: a request goes to the first that is well. Services with the same
- * paths share it.
+ * paths share it. `requests` where they are of HTTP.
  */
-export function pathsCluster(clusters: readonly string[]): Resource {
+export function pathsCluster(clusters: readonly string[], carries: "requests" | "connections"): Resource {
   const name = pathsClusterName(clusters);
   return encodeResource(ClusterSchema, name, {
     ...base,
+    ...(carries === "requests" ? { typedExtensionProtocolOptions: answersLookedAt } : {}),
     name,
     altStatName: "paths",
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,

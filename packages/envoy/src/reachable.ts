@@ -46,14 +46,20 @@ export function nextHopsOf({ paths }: ReachableService): readonly NextHop[] {
   return paths.flatMap((path) => (path.to === "node" ? [path.nextHop] : []));
 }
 
-const spiffePattern = /^spiffe:\/\/[a-z0-9.-]{1,253}\/node\/[a-z0-9-]{1,63}\/envoy$/;
+const spiffePattern = /^spiffe:\/\/([a-z0-9.-]{1,253})\/node\/([a-z0-9-]{1,63})\/envoy$/;
 const hostPattern = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 /** Whether requests can be sent there: what a peer said becomes part of names, and of TLS. */
 export function isNextHop({ host, port, sni, spiffeId }: NextHop): boolean {
   const isHost = isIP(host) !== 0 || hostPattern.test(host);
+  const isNode = spiffePattern.test(spiffeId) && hostPattern.test(nodeNameOf({ spiffeId }));
   const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
-  return isHost && isPort && hostPattern.test(sni) && spiffePattern.test(spiffeId);
+  return isHost && isPort && hostPattern.test(sni) && isNode;
+}
+
+/** The full name of the node by which its certificate has to be good. */
+export function nodeNameOf({ spiffeId }: Pick<NextHop, "spiffeId">): string {
+  return spiffeId.replace(spiffePattern, "$2.$1");
 }
 
 /** Throws {@link EnvoyError} `next_hop_invalid`. */

@@ -1,5 +1,3 @@
-import type { HeaderMutationSchema as MutationSchema } from "@catalyst/xds/api/config/common/mutation_rules/v3/mutation_rules_pb";
-import { HeaderValueOption_HeaderAppendAction } from "@catalyst/xds/api/config/core/v3/base_pb";
 import type { TypedExtensionConfigSchema } from "@catalyst/xds/api/config/core/v3/extension_pb";
 import { LuaSchema } from "@catalyst/xds/api/extensions/filters/http/lua/v3/lua_pb";
 import type {
@@ -7,10 +5,9 @@ import type {
   ScopedRoutes_ScopeKeyBuilderSchema,
 } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { HeaderMutationSchema } from "@catalyst/xds/api/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb";
+import { type HeaderPattern, type MutationInit, removing, setting } from "./header-mutation.ts";
+import { asideOf, asidePrefix, scopeHeader } from "./internal-headers.ts";
 import { type Init, packed } from "./message.ts";
-
-/** Carries the scope's key from the first look at the headers to the choice of the scope; never leaves Envoy. */
-export const scopeHeader = "x-catalyst-scope";
 
 /** Before the key of what other nodes bring: a Host has a scope for those that stand at this node, and one for them. */
 export const meshPrefix = "mesh/";
@@ -24,15 +21,12 @@ const noScope = "none";
 /** The filter that is on in the mixed-case scope alone. */
 export const lowerCaseFilter = "catalyst.lower-case-host";
 
-/** A header that a client may set but nobody may trust, by its name or by the beginning of its name. */
-export type Untrusted = { readonly case: "exact" | "prefix"; readonly value: string };
-
 /** What a listener makes of the headers of a request before anything else. */
 export type FirstLook = {
   readonly domain: string;
   /** What Hosts outside of the domain get. */
   readonly outside: "node" | "nothing";
-  readonly untrusted: readonly Untrusted[];
+  readonly untrusted: readonly HeaderPattern[];
   /** What is told to the filters, by header, in Envoy's words; nothing where those come to nothing. Default nothing. */
   readonly told?: Readonly<Record<string, string>>;
   /** The same, but its words look at the request as it came, untrusted headers among it. */
@@ -60,11 +54,15 @@ export function earlyHeaders({
   const inside = `request.host.endsWith('.${domain}') || request.host.contains('.${domain}:')`;
   const mixed = `request.host.matches('[A-Z]') ? '${mixedCaseScope}' : '${fallback}'`;
   const key = `${lowerCase} ? (${inside} ? request.host : '${fallback}') : (${mixed})`;
-  const aside = Object.keys(kept).map((name) => [name, `aside-${name}`] as const);
+  const aside = Object.keys(kept).map((name) => [name, asideOf(name)] as const);
   const mutations: MutationInit[] = [
-    ...aside.flatMap(([name, other]) => [removal(other), setting(other, kept[name] ?? "")]),
-    ...untrusted.map(removalOf),
-    ...aside.flatMap(([name, other]) => [setting(name, `%REQ(${other})%`), removal(other)]),
+    removing({ case: "prefix", value: asidePrefix }),
+    ...aside.map(([name, other]) => setting(other, kept[name] ?? "")),
+    ...untrusted.map(removing),
+    ...aside.flatMap(([name, other]) => [
+      setting(name, `%REQ(${other})%`),
+      removing({ case: "exact", value: other }),
+    ]),
     ...Object.entries(told).map(([name, value]) => setting(name, value)),
     setting(scopeHeader, `${prefix}%CEL(${key})%`),
   ];
@@ -72,21 +70,6 @@ export function earlyHeaders({
     name: "envoy.http.early_header_mutation.header_mutation",
     typedConfig: packed(HeaderMutationSchema, { mutations }),
   };
-}
-
-type MutationInit = Init<typeof MutationSchema>;
-
-function setting(key: string, value: string): MutationInit {
-  const appendAction = HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD;
-  return { action: { case: "append", value: { appendAction, header: { key, value } } } };
-}
-
-function removal(name: string): MutationInit {
-  return { action: { case: "remove", value: name } };
-}
-
-function removalOf(matchPattern: Untrusted): MutationInit {
-  return { action: { case: "removeOnMatch", value: { keyMatcher: { matchPattern } } } };
 }
 
 /** The key of a request's scope: what the header says, without the port. */

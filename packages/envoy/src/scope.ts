@@ -4,7 +4,6 @@ import { encodeResource, type Resource } from "@catalyst/xds";
 import {
   FilterConfigSchema,
   type HeaderMatcher,
-  HeaderMatcherSchema,
   type RetryPolicy,
   RetryPolicySchema,
   RouteAction_MaxStreamDurationSchema,
@@ -12,18 +11,17 @@ import {
 } from "@catalyst/xds/api/config/route/v3/route_components_pb";
 import { ScopedRouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/scoped_route_pb";
 import { LuaPerRouteSchema } from "@catalyst/xds/api/extensions/filters/http/lua/v3/lua_pb";
-import { credentialHeader, keylessHeader, openRoute } from "./auth.ts";
+import { coveredRoute, openRoute } from "./auth.ts";
 import { keysCluster } from "./cluster.ts";
 import { corsPolicy } from "./cors.ts";
-import { unreachedHeader } from "./local-reply.ts";
+import { insideAnswers, insideOnly } from "./internal-headers.ts";
 import { gatewayName, type MeshAuth, type MeshInput, serviceHost } from "./mesh.ts";
-import { duration, type Init, packed, packedStruct } from "./message.ts";
-import { certificateHeader } from "./node-access.ts";
+import { duration, type Init, packed } from "./message.ts";
 import { type NodeRule, nodePolicyOf } from "./node-policy.ts";
-import { lowerCaseFilter, meshPrefix, mixedCaseScope, nodeScope, scopeHeader } from "./scope-key.ts";
+import { lowerCaseFilter, meshPrefix, mixedCaseScope, nodeScope } from "./scope-key.ts";
 import { graphqlPath, type PathRule, type RoutedService } from "./service.ts";
 
-type RouteInit = Init<typeof RouteSchema>;
+export type RouteInit = Init<typeof RouteSchema>;
 type Action = Extract<NonNullable<RouteInit["action"]>, { case: "route" }>["value"];
 
 const defaultGatewayTimeoutMs = 60_000;
@@ -46,7 +44,7 @@ export function meshScope(
     ...route,
     typedPerFilterConfig: { ...route.typedPerFilterConfig, ...policy },
   }));
-  return scope(`${meshPrefix}${service.host}`, routes, [unreachedHeader]);
+  return scope(`${meshPrefix}${service.host}`, routes);
 }
 
 function routesHere(service: RoutedService, mesh: MeshInput): RouteInit[] {
@@ -54,61 +52,8 @@ function routesHere(service: RoutedService, mesh: MeshInput): RouteInit[] {
   return service.paths.map((rule) => route(rule, to, service.name, mesh));
 }
 
-/** What a service that is reached through other nodes is asked for, which the node knows better. */
-const nodesTimeoutMs = 660_000;
-
-/**
- * The scope of a service that other nodes have, perhaps beside this one. A request that has reached no service goes the
- * next way, one that changes nothing also when its answer broke off; where it failed twice nothing is left to try.
- */
-export function nodesScope(name: string, cluster: string, ways: number, mesh: MeshInput): Resource {
-  const everything: PathRule = { kind: "prefix", path: "/", to: null };
-  const made = (retryOn: string, headers: readonly HeaderMatcher[]) => {
-    const to = rewritten({ ...upstream(cluster, nodesTimeoutMs), retryPolicy: another(retryOn, ways) });
-    return route(everything, to, name, mesh, headers);
-  };
-  const routes = [made(`${unsent},${unanswered}`, [safeMethod]), made(unsent, [])];
-  return scope(serviceHost(name, mesh.domain), routes, [unreachedHeader]);
-}
-
-/** The service has seen nothing of the request, as far as this Envoy knows, or that of the node that has it. */
-const unsent = "connect-failure,refused-stream,reset-before-request,retriable-headers";
-/** It may have, and gave no answer. */
-const unanswered = "reset,gateway-error";
-
-/** RFC 9110 §9.2.1 */
-const safeMethod = create(HeaderMatcherSchema, {
-  name: ":method",
-  headerMatchSpecifier: {
-    case: "stringMatch",
-    value: { matchPattern: { case: "safeRegex", value: { regex: "GET|HEAD|OPTIONS" } } },
-  },
-});
-
-function another(retryOn: string, ways: number): RetryPolicy {
-  const present = { case: "presentMatch" as const, value: true };
-  return create(RetryPolicySchema, {
-    retryOn,
-    perTryTimeout: duration(nodesTimeoutMs),
-    numRetries: Math.min(4, Math.max(2, ways)),
-    retryBackOff: { baseInterval: duration(5), maxInterval: duration(25) },
-    retriableHeaders: [{ name: unreachedHeader, headerMatchSpecifier: present }],
-    ...(ways < 2 ? {} : { retryPriority: untriedFirst }),
-  });
-}
-
-const untriedFirst = {
-  name: "envoy.retry_priorities.previous_priorities",
-  configType: {
-    case: "typedConfig" as const,
-    value: packedStruct("envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig", {
-      update_frequency: 1,
-    }),
-  },
-};
-
 /** The Host that the service expects, where its endpoint says which; what was asked for is told beside it. */
-function rewritten(to: Action): Action {
+export function rewritten(to: Action): Action {
   return {
     ...to,
     hostRewriteSpecifier: { case: "autoHostRewrite", value: create(BoolValueSchema, { value: true }) },
@@ -177,15 +122,22 @@ function toGateway(mesh: MeshInput): Action {
  * `timeoutMs` of the complete request. Tried again is only what has not left this Envoy.
  */
 function upstream(cluster: string, timeoutMs: number) {
-  return {
-    clusterSpecifier: { case: "cluster" as const, value: cluster },
-    timeout: duration(0),
-    retryPolicy: create(RetryPolicySchema, {
+  return forward(
+    cluster,
+    create(RetryPolicySchema, {
       retryOn: "connect-failure,refused-stream,reset-before-request",
       numRetries: 2,
       retryBackOff: { baseInterval: duration(5), maxInterval: duration(25) },
       perTryTimeout: duration(timeoutMs),
     }),
+  );
+}
+
+export function forward(cluster: string, retryPolicy: RetryPolicy) {
+  return {
+    clusterSpecifier: { case: "cluster" as const, value: cluster },
+    timeout: duration(0),
+    retryPolicy,
   };
 }
 
@@ -214,7 +166,7 @@ function bounded(to: Action, { maxStreamMs = defaultMaxStreamMs }: MeshAuth): Ac
 }
 
 /** A route of a service, which a credential has to cover unless the service is open. */
-function route(
+export function route(
   rule: PathRule,
   to: Action,
   service: string,
@@ -233,20 +185,20 @@ function route(
     match: { pathSpecifier: match, headers: [...headers] },
     action: { case: "route", value: isOpen ? action : bounded(action, auth) },
     typedPerFilterConfig: {
-      ...(isOpen ? openTo(mesh).typedPerFilterConfig : {}),
+      ...(isOpen ? openTo(mesh).typedPerFilterConfig : coveredRoute(service)),
       ...(mesh.cors === undefined ? {} : corsPolicy(mesh.cors)),
     },
   };
 }
 
-function scope(name: string, routes: RouteInit[], hidden: readonly string[] = []): Resource {
+export function scope(name: string, routes: RouteInit[]): Resource {
   return encodeResource(ScopedRouteConfigurationSchema, name, {
     name,
     key: { fragments: [{ type: { case: "stringKey", value: name } }] },
     routeConfiguration: {
       name,
-      requestHeadersToRemove: [scopeHeader, credentialHeader, keylessHeader, certificateHeader],
-      responseHeadersToRemove: [...hidden],
+      requestHeadersToRemove: [...insideOnly],
+      responseHeadersToRemove: [...insideAnswers],
       virtualHosts: [{ name, domains: ["*"], routes }],
     },
   });

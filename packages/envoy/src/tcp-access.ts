@@ -15,6 +15,11 @@ const filterType = "envoy.extensions.filters.network.set_filter_state.v3.Config"
 /** Before the Host in the name of what other nodes reach a TCP service by; nothing else's name begins so. */
 export const tcpPrefix = "tcp/";
 
+/** Whether a cluster only leads to the listener inside of Envoy that has its name. */
+export function isDoorInside(cluster: string): boolean {
+  return cluster.startsWith(tcpPrefix);
+}
+
 /** Chooses what a connection of another node is led to, by the Host that it asks for: nothing where that is no TCP service's. */
 export const tcpByHost: Init<typeof FilterSchema> = {
   name: "catalyst.tcp-host",
@@ -37,7 +42,7 @@ export const tcpNodes: Init<typeof FilterSchema> = {
 
 /** Takes back what was noted, where it is another node than the one whose door this is; behind {@link tcpNodes}. */
 export function tcpOnlyFor(id: string): Init<typeof FilterSchema> {
-  const refuse = told(`connection.uri_san_peer_certificate == '${id}' ? '' : '${nobody}'`);
+  const refuse = toldIf(`connection.uri_san_peer_certificate == '${id}' ? '' : '${nobody}'`);
   return {
     name: "catalyst.tcp-node",
     configType: {
@@ -52,6 +57,9 @@ const nodeKey = "catalyst.node";
 const certificateKey = "catalyst.node-certificate";
 const nobody = "nobody";
 
+/** All SPIFFE ids of a certificate, as one text: that of several nodes is no node's. CEL knows the first one alone. */
+const allNames = "%DOWNSTREAM_PEER_URI_SAN%";
+
 /** What Envoy parses at once: expressions are bounded, and the list of who was revoked is not. */
 const mostInExpression = 500;
 
@@ -65,7 +73,7 @@ export function compileTcpAccess(denied: readonly DeniedNode[]): Resource {
   );
   const rules = [
     state(certificateKey, "%DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_SERIAL%"),
-    told(id),
+    told(allNames),
     ...refusing(id, nodes),
     ...refusing(`filter_state['${certificateKey}']`, certificates),
   ];
@@ -77,7 +85,7 @@ function refusing(what: string, values: readonly string[]) {
   const rules = [];
   for (let from = 0; from < values.length; from += mostInExpression) {
     const list = values.slice(from, from + mostInExpression);
-    rules.push(told(`${what} in [${list.join(",")}] ? '${nobody}' : ''`));
+    rules.push(toldIf(`${what} in [${list.join(",")}] ? '${nobody}' : ''`));
   }
   return rules;
 }
@@ -86,9 +94,13 @@ function refusing(what: string, values: readonly string[]) {
  * Tells it to the listener inside of Envoy; an empty text changes nothing. Hashable, so that a connection that was begun for
  * one node, and not used, is never that of another.
  */
-function told(expression: string) {
+function told(words: string) {
   const hashable = { factory_key: "envoy.hashable_string", shared_with_upstream: "ONCE" };
-  return { ...state(nodeKey, `%CEL(${expression})%`), ...hashable };
+  return { ...state(nodeKey, words), ...hashable };
+}
+
+function toldIf(expression: string) {
+  return told(`%CEL(${expression})%`);
 }
 
 function state(key: string, format: string) {

@@ -20,12 +20,6 @@ import { checkNextHop, type NextHop } from "./reachable.ts";
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
-/** A cluster that leads nowhere: a connection for which no other is chosen ends. */
-export const nowhere: Resource = encodeResource(ClusterSchema, "nowhere", {
-  name: "nowhere",
-  clusterDiscoveryType: { case: "type", value: Cluster_DiscoveryType.STATIC },
-});
-
 /**
  * Leads connections of other nodes to the listener inside of Envoy that has its name, and tells that which node it is.
  */
@@ -65,9 +59,16 @@ function internal(name: string): Init<typeof AddressSchema> {
   return { address: { case: "envoyInternalAddress", value: { addressNameSpecifier } } };
 }
 
+const herePrefix = "tcp-here/";
+
 /** Name of a TCP service's cluster where it stands here. */
 export function tcpServiceClusterName(host: string): string {
-  return `tcp-here/${host}`;
+  return `${herePrefix}${host}`;
+}
+
+/** Whether it is the cluster of a TCP service, here or at another node: no Host and no node has such a name. */
+export function isTcpCluster(name: string): boolean {
+  return name.startsWith(herePrefix) || name.includes("#");
 }
 
 /** What does not take a connection gets none for a second, later longer; where nothing else is left it is tried all the same. */

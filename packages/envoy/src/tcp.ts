@@ -1,3 +1,4 @@
+import type { ServiceDeclaration } from "@catalyst/rpc";
 import { encodeResource, type Resource } from "@catalyst/xds";
 import { TrafficDirection } from "@catalyst/xds/api/config/core/v3/base_pb";
 import type { FilterSchema } from "@catalyst/xds/api/config/listener/v3/listener_components_pb";
@@ -7,15 +8,15 @@ import {
   UpstreamConnectMode,
 } from "@catalyst/xds/api/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb";
 import { connectionLog } from "./access-log.ts";
+import { nowhere } from "./cluster.ts";
 import type { CompiledService } from "./compile.ts";
 import { type MeshInput, serviceHost, type TcpPort } from "./mesh.ts";
 import { duration, type Init, packed, socketAddress } from "./message.ts";
 import { pathsCluster } from "./node-cluster.ts";
-import { declarationOf, nextHopsOf, type ReachableService } from "./reachable.ts";
+import { declarationOf, nextHopsOf, type ReachableService, servedHere } from "./reachable.ts";
 import { tcpByHost, tcpNodes, tcpPrefix, tcpRules } from "./tcp-access.ts";
 import {
   insideCluster,
-  nowhere,
   tcpNodeCluster,
   tcpNodeClusterName,
   tcpServiceCluster,
@@ -42,6 +43,12 @@ export function tcpFault({ name, paths }: ReachableService, mesh: MeshInput): st
   return null;
 }
 
+/** Whether other nodes can have a service that stands here. */
+export function isOffered(service: ServiceDeclaration, mesh: MeshInput): boolean {
+  if (service.protocol !== "tcp") return true;
+  return takesTcp(mesh) && tcpFault(servedHere(service), mesh) === null;
+}
+
 /**
  * The resources of a TCP service. Where it stands here: its cluster, and what leads other nodes' connections there. Where
  * this node opens a port for it: that, and a cluster for each way to it. Throws {@link EnvoyError} `service_invalid` and
@@ -62,7 +69,7 @@ export function compileTcpService(reachable: ReachableService, mesh: MeshInput):
   const ways = waysOf(reachable, host, mesh);
   const [first = nowhere.name, ...others] = ways;
   if (others.length === 0) return { own: [...clusters, tcpListener(port, first, 1, mesh)], shared: [] };
-  const paths = pathsCluster(ways);
+  const paths = pathsCluster(ways, "connections");
   return { own: [...clusters, tcpListener(port, paths.name, ways.length, mesh)], shared: [paths] };
 }
 

@@ -1,13 +1,16 @@
+import type { Any } from "@bufbuild/protobuf/wkt";
 import type { HttpFilterSchema } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
-import { at, type Condition, call, has, of, variable } from "./condition.ts";
-import { type Init, packedStruct } from "./message.ts";
-
-/**
- * Says which certificate the client has that stands at the beginning of a request, however many Envoys it passes: SHA-256
- * in base64url, as `cnf` of a token has it (RFC 8705 §3.1). The Envoy that the client is connected to sets it. It is kept
- * where the request comes from the node's own gateway or from an Envoy of the same organisation, and removed everywhere else.
- */
-export const holderHeader = "x-catalyst-client-certificate";
+import { DynamicMetadataInputSchema } from "@catalyst/xds/api/extensions/matching/common_inputs/network/v3/network_inputs_pb";
+import { CelMatcherSchema } from "@catalyst/xds/xds-core/type/matcher/v3/cel_pb";
+import { HttpAttributesCelMatchInputSchema } from "@catalyst/xds/xds-core/type/matcher/v3/http_inputs_pb";
+import type {
+  Matcher_MatcherList_PredicateSchema,
+  Matcher_OnMatchSchema,
+  MatcherSchema,
+} from "@catalyst/xds/xds-core/type/matcher/v3/matcher_pb";
+import { at, type Condition, call, of, variable } from "./condition.ts";
+import { holderHeader } from "./internal-headers.ts";
+import { type Init, packed, packedStruct } from "./message.ts";
 
 /** What the connection's certificate is told in, in Envoy's words: hexadecimal digits, nothing without a certificate. */
 export const holderOfConnection = "%DOWNSTREAM_PEER_FINGERPRINT_256%";
@@ -21,17 +24,51 @@ export function holderFromOwnNodes(domain: string): string {
   return `%CEL(${isOwn} && '${holderHeader}' in request.headers ? request.headers['${holderHeader}'] : '')%`;
 }
 
-/** A token that is bound to a certificate comes from who has it; one that is bound in a way not known here, from nobody. */
-export function isHolder(claims: Condition): Condition {
-  const told = at(of(variable("request"), "headers"), holderHeader);
-  return call("_||_", call("!_", has(claims, "cnf")), call("_==_", at(of(claims, "cnf"), "x5t#S256"), told));
+/** Where a verified credential's claims lie, in the metadata of the filter that verified it. */
+export const jwtMetadata = "envoy.filters.http.jwt_authn";
+export const claimsKey = "claims";
+
+/**
+ * A token that is bound to a certificate comes from who has it; one that is bound in a way not known here, from nobody. An
+ * expression is evaluated for bound tokens alone; one with an error does not match.
+ */
+export function holdersOnly(good: OnMatch, refused: OnMatch): Init<typeof MatcherSchema> {
+  const cnf = at(of(variable("metadata"), "filter_metadata"), jwtMetadata);
+  const thumbprint = at(of(of(cnf, claimsKey), "cnf"), "x5t#S256");
+  const isHolder = call("_==_", thumbprint, at(of(variable("request"), "headers"), holderHeader));
+  const held = { matcherType: ifMatches(expression(isHolder), good), onNoMatch: refused };
+  return { matcherType: ifMatches(isBound, { onMatch: { case: "matcher", value: held } }), onNoMatch: good };
 }
 
-/** The same turned around, as text: for whoever explains a refusal. `claims` is an expression. */
-export function isNoHolder(claims: string): string {
-  const bound = `has(${claims}.cnf)`;
-  const matches = `'${holderHeader}' in request.headers && ${claims}.cnf["x5t#S256"] == request.headers['${holderHeader}']`;
-  return `${bound} && !(${matches})`;
+type OnMatch = Init<typeof Matcher_OnMatchSchema>;
+type Predicate = Init<typeof Matcher_MatcherList_PredicateSchema>;
+
+function ifMatches(predicate: Predicate, onMatch: OnMatch) {
+  return { case: "matcherList" as const, value: { matchers: [{ predicate, onMatch }] } };
+}
+
+/** The claim is there, whatever it is, null too. */
+const isBound = custom(
+  packed(DynamicMetadataInputSchema, {
+    filter: jwtMetadata,
+    path: [claimsKey, "cnf"].map((key) => ({ segment: { case: "key" as const, value: key } })),
+  }),
+  packedStruct("envoy.extensions.matching.input_matchers.metadata.v3.Metadata", {
+    value: { present_match: true },
+  }),
+);
+
+function expression(expr: Condition): Predicate {
+  const matcher = packed(CelMatcherSchema, { exprMatch: { celExprParsed: { expr } } });
+  return custom(packed(HttpAttributesCelMatchInputSchema, {}), matcher);
+}
+
+function custom(input: Any, matcher: Any): Predicate {
+  const value = {
+    input: { name: "input", typedConfig: input },
+    matcher: { case: "customMatch" as const, value: { name: "matcher", typedConfig: matcher } },
+  };
+  return { matchType: { case: "singlePredicate", value } };
 }
 
 /** Writes the connection's certificate in base64url: Envoy knows no other form than digits, tokens no other than this. */

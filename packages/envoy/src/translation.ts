@@ -6,6 +6,8 @@ import type { MeshInput } from "./mesh.ts";
 import { isPathsCluster } from "./node-cluster.ts";
 import type { ReachableService } from "./reachable.ts";
 import { tcpPortName } from "./tcp.ts";
+import { isDoorInside } from "./tcp-access.ts";
+import { isAddressCluster } from "./way-out.ts";
 
 /** Services to put in, or to put in another form, and names of services to take out. */
 export type ServiceChange = {
@@ -84,7 +86,9 @@ export class MeshTranslation {
   clustersOf(service: string): readonly string[] {
     const { own, shared } = this.#services.get(service) ?? nothing;
     const clusters = [...own, ...shared].filter(({ type }) => type === clusterType);
-    return clusters.map(({ name }) => name).filter((name) => !isPathsCluster(name));
+    return clusters
+      .map(({ name }) => name)
+      .filter((name) => ![isPathsCluster, isAddressCluster, isDoorInside].some((is) => is(name)));
   }
 
   /** Throws {@link EnvoyError} `service_invalid` or `next_hop_invalid`, and then nothing of the change is planned. */

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePorts } from "@catalyst/harness/free-ports";
 import type { ServiceDeclaration } from "@catalyst/rpc";
 import { createXdsServer, defaultKey, type Resource, type XdsServer } from "@catalyst/xds";
 import { bootstrap } from "../src/bootstrap.ts";
@@ -147,20 +147,4 @@ export async function until(condition: () => boolean | Promise<boolean>, timeout
     if (performance.now() > end) throw new Error(`not within ${timeoutMs} ms: ${condition}`);
     await sleep(10);
   }
-}
-
-/** Ports that are free now, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  return servers.map((server) => {
-    const address = server.address();
-    server.close();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
 }

@@ -7,6 +7,7 @@ export const mark = "mallory";
 export const spoofed = [
   ...["x-catalyst-caller", "X-Catalyst-Caller", "X-CATALYST-CALLER", "x-catalyst-anything"],
   ...["x-catalyst-credential", "x-catalyst-keyless", "x-catalyst-scope"],
+  ...["aside-x-catalyst-client-certificate", "Aside-X-Catalyst-Anything"],
   ...["x-jwt-sub", "X-Jwt-Payload", "x-envoy-upstream-alt-stat-name", "x-forwarded-client-cert"],
   ...["x_catalyst_caller", "X_Catalyst_Caller", "x-catalyst_caller"],
 ];

@@ -6,10 +6,10 @@ import { after, before, describe, test } from "node:test";
 import { createTestOrganisation, type TestIdentity, type TestOrganisation } from "@catalyst/identity/testing";
 import fc from "fast-check";
 import { compileCredentials } from "../src/auth.ts";
+import { holderHeader } from "../src/internal-headers.ts";
 import { compileNodeTrust } from "../src/node-access.ts";
 import { compileNodeIdentity } from "../src/node-tls.ts";
 import { type ReachableService, servedHere } from "../src/reachable.ts";
-import { holderHeader } from "../src/token-binding.ts";
 import { claimsOf, domain, rulesOf } from "./credentials.ts";
 import { type EnvoyUnderTest, envoyMissing, startEnvoy } from "./envoy-under-test.ts";
 import { forged, good, keys, tokens, uncovering, wrong } from "./forgeries.ts";
@@ -129,7 +129,8 @@ describe("The mesh listener of a node that demands credentials", { skip: envoyMi
     const other = { ...bound, [holderHeader]: `${thumbprint.slice(0, -1)}E` };
     for (const by of [own, foreign]) {
       for (const lie of [bound, aside, other]) assert.equal((await at(lie, "products", by)).status, 403);
-      const open = await at(aside, "open", by);
+      assert.equal((await at(aside, "open", by)).status, 403);
+      const open = await at({ [`aside-${holderHeader}`]: thumbprint }, "open", by);
       assert.equal((JSON.parse(open.body) as Echo).headers[holderHeader], undefined);
     }
   });

@@ -5,14 +5,18 @@ import { connect, type Socket } from "node:net";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
+import { freePorts } from "@catalyst/harness/free-ports";
 import { createTestOrganisation, type TestOrganisation } from "@catalyst/identity/testing";
+import type { ServiceDeclaration } from "@catalyst/rpc";
 import { defaultKey } from "@catalyst/xds";
-import { compileMeshListener, type NodeDoors } from "../src/mesh-listener.ts";
+import { compileMeshListener } from "../src/mesh-listener.ts";
 import { compileNodeTrust } from "../src/node-access.ts";
 import { nodeHealthPath } from "../src/node-cluster.ts";
+import type { NodeDoors } from "../src/node-doors.ts";
 import { compileNodeIdentity } from "../src/node-tls.ts";
 import type { NextHop, ReachableService } from "../src/reachable.ts";
-import { type EnvoyUnderTest, envoyMissing, freePorts, startEnvoy, until } from "./envoy-under-test.ts";
+import { compileWayOut } from "../src/way-out.ts";
+import { type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
 import { converse, dial, startTcpService, type TcpService } from "./tcp-service.ts";
 import { ask, startUpstream, type Upstream } from "./upstream.ts";
 
@@ -43,6 +47,15 @@ describe("A node that is revoked", { skip: envoyMissing, concurrency: 1 }, () =>
   let n2: EnvoyUnderTest;
   let n3: EnvoyUnderTest;
   const ports = new Map<EnvoyUnderTest, number>();
+  let http: ServiceDeclaration;
+  let there: ReachableService[];
+
+  const hopTo = (envoy: EnvoyUnderTest, node: string): NextHop => ({
+    host: "127.0.0.1",
+    port: envoy.mesh.listen.mesh?.port ?? 0,
+    sni: `${node}.${domain}`,
+    spiffeId: `spiffe://${domain}/node/${node}/envoy`,
+  });
 
   before(async () => {
     acme = await createTestOrganisation(domain);
@@ -60,18 +73,13 @@ describe("A node that is revoked", { skip: envoyMissing, concurrency: 1 }, () =>
     const [first, second] = await freePorts(2);
     [n1, n2, n3] = await Promise.all([start("n1", first), start("n2"), start("n3", second)]);
     const tcp = { name: "pg", protocol: "tcp", url: service.url, timeoutMs: 1_000 } as const;
-    const http = { name: "web", protocol: "http", url: upstream.origin, timeoutMs: 5_000 } as const;
+    http = { name: "web", protocol: "http", url: upstream.origin, timeoutMs: 5_000 };
     const here = [tcp, http].map((each): ReachableService => {
       return { name: each.name, protocol: each.protocol, paths: [{ to: "here", service: each }] };
     });
     await n2.apply({ put: here });
-    const nextHop: NextHop = {
-      host: "127.0.0.1",
-      port: n2.mesh.listen.mesh?.port ?? 0,
-      sni: `n2.${domain}`,
-      spiffeId: `spiffe://${domain}/node/n2/envoy`,
-    };
-    const there = here.map((each): ReachableService => ({ ...each, paths: [{ to: "node", nextHop }] }));
+    const nextHop = hopTo(n2, "n2");
+    there = here.map((each): ReachableService => ({ ...each, paths: [{ to: "node", nextHop }] }));
     await Promise.all([n1, n3].map((envoy) => envoy.apply({ put: there })));
   });
   after(async () => {
@@ -143,7 +151,7 @@ describe("A node that is revoked", { skip: envoyMissing, concurrency: 1 }, () =>
     return run();
   };
 
-  /** Revokes n1 under load of n3; how long each of its connections lived on, and whether those of n3 do. */
+  /** Revokes n1 under load of n3; how long each of its connections lived on. Gives those of n3. */
   const revoke = async (context: TestContext, known: readonly string[]) => {
     await tell({ known, denied: [] });
     await sleep(drainedMs); // what was open goes over to the doors that there are now
@@ -169,19 +177,21 @@ describe("A node that is revoked", { skip: envoyMissing, concurrency: 1 }, () =>
     context.diagnostic(`another node meanwhile: ${failed} of ${requests} requests failed`);
     assert.ok(refusedMs < 1_000);
     assert.equal(failed, 0);
-    const alive = others.filter(({ socket }) => !socket.closed).map(({ kind }) => kind);
-    for (const { socket } of others) socket.destroy();
-    return alive;
+    return others;
   };
 
   test("loses what it has open within 5 s, and no request of another node fails meanwhile", async (context) => {
-    const alive = await revoke(context, []);
-    assert.deepEqual(alive, [], "those that share its door begin anew");
+    const sharing = await revoke(context, []);
+    const open = () => sharing.filter(({ socket }) => !socket.closed).map(({ kind }) => kind);
+    // Those that share its door begin anew.
+    await until(() => open().length === 0, drainedMs);
   });
 
   test("is the only one that loses anything where the others are known", async (context) => {
-    const alive = await revoke(context, [`n1.${domain}`, `n3.${domain}`]);
+    const others = await revoke(context, [`n1.${domain}`, `n3.${domain}`]);
+    const alive = others.filter(({ socket }) => !socket.closed).map(({ kind }) => kind);
     assert.deepEqual(alive, ["stream", "WebSocket", "TCP"]);
+    for (const { socket } of others) socket.destroy();
   });
 
   test("Connections go on while nodes become known, and are forgotten", async () => {
@@ -196,6 +206,47 @@ describe("A node that is revoked", { skip: envoyMissing, concurrency: 1 }, () =>
       [],
     );
     for (const { socket } of all) socket.destroy();
+  });
+
+  test("loses what others have open to it within 5 s, and none of what they have open elsewhere", async (context) => {
+    const other = {
+      ...there[1],
+      name: "elsewhere",
+      paths: [{ to: "node", nextHop: hopTo(n3, "n3") }],
+    } as const;
+    await n3.apply({
+      put: [{ name: "elsewhere", paths: [{ to: "here", service: { ...http, name: "elsewhere" } }] }],
+    });
+    await n1.apply({ put: [other] });
+    const known = [`n2.${domain}`, `n3.${domain}`];
+    const say = async (denied: NodeDoors["denied"]) => {
+      const wayOut = compileWayOut(n1.mesh, { known, denied });
+      assert.ok(wayOut);
+      n1.xds.update(defaultKey, { upsert: [wayOut] });
+      await n1.xds.settled(defaultKey, { timeoutMs: 5_000 });
+      assert.deepEqual(n1.xds.quarantined(), []);
+    };
+    await say([]);
+    await sleep(drainedMs);
+    const stream = async (name: string) => {
+      const socket = connect({ host: "127.0.0.1", port: n1.mesh.listen.egress.port }).on(
+        "error",
+        () => undefined,
+      );
+      socket.write(`GET /endless HTTP/1.1\r\nhost: ${name}.${domain}\r\n\r\n`);
+      await once(socket, "data");
+      return opened(name, socket.resume());
+    };
+    const [revoked, spared] = [await stream("web"), await stream("elsewhere")];
+    const begun = performance.now();
+    await say([{ domain, node: "n2", serial: null }]);
+    const tookMs = (await Promise.race([revoked.ended, sleep(10_000, Number.POSITIVE_INFINITY)])) - begun;
+    context.diagnostic(`ended ${Math.round(tookMs)} ms after the node was revoked`);
+    assert.ok(tookMs <= 5_000, `${tookMs} ms`);
+    assert.equal((await ask(n1.mesh.listen.egress.port, { host })).status, 503);
+    await sleep(500);
+    assert.equal(spared.socket.closed, false);
+    spared.socket.destroy();
   });
 
   test("Nobody comes in by the door of another node", async () => {

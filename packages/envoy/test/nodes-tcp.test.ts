@@ -2,15 +2,19 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
-import { createTestOrganisation, type TestOrganisation } from "@catalyst/identity/testing";
+import { freePorts } from "@catalyst/harness/free-ports";
+import { createTestOrganisation, issueForSeveral, type TestOrganisation } from "@catalyst/identity/testing";
 import { defaultKey } from "@catalyst/xds";
+import { readAdmin } from "../src/admin.ts";
 import { compileNodeTrust, type NodeTrust } from "../src/node-access.ts";
 import { compileNodeIdentity } from "../src/node-tls.ts";
 import type { NextHop, ReachableService } from "../src/reachable.ts";
-import { type EnvoyUnderTest, envoyMissing, freePorts, startEnvoy, until } from "./envoy-under-test.ts";
+import { MeshTranslation } from "../src/translation.ts";
+import { type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
 import { converse, dial, startTcpService, type TcpService } from "./tcp-service.ts";
 
 const domain = "acme.catalyst.internal";
@@ -120,6 +124,19 @@ describe("TCP services of other nodes", { skip: envoyMissing }, () => {
     assert.equal(await converse(both, "ping "), "other ping bye");
   });
 
+  test("What Envoy has in force for a TCP service can be seen, here and elsewhere", async () => {
+    const admin = readAdmin(join(n1.folder, "admin.sock"));
+    const clusters = new MeshTranslation(n1.mesh);
+    const [local] = here("both", "tcp://127.0.0.1:9").paths;
+    assert.ok(local);
+    const both = { ...at("both", hopTo(n3, "n3")), paths: [local, ...at("both", hopTo(n3, "n3")).paths] };
+    clusters.commit(clusters.plan({ put: [both] }));
+    const { routed, endpoints } = await admin.view(`both.${domain}`, clusters.clustersOf("both"));
+    const addresses = endpoints.map(({ address }) => address).sort();
+    assert.deepEqual(addresses, ["127.0.0.1:9", `127.0.0.1:${n3.mesh.listen.mesh?.port}`].sort());
+    assert.equal(routed, true);
+  });
+
   test("Connections of one service live on while others come, change and go: nothing of theirs is another one", async () => {
     const socket = dial(pg);
     await once(socket, "readable");
@@ -189,6 +206,19 @@ describe("TCP services of other nodes", { skip: envoyMissing }, () => {
       assert.equal(await knock(n2, { ...shown, servername: `pg.${domain}` }), "");
     assert.equal(service.accepted(), before);
     assert.equal(await knock(n2, { ...node, servername: `pg.${domain}` }), "hello ");
+  });
+
+  test("Who shows a certificate of several nodes hears nothing, whichever of them stands first", async () => {
+    const envoyOf = (node: string) => ({ domain, node, process: "envoy" });
+    const before = service.accepted();
+    for (const nodes of [
+      ["n1", "n3"],
+      ["n3", "n1"],
+    ]) {
+      const shown = await issueForSeveral(acme.rootAuthority, nodes.map(envoyOf));
+      assert.equal(await knock(n2, { ...shown, servername: `pg.${domain}` }), "", nodes.join());
+    }
+    assert.equal(service.accepted(), before);
   });
 
   test("Who was revoked hears nothing of a service, a node and a certificate, also where thousands were", async () => {

@@ -9,8 +9,8 @@ import { after, before, describe, test } from "node:test";
 import { connect } from "node:tls";
 import { createTestOrganisation, type TestIdentity } from "@catalyst/identity/testing";
 import { compileCredentials } from "../src/auth.ts";
+import { holderHeader } from "../src/internal-headers.ts";
 import { compileSecret } from "../src/tls.ts";
-import { holderHeader } from "../src/token-binding.ts";
 import { domain, rulesOf, testIssuer } from "./credentials.ts";
 import { type EnvoyUnderTest, envoyMissing, startEnvoy } from "./envoy-under-test.ts";
 import { type Answer, ask, echoOf, errorOf, startUpstream, type Upstream } from "./upstream.ts";
@@ -110,6 +110,14 @@ describe("A token that is bound to a certificate", { skip: envoyMissing }, () =>
       }
       assert.equal((await fromGateway(token, { [holderHeader]: "" })).status, 403, JSON.stringify(cnf));
     }
+  });
+
+  test("is refused at open services too, which would be told whose it is", async () => {
+    const authorization = `Bearer ${tokens.issue({ cnf: boundTo(alice) })}`;
+    const before = upstream.requests();
+    for (const { port } of [envoy.mesh.listen.ingress, envoy.mesh.listen.egress])
+      expectRefused(await ask(port, { host: `open.${domain}`, headers: { authorization } }));
+    assert.equal(upstream.requests(), before);
   });
 
   test("changes nothing for tokens that are bound to none, with a certificate or without", async () => {

@@ -1,4 +1,4 @@
-import { visible } from "./visible.ts";
+import { visible } from "@catalyst/wire/portable";
 
 /**
  * Why evidence was refused, or could not be made or kept. spec/evidence.md says for each code when it is raised.

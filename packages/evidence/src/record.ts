@@ -1,10 +1,10 @@
-import { isName } from "@catalyst/identity/portable";
 import {
   type CborInput,
   type CborValue,
   type Cid,
   cidFromBytes,
   cidToBytes,
+  isName,
   parseCid,
   splitCid,
   WireError,

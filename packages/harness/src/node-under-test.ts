@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,6 +16,7 @@ import {
   socketPath,
   supervisorContract,
 } from "@catalyst/rpc";
+import { freePorts } from "./free-ports.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 const entry = join(root, "packages", "cli", "src", "main.ts");
@@ -142,8 +142,18 @@ export class NodeUnderTest implements AsyncDisposable {
     return pid;
   }
 
+  /** Kills a child; done once the supervisor has noticed, so that `ready` waits for the child's successor. */
+  async killChild(child: ProcessName): Promise<void> {
+    const killed = await this.pidOf(child);
+    process.kill(killed, "SIGKILL");
+    await this.until(`the supervisor notices that ${child} was killed`, 10_000, async () => {
+      const { details } = await this.status();
+      return details.children.every(({ pid }) => pid !== killed);
+    });
+  }
+
   /** Waits until the whole node is ready: every child, and every service it was started with. */
-  async ready(timeoutMs = 30_000): Promise<void> {
+  async ready(timeoutMs = 60_000): Promise<void> {
     await this.until("the node is ready", timeoutMs, async () => {
       if (this.#supervisor.exitCode !== null) throw new Error(`the supervisor ended:\n${this.#output}`);
       const { details } = await this.status();
@@ -240,21 +250,6 @@ export class NodeUnderTest implements AsyncDisposable {
     }
     return child;
   }
-}
-
-/** Ports that are free now, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      server.listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function parse(text: string): { data?: Record<string, unknown>; errors?: GraphqlError[] } {

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
-import { z } from "@catalyst/config";
+import { isHostAddress, z } from "@catalyst/config";
+import { isLabel, isName } from "@catalyst/wire";
 import type { CborInput } from "@catalyst/wire/portable";
 import { decodeMessage, encodeMessage } from "./enrolment/message.ts";
 import { IdentityError, type IdentityErrorCode } from "./errors.ts";
@@ -14,6 +15,30 @@ export type CopiedText<Content extends CborInput> = {
   /** What a text of this kind is called, and where to get another one. */
   readonly what: string;
   readonly remedy: string;
+};
+
+const bytes = (length: number) => z.instanceof(Uint8Array).refine((value) => value.length === length);
+
+/** SHA-256 of a certificate. */
+export const certificateDigest = bytes(32);
+
+/** Where somebody is reached, `host:port`; of IPv6 in brackets. */
+export const hostAddress = z
+  .string()
+  .max(261)
+  .refine(isHostAddress, "is not an address such as 192.0.2.1:10002");
+
+/** What each of them says: where somebody is reached, a node of an organisation, a secret, and until when it is good. */
+export const copiedMembers = {
+  addresses: z.array(hostAddress).min(1).max(8),
+  domain: z.string().refine(isName),
+  /** Seconds since 1970. */
+  expires: z
+    .int()
+    .min(0)
+    .max(2 ** 40),
+  node: z.string().refine(isLabel),
+  secret: bytes(16),
 };
 
 const checksumBytes = 4;

@@ -1,6 +1,6 @@
 import { keyedList, option, z } from "@catalyst/config";
+import { namePattern } from "@catalyst/wire";
 import { certifiedProcesses } from "./enrolment/enrolment.ts";
-import { namePattern } from "./name.ts";
 
 const file = z.string().min(1);
 

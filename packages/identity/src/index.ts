@@ -16,7 +16,7 @@ export {
   readCertificates,
 } from "./admission/peer-trust.ts";
 export {
-  type CertificateAuthority,
+  type CertificateIssuer,
   certificateLifetimes,
   createIssuingCertificate,
   createRootCertificate,
@@ -32,6 +32,7 @@ export {
 export { fromPem, type PemLabel, toPem } from "./certificate/pem.ts";
 export { createRevocationList, type RevokedCertificate } from "./certificate/revocation-list.ts";
 export { createSigningRequest, readSigningRequest } from "./certificate/signing-request.ts";
+export { hostAddress } from "./copied-text.ts";
 export {
   type CertifiedProcess,
   certifiedProcesses,
@@ -45,7 +46,6 @@ export {
   encodeRenewalRequest,
 } from "./enrolment/enrolment.ts";
 export {
-  authorityAddress,
   formatJoinToken,
   type JoinToken,
   joinTokenId,
@@ -141,7 +141,7 @@ export {
   type SigningKeyState,
   waitsUntil,
 } from "./rotation.ts";
-export { formatSpiffeId, isLabel, nodeNameOf, parseSpiffeId, type SpiffeId } from "./spiffe-id.ts";
+export { formatSpiffeId, nodeNameOf, parseSpiffeId, type SpiffeId } from "./spiffe-id.ts";
 export {
   clockSkewSeconds,
   coversService,

@@ -1,6 +1,7 @@
 import { chmod, mkdir, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { claimFolder, diskFileSystem, replaceFile } from "@catalyst/durable";
+import { isLabel } from "@catalyst/wire";
 import { IdentityError } from "./errors.ts";
 import { type KeyFile, openKeyFile, readKeyFile, writeKeyFile } from "./key-file.ts";
 import { generateKey, type KeyAlgorithm, type PrivateKey } from "./private-key.ts";
@@ -38,7 +39,6 @@ export type KeySecret = {
 };
 
 const suffix = ".pem";
-const namePattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const maxFileBytes = 16_384;
 
 /**
@@ -114,7 +114,7 @@ class FolderKeyStore implements KeyStore {
     const names = (files ?? [])
       .filter((file) => file.endsWith(suffix))
       .map((file) => file.slice(0, -suffix.length))
-      .filter((name) => namePattern.test(name));
+      .filter((name) => isLabel(name));
     return Promise.all(names.sort().map((name) => this.show(name)));
   }
 
@@ -146,7 +146,7 @@ class FolderKeyStore implements KeyStore {
   }
 
   #pathOf(name: string): string {
-    if (namePattern.test(name)) return join(this.#folder, `${name}${suffix}`);
+    if (isLabel(name)) return join(this.#folder, `${name}${suffix}`);
     throw new IdentityError(
       "key_name",
       `"${name}" cannot be the name of a key: use lower-case letters, digits and hyphens`,

@@ -1,7 +1,7 @@
 import { keyedList, option, z } from "@catalyst/config";
+import { namePattern } from "@catalyst/wire";
 import { IdentityError } from "./errors.ts";
 import { statementKid } from "./kid.ts";
-import { namePattern } from "./name.ts";
 import { parseKid, parseStatementKey } from "./public-key.ts";
 import type { TrustRoot } from "./trust-root.ts";
 

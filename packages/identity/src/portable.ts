@@ -1,7 +1,6 @@
 // Public keys wherever JavaScript runs, browsers included: nothing here, or below it, imports a module of Node.
 export { isSoundSignature } from "./ed25519.ts";
 export { IdentityError, type IdentityErrorCode, type IdentityEvidence } from "./errors.ts";
-export { isName, isWithin } from "./name.ts";
 export {
   formatStatementKey,
   fromCoseKey,

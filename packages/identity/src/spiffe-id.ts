@@ -1,4 +1,4 @@
-import { isName } from "./name.ts";
+import { isLabel, isName } from "@catalyst/wire";
 
 /** Who holds a certificate: a process of a node of an organisation. */
 export type SpiffeId = {
@@ -9,13 +9,6 @@ export type SpiffeId = {
   /** E.g. `orchestrator`. */
   readonly process: string;
 };
-
-const labelPattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-
-/** Whether a text is one DNS label in lower case, as names of nodes and processes are. */
-export function isLabel(text: string): boolean {
-  return labelPattern.test(text);
-}
 
 /** `spiffe://<domain>/node/<node>/<process>`. */
 export function formatSpiffeId({ domain, node, process }: SpiffeId): string {

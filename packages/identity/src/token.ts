@@ -1,5 +1,6 @@
 import { type KeyObject, randomBytes } from "node:crypto";
 import { z } from "@catalyst/config";
+import { labelPattern } from "@catalyst/wire";
 import { fromBase64Url } from "./base64url.ts";
 import { IdentityError } from "./errors.ts";
 import { readTokenJwks } from "./jwks.ts";
@@ -26,7 +27,7 @@ const claims = z.object({
   nbf: seconds,
   exp: seconds,
   services: z
-    .array(z.string().regex(/^(?:\*|[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)$/))
+    .array(z.string().refine((name) => name === "*" || labelPattern.test(name)))
     .min(1)
     .max(64)
     .refine((names) => new Set(names).size === names.length, "names a service twice")

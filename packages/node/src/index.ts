@@ -7,16 +7,16 @@ import { IdentityError, type JoinToken } from "@catalyst/identity";
 import { prepareDataDir } from "./data-dir.ts";
 import type { NodeConfig } from "./options.ts";
 import { paths } from "./paths.ts";
-import type { SupervisorParts } from "./supervisor.ts";
+import type { SupervisorParts } from "./supervisor/supervisor.ts";
 
 export { dataDirOf } from "./data-dir.ts";
 export { NodeError, type NodeErrorCode } from "./errors.ts";
-export { lastErrorIn } from "./last-words.ts";
 export { type NodeConfig, nodeConfig } from "./options.ts";
-export { endingWithParent } from "./parent.ts";
 export { paths } from "./paths.ts";
 export { release } from "./release.ts";
-export type { SupervisorParts } from "./supervisor.ts";
+export { lastErrorIn } from "./supervisor/last-words.ts";
+export { endingWithParent } from "./supervisor/parent.ts";
+export type { SupervisorParts } from "./supervisor/supervisor.ts";
 
 /** Runs the auth process until it is asked to end. Throws {@link NodeError}, and what the keys or the disk refuse. */
 export async function runAuth(config: NodeConfig, dataDir: string): Promise<void> {
@@ -34,7 +34,7 @@ export async function joinOrganisation(dataDir: string, token: JoinToken): Promi
     throw new IdentityError("identity_taken", `${dataDir} ${why}; give --node-data-dir another folder`);
   }
   prepareDataDir(dataDir);
-  const join = await import("./auth/join.ts");
+  const join = await import("./auth/member/join.ts");
   await join.joinOrganisation(paths.identity(dataDir), token);
 }
 
@@ -45,7 +45,7 @@ export async function runContent(config: NodeConfig, dataDir: string): Promise<v
 
 /** Runs the GraphQL gateway until it is asked to end. Throws {@link NodeError}. */
 export async function runGateway(config: NodeConfig, dataDir: string): Promise<void> {
-  await (await import("./gateway.ts")).runGateway(config, dataDir);
+  await (await import("./gateway/gateway.ts")).runGateway(config, dataDir);
 }
 
 /**
@@ -54,19 +54,19 @@ export async function runGateway(config: NodeConfig, dataDir: string): Promise<v
  */
 export async function envoyBootstrap(config: NodeConfig, dataDir: string): Promise<Record<string, unknown>> {
   prepareDataDir(dataDir);
-  return (await import("./envoy-process.ts")).envoyBootstrap(config, dataDir);
+  return (await import("./supervisor/envoy-process.ts")).envoyBootstrap(config, dataDir);
 }
 
 /** The command by which the supervisor would start that Envoy, with the bootstrap in a file. */
 export async function envoyCommand(config: NodeConfig, bootstrapPath: string): Promise<string[]> {
   const binary = config.mesh.envoy.path ?? "envoy";
-  const { envoyCommand: command } = await import("./envoy-process.ts");
+  const { envoyCommand: command } = await import("./supervisor/envoy-process.ts");
   return command(binary, bootstrapPath, config.mesh.envoy.concurrency);
 }
 
 /** Runs the orchestrator until it is asked to end. Throws {@link NodeError}. */
 export async function runOrchestrator(config: NodeConfig, dataDir: string): Promise<void> {
-  await (await import("./orchestrator.ts")).runOrchestrator(config, dataDir);
+  await (await import("./orchestrator/orchestrator.ts")).runOrchestrator(config, dataDir);
 }
 
 /** Runs the whole node until it is asked to end. Throws {@link NodeError}. */
@@ -75,5 +75,5 @@ export async function runSupervisor(
   dataDir: string,
   parts: SupervisorParts,
 ): Promise<void> {
-  await (await import("./supervisor.ts")).runSupervisor(config, dataDir, parts);
+  await (await import("./supervisor/supervisor.ts")).runSupervisor(config, dataDir, parts);
 }

@@ -50,7 +50,7 @@ test("any valid configuration as file, as variables, as flags, or split between 
       assert.ok(result.ok, JSON.stringify(result));
       assert.deepEqual(result.value, layered.effective);
     }),
-    { numRuns: 200 },
+    { numRuns: 50 },
   );
 });
 
@@ -102,6 +102,6 @@ test("the JSON Schema is one of an object with the node's sections", () => {
   const schema = jsonSchema(nodeConfig) as { properties: object };
   assert.deepEqual(
     Object.keys(schema.properties).filter((name) => name !== "$schema"),
-    ["node", "mesh", "auth", "content", "telemetry"],
+    ["node", "mesh", "auth", "content", "star", "telemetry"],
   );
 });

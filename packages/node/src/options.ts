@@ -1,9 +1,11 @@
 import { defineConfig, isAddress, keyedList, option, z } from "@catalyst/config";
 import { gatewayOptions } from "@catalyst/gateway/options";
-import { authorityAddress, identityOptions, keyOptions, trustOptions } from "@catalyst/identity";
-import { domainPattern, labelPattern, serviceDeclaration, serviceName } from "@catalyst/rpc";
+import { hostAddress, identityOptions, keyOptions, trustOptions } from "@catalyst/identity";
+import { serviceDeclaration, serviceName } from "@catalyst/rpc";
+import { starOptions } from "@catalyst/star/options";
 import { contentOptions } from "@catalyst/store/options";
-import { telemetryOptions } from "@catalyst/telemetry";
+import { telemetryOptions } from "@catalyst/telemetry/options";
+import { domainPattern, labelPattern } from "@catalyst/wire";
 import { clash, leadsTo } from "./address.ts";
 import { peeringOptions, peerList } from "./peering-options.ts";
 
@@ -185,7 +187,7 @@ const authorityOptions = z.strictObject({
     description:
       "Where other nodes of the organisation reach this one's root authority, to join it, to renew their certificates and to have tokens signed: TLS. Off unless given.",
   }),
-  addresses: option(z.array(authorityAddress).max(8).default([]), {
+  addresses: option(z.array(hostAddress).max(8).default([]), {
     description:
       "Where they find it, where that is another address than `listen`: `host:port`. Written into join tokens.",
   }),
@@ -218,6 +220,7 @@ const sections = z.strictObject({
   mesh: meshOptions,
   auth: authOptions,
   content: contentOptions,
+  star: starOptions,
   telemetry: telemetryOptions,
 });
 

@@ -18,7 +18,7 @@ export const paths = {
   /** What Envoy last acknowledged: written by the orchestrator, read by the supervisor. */
   envoyJournal: (dataDir: string) => join(dataDir, "envoy.journal"),
   /** How services of other nodes were last reached, as the orchestrator knew. */
-  remoteServices: (dataDir: string) => join(dataDir, "remote-services.json"),
+  remoteServices: (dataDir: string) => join(dataDir, "remote-services.journal"),
   /** Nodes that this one has had sessions with. */
   knownNodes: (dataDir: string) => join(dataDir, "known-nodes.json"),
   /** What credentials are verified by, as the orchestrator last heard: public keys, and what was revoked. */

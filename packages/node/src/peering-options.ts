@@ -1,15 +1,13 @@
 import { isHostAddress, keyedList, option, z } from "@catalyst/config";
 import { compilePolicy, PeeringError, type PolicyRule, protocols } from "@catalyst/peering";
 import { sessionOptions } from "@catalyst/session";
-
-/** A node's label, or its full name. */
-const peerPattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
+import { namePattern } from "@catalyst/wire";
 
 const peerDeclaration = z.strictObject({
   name: z
     .string()
     .regex(
-      peerPattern,
+      namePattern,
       "must be the name of a node, such as n2, or with its domain n2.acme.catalyst.internal",
     )
     .meta({ description: "The peer's name in this organisation, or with its domain." }),

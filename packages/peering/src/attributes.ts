@@ -1,6 +1,5 @@
-import { type CborInput, type CborKey, type CborValue, encodeCbor } from "@catalyst/wire";
+import { type CborInput, type CborKey, type CborValue, encodeCbor, isName } from "@catalyst/wire";
 import { decode, isInteger, isText, malformed } from "./cbor.ts";
-import { isName } from "./name.ts";
 
 /** How a service is spoken to. */
 export const protocols = ["graphql", "http", "grpc", "tcp"] as const;

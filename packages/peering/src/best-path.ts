@@ -3,7 +3,15 @@ import type { UsablePath } from "./path.ts";
 
 /** One question by which two paths are told apart; negative when the first is better. */
 export type Criterion = {
-  readonly name: string;
+  readonly name:
+    | "higher localPref"
+    | "healthy"
+    | "shorter orgPath"
+    | "lower metric"
+    | "own organisation first"
+    | "shorter nodePath"
+    | "lower origin"
+    | "lower peer";
   readonly compare: (a: UsablePath, b: UsablePath) => number;
 };
 
@@ -43,9 +51,9 @@ export function comparePaths(a: UsablePath, b: UsablePath): number {
   return 0;
 }
 
-/** The criterion by which `a` is better than `b`. */
-export function decidingCriterion(a: UsablePath, b: UsablePath): string {
-  return criteria.find(({ compare }) => compare(a, b) !== 0)?.name ?? "equal";
+/** The criterion by which `a` is better than `b`, which is another path of the service. */
+export function decidingCriterion(a: UsablePath, b: UsablePath): Criterion["name"] {
+  return criteria.find(({ compare }) => compare(a, b) !== 0)?.name ?? "lower peer";
 }
 
 /** Of paths in order of preference, the best one of each origin: what is used, and what is told to others. */

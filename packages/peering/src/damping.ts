@@ -28,16 +28,20 @@ export const defaultDamping: DampingOptions = {
   halfLifeMs: 60_000,
 };
 
-type Flap = { penalty: number; at: number; suppressed: boolean };
+/** `scheduled` where it stands among the deadlines. */
+type Flap = { route: string; penalty: number; at: number; suppressed: boolean; scheduled: boolean };
 
-/** So many figures are kept; a peer that changes more routes at once has no one route that flaps. */
+/** So many figures are kept of one peer. */
 const maxFlaps = 65_536;
+/** So many are looked at for one that gives its place to a route that is not there yet. */
+const candidates = 8;
 
 /** The figures of the routes of one peer that changed lately. */
 export class Damping {
   readonly #options: DampingOptions;
+  /** In the order in which they were last looked at for a place. */
   readonly #flaps = new Map<string, Flap>();
-  readonly #deadlines = new Deadlines<string>();
+  readonly #deadlines = new Deadlines<Flap>();
 
   constructor(options: DampingOptions) {
     this.#options = options;
@@ -51,16 +55,14 @@ export class Damping {
   /** Adds to the figure of a route. */
   add(route: string, kind: "withdrawal" | "change", now: number): void {
     const { suppressAt, ceiling } = this.#options;
-    const flap = this.#flaps.get(route) ?? { penalty: 0, at: now, suppressed: false };
-    const isNew = flap.penalty === 0;
-    if (isNew && this.#flaps.size >= maxFlaps) return;
+    const flap = this.#flaps.get(route) ?? this.#place(route, now);
+    if (flap === null) return;
     flap.penalty = Math.min(ceiling, this.#penaltyAt(flap, now) + this.#options[kind]);
     flap.at = now;
     flap.suppressed ||= flap.penalty > suppressAt;
-    if (isNew) {
-      this.#flaps.set(route, flap);
-      this.#deadlines.add(this.#timeOfEnd(flap), route);
-    }
+    if (flap.scheduled) return;
+    flap.scheduled = true;
+    this.#deadlines.add(this.#timeOfEnd(flap), flap);
   }
 
   /** Whether no route changed lately. */
@@ -75,18 +77,44 @@ export class Damping {
   /** The routes that are no longer suppressed. */
   release(now: number): readonly string[] {
     const released: string[] = [];
-    for (let route = this.#deadlines.takeDue(now); route !== null; route = this.#deadlines.takeDue(now)) {
-      const flap = this.#flaps.get(route);
-      if (flap === undefined) continue;
+    for (let flap = this.#deadlines.takeDue(now); flap !== null; flap = this.#deadlines.takeDue(now)) {
       const end = this.#timeOfEnd(flap);
-      if (end > now) this.#deadlines.add(end, route);
+      if (end > now) this.#deadlines.add(end, flap);
       else if (flap.suppressed) {
-        released.push(route);
+        released.push(flap.route);
         flap.suppressed = false;
-        this.#deadlines.add(this.#timeOfEnd(flap), route);
-      } else this.#flaps.delete(route);
+        this.#deadlines.add(this.#timeOfEnd(flap), flap);
+      } else this.#flaps.delete(flap.route);
     }
     return released;
+  }
+
+  /**
+   * A figure for another route. Where there is no room it is the lowest of a few that were not looked at for the longest
+   * time, so that nobody keeps one route undamped by changing many others; null where all of those are suppressed.
+   */
+  #place(route: string, now: number): Flap | null {
+    if (this.#flaps.size < maxFlaps) {
+      const flap = { route, penalty: 0, at: now, suppressed: false, scheduled: false };
+      this.#flaps.set(route, flap);
+      return flap;
+    }
+    const flap = this.#lowest(now);
+    if (flap === null) return null;
+    this.#flaps.delete(flap.route);
+    this.#flaps.set(route, Object.assign(flap, { route, penalty: 0 }));
+    return flap;
+  }
+
+  #lowest(now: number): Flap | null {
+    let lowest: Flap | null = null;
+    for (const flap of [...this.#flaps.values().take(candidates)]) {
+      this.#flaps.delete(flap.route);
+      this.#flaps.set(flap.route, flap);
+      if (flap.suppressed) continue;
+      if (lowest === null || this.#penaltyAt(flap, now) < this.#penaltyAt(lowest, now)) lowest = flap;
+    }
+    return lowest;
   }
 
   #penaltyAt({ penalty, at }: Flap, now: number): number {

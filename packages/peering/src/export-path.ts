@@ -10,8 +10,6 @@ const longestPath = 64;
 export type Exporter = Self & {
   /** Its own Envoy. */
   readonly nextHop: NextHop;
-  /** Whether it puts its own Envoy in the place of another's inside the organisation too. */
-  readonly nextHopSelf: boolean;
 };
 
 /** spec/peering.md §4.2: what a peer is told of routes with these attributes, by service. */
@@ -45,9 +43,7 @@ function withheld(
 }
 
 function passInside(self: Exporter, route: RouteAttributes): RouteAttributes {
-  const isOwn = route.nodePath.length === 0;
-  const nextHop = self.nextHopSelf && !isOwn ? self.nextHop : route.nextHop;
-  return { ...route, nodePath: [self.node, ...route.nodePath], nextHop };
+  return { ...route, nodePath: [self.node, ...route.nodePath] };
 }
 
 function passOutside(self: Exporter, route: RouteAttributes): RouteAttributes {

@@ -103,17 +103,6 @@ describe("several nodes", () => {
     assert.deepEqual(network.speakers.get(n4)?.routes(products), []);
   });
 
-  test("with next-hop-self the node in between is the next hop", () => {
-    const network = new TestNetwork();
-    for (const name of line) network.start(name, { nextHopSelf: name === n2 });
-    network.step(n1, { kind: "originate", route: { service: products, protocol: "http" } });
-    network.connect(n1, n2);
-    network.connect(n2, n3);
-    network.run(1_000);
-    assert.equal(network.speakers.get(n3)?.routes(products)[0]?.verdict.attributes.nextHop.host, n2);
-    assert.equal(network.speakers.get(n2)?.routes(products)[0]?.verdict.attributes.nextHop.host, n1);
-  });
-
   test("in a ring the shorter way is taken, the other one when it breaks, and no path holds a node twice", () => {
     const network = new TestNetwork();
     for (const name of line) network.start(name);

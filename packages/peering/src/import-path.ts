@@ -1,6 +1,6 @@
+import { belongsTo } from "@catalyst/wire";
 import type { AttributeCache, AttributeSet } from "./attribute-set.ts";
 import { defaultLocalPref, domainOfSpiffe, type RouteAttributes } from "./attributes.ts";
-import { belongsTo } from "./name.ts";
 import type { Source } from "./path.ts";
 import type { Judge, Policy, PolicySet, Transform, Verdict } from "./policy.ts";
 

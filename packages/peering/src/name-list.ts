@@ -1,6 +1,5 @@
-import { type CborInput, type CborKey, type CborValue, encodeCbor } from "@catalyst/wire";
+import { type CborInput, type CborKey, type CborValue, encodeCbor, isName } from "@catalyst/wire";
 import { isText, malformed } from "./cbor.ts";
-import { isName } from "./name.ts";
 
 /** What a message may take, spec/peering.md §2. */
 export const messageLimits = { maxBytes: 65_024, maxDepth: 5, maxItems: 8_192 } as const;

@@ -5,7 +5,6 @@ import { selectBest } from "./best-path.ts";
 import { encodeEndOfRib } from "./end-of-rib.ts";
 import type { LocRib } from "./loc-rib.ts";
 import type { UsablePath } from "./path.ts";
-import { encodeRefresh } from "./refresh.ts";
 
 /** What export makes of the path that would be told; null when the peer is not told of it. */
 export type ExportPath = (path: UsablePath) => AttributeSet | null;
@@ -30,9 +29,9 @@ export class Outbound {
   #force = false;
   /** What the END_OF_RIB after the dump says; null for none. */
   #endOfRib: number | null = 0;
+  /** What one says that is still to be sent, behind all that has changed; null for none. */
+  #ending: number | null = null;
   #refreshAsked: number | null = null;
-  #refreshes = 0;
-  #requests: Uint8Array[] = [];
   #healthAt = 0;
   #busy = false;
 
@@ -53,22 +52,10 @@ export class Outbound {
     this.#changedHealth.add(service);
   }
 
-  /** Goes through everything again, because the policy is another one. */
-  review(): void {
-    this.#dump = this.#locRib.services();
-  }
-
   /** The peer asks for everything once more; of several such wishes in a round, the last one counts. */
   refresh(number: number): void {
     if (this.#dump !== null) this.#refreshAsked = number;
     else this.#beginRefresh(number);
-  }
-
-  /** Asks the peer for everything once more; the number of the request. */
-  askRefresh(): number {
-    this.#refreshes += 1;
-    this.#requests.push(encodeRefresh({ number: this.#refreshes }));
-    return this.#refreshes;
   }
 
   /** The peer took what {@link take} gave. */
@@ -77,14 +64,18 @@ export class Outbound {
   }
 
   /** When {@link take} has something to give; null when it waits for the peer, or for a change. */
-  nextAt(now: number): number | null {
+  nextAt(now: number, mayEnd: boolean): number | null {
     if (this.#busy) return null;
-    if (this.#changed.size > 0 || this.#dump !== null || this.#requests.length > 0) return now;
+    if (this.#ending !== null && mayEnd) return now;
+    if (this.#changed.size > 0 || this.#dump !== null) return now;
     return this.#changedHealth.size > 0 ? Math.max(now, this.#healthAt) : null;
   }
 
-  /** The next messages, in their order; none while the peer has not taken the last ones. */
-  take(now: number): readonly Uint8Array[] {
+  /**
+   * The next messages, in their order; none while the peer has not taken the last ones. `mayEnd` says whether this node
+   * knows all that there is to tell, so that END_OF_RIB is true.
+   */
+  take(now: number, mayEnd: boolean): readonly Uint8Array[] {
     if (this.#busy) return [];
     const batch = new Batch();
     const finished = this.#takeServices(batch);
@@ -92,13 +83,12 @@ export class Outbound {
       this.#takeHealth(batch);
       this.#healthAt = now + this.#healthIntervalMs;
     }
-    const messages = [...this.#requests, ...batch.messages()];
-    this.#requests = [];
-    if (finished && this.#endOfRib !== null) {
-      messages.push(encodeEndOfRib({ refresh: this.#endOfRib }));
-      this.#endOfRib = null;
-    }
+    const messages = [...batch.messages()];
     if (finished) this.#finishDump();
+    if (this.#ending !== null && mayEnd && this.#changed.size === 0) {
+      messages.push(encodeEndOfRib({ refresh: this.#ending }));
+      this.#ending = null;
+    }
     this.#busy = messages.length > 0;
     return messages;
   }
@@ -161,6 +151,8 @@ export class Outbound {
 
   #finishDump(): void {
     this.#force = false;
+    this.#ending = this.#endOfRib ?? this.#ending;
+    this.#endOfRib = null;
     if (this.#refreshAsked === null) return;
     this.#beginRefresh(this.#refreshAsked);
     this.#refreshAsked = null;

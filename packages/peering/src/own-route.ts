@@ -1,7 +1,7 @@
+import { belongsTo, isName } from "@catalyst/wire";
 import { decodeAttributes, defaultLocalPref, encodeAttributes, type RouteAttributes } from "./attributes.ts";
 import { PeeringError } from "./errors.ts";
 import type { Exporter } from "./export-path.ts";
-import { belongsTo, isName } from "./name.ts";
 import type { OwnRoute } from "./speaker-event.ts";
 
 /** The attributes of a service of this node's own. Throws {@link PeeringError} `route_invalid`. */

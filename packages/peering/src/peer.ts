@@ -16,7 +16,7 @@ export type Session = {
   /** What the END_OF_RIB that ends the current round says; null when it has come. */
   awaited: number | null;
   /** Judgements of export, by the attributes that routes have here. */
-  exportJudges: WeakMap<AttributeSet, Judge>;
+  readonly exportJudges: WeakMap<AttributeSet, Judge>;
 };
 
 /** What is known of a peer, also while it is away. */
@@ -30,7 +30,7 @@ export class Peer implements Source {
   /** When what is stale is removed although no END_OF_RIB came; null while nothing is. */
   staleUntil: number | null = null;
   /** Judgements of import, by the attributes that routes came with. */
-  importJudges = new WeakMap<AttributeSet, Judge>();
+  readonly importJudges = new WeakMap<AttributeSet, Judge>();
   /** Attributes that could not be read, in this session and those before. */
   malformed = 0;
 

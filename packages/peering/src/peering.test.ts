@@ -213,3 +213,18 @@ test("However much has come of one peer, others have their turn before all of it
   atA.end("stopped");
   await over;
 });
+
+test("What came together after a long silence is read together", async () => {
+  const clock = new TestClock();
+  const [a, b] = [start(n1, clock), start(n2, clock)];
+  const { atA, atB } = connect(n1, n2);
+  void a.peering.attach(atA);
+  void b.peering.attach(atB);
+  await settled();
+  clock.pass(1_000);
+  const services = ["a", "b", "c"].map((label) => `${label}.${acme}`);
+  for (const service of services)
+    a.peering.apply({ kind: "originate", route: { service, protocol: "http" } });
+  await settled();
+  assert.deepEqual(b.changed, services);
+});

@@ -35,7 +35,7 @@ export type OwnEvent = Exclude<SpeakerEvent, { kind: "up" | "message" | "taken" 
 /** A speaker that is connected with sessions and the clock. */
 export type Peering = AsyncDisposable & {
   readonly speaker: Speaker;
-  /** Throws {@link PeeringError} `policy_invalid` and `route_invalid`. */
+  /** Throws {@link PeeringError} `route_invalid`. */
   apply(event: OwnEvent): void;
   /** Speaks over a channel until its session has ended. A newer channel of the same peer takes its place. */
   attach(channel: Channel): Promise<void>;
@@ -43,7 +43,10 @@ export type Peering = AsyncDisposable & {
   keepRoutes(): void;
 };
 
-/** What has come of one peer is read for so long at a time; then others have their turn, and requests of this process. */
+/**
+ * What has come of one peer is read for so long at a time, waiting for it aside; then others have their turn, and requests of
+ * this process.
+ */
 const longestTurnMs = 2;
 
 /** The ends of a session after which the peer is expected back, and its routes stay meanwhile. */
@@ -92,12 +95,14 @@ export function createPeering(
       const { node: peer, domain } = channel.peer;
       channels.set(peer, channel);
       run({ kind: "up", peer, domain });
-      let began = clock.now();
+      let readMs = 0;
       for await (const bytes of channel) {
+        const began = clock.now();
         if (channels.get(peer) === channel) run({ kind: "message", peer, bytes });
-        if (clock.now() - began < longestTurnMs) continue;
+        readMs += clock.now() - began;
+        if (readMs < longestTurnMs) continue;
         await turn();
-        began = clock.now();
+        readMs = 0;
       }
       const { code, text, by } = await channel.ended;
       if (channels.get(peer) !== channel) return;

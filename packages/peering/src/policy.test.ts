@@ -24,31 +24,23 @@ import { advertisedRoutes, receivedRoutes, viewPeers } from "./view.ts";
 describe("policy, spec/peering.md §4", () => {
   const noTests: PolicyRule = { name: "no tests", match: { service: "test-*" }, action: "reject" };
 
-  test("a change judges what was told before, without a word of the peer", () => {
-    const peers = new TestPeers();
-    peers.up(n1, n2);
-    peers.announce(n1, [products, service("test-a")]);
-    peers.heard(n2);
-    peers.step({ kind: "policy", import: [noTests], export: [] });
-    assert.deepEqual(peers.through(service("test-a")), []);
-    assert.deepEqual(show(peers.heard(n2)), [`withdraw ${service("test-a")} at ${n1}`]);
-    peers.step({ kind: "policy", import: [], export: [noTests] });
-    assert.deepEqual(peers.through(service("test-a")), [n1]);
-    assert.deepEqual(show(peers.heard(n2)), []);
-    peers.step({ kind: "policy", import: [], export: [] });
-    assert.deepEqual(show(peers.heard(n2)), [`announce ${service("test-a")} at ${n1}`]);
-    assert.deepEqual(show(peers.heard(n1)), ["END_OF_RIB 0"]);
+  test("a policy with a fault is refused", () => {
+    const faulty: PolicyRule = { name: "x", action: "accept", set: { localPref: -1 } };
+    for (const options of [{ import: [faulty] }, { export: [faulty] }]) {
+      assert.throws(() => new TestPeers(options), { code: "policy_invalid" });
+    }
   });
 
-  test("a policy with a fault is refused, and the old one stays", () => {
-    const peers = new TestPeers({ import: [noTests] });
-    peers.up(n1);
-    const faulty: PolicyRule = { name: "x", action: "accept", set: { localPref: -1 } };
-    assert.throws(() => peers.step({ kind: "policy", import: [faulty], export: [] }), {
-      code: "policy_invalid",
-    });
-    peers.announce(n1, [service("test-a")]);
-    assert.deepEqual(peers.through(service("test-a")), []);
+  test("what import rejects is used by nobody, and what export rejects is told to nobody", () => {
+    const importing = new TestPeers({ import: [noTests] });
+    const exporting = new TestPeers({ export: [noTests] });
+    for (const peers of [importing, exporting]) {
+      peers.up(n1, n2);
+      peers.announce(n1, [products, service("test-a")]);
+      assert.deepEqual(show(peers.heard(n2)), ["END_OF_RIB 0", `announce ${products} at ${n1}`]);
+    }
+    assert.deepEqual(importing.through(service("test-a")), []);
+    assert.deepEqual(exporting.through(service("test-a")), [n1]);
   });
 
   test("nothing comes from another organisation, or goes to it, without a rule that names it", () => {

@@ -57,13 +57,24 @@ describe("a tap on the tables", () => {
     ]);
   });
 
-  test("tells which rule kept a route out, and what another policy makes of it", () => {
+  test("tells which rule kept a route out", () => {
     const closed = { name: "no products", match: { service: "products.*" }, action: "reject" } as const;
     const { peers, seen } = tapped({ import: [closed] });
     peers.up(n1);
     peers.announce(n1, [products]);
     assert.deepEqual(seen(), ["up n1", "announced products of n1 out by no products"]);
-    peers.step({ kind: "policy", import: [], export: [] });
+  });
+
+  test("tells of a route that changed too often when it is taken again, and that nobody said anything new of it", () => {
+    const { peers, seen } = tapped();
+    peers.up(n1);
+    for (let times = 0; times < 7; times++) {
+      peers.announce(n1, [products]);
+      peers.withdraw(n1, [products]);
+    }
+    peers.announce(n1, [products]);
+    assert.equal(seen().at(-1), "announced products of n1 out by damped");
+    peers.pass(240_000);
     assert.deepEqual(seen(), ["judged products of n1 in", "best products through n1, alone, 0 besides"]);
   });
 

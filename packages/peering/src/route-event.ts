@@ -1,5 +1,5 @@
 import { isSameSet } from "./attribute-set.ts";
-import { decidingCriterion } from "./best-path.ts";
+import { type Criterion, decidingCriterion } from "./best-path.ts";
 import type { Path, Source, UsablePath } from "./path.ts";
 import type { Moment } from "./speaker-event.ts";
 
@@ -55,7 +55,7 @@ export type RouteEvent =
       /** The best path from now on; null when there is none any more. */
       readonly path: UsablePath | null;
       /** By what it is better than the next one; null when it is alone. */
-      readonly criterion: string | null;
+      readonly criterion: Criterion["name"] | null;
       /** How many paths there are besides. */
       readonly alternates: number;
     };

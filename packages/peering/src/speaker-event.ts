@@ -1,6 +1,5 @@
 import type { NextHop, Protocol } from "./attributes.ts";
 import type { CloseCode } from "./errors.ts";
-import type { PolicyRule } from "./policy.ts";
 import type { SessionEnd } from "./route-event.ts";
 
 /** Two clocks: what waits goes by the monotonic one, in ms; what expires by the wall's, in seconds since 1970 with their fractions. */
@@ -32,18 +31,16 @@ export type SpeakerEvent =
    * for those who look on.
    */
   | { readonly kind: "down"; readonly peer: string; readonly retain: boolean; readonly end?: SessionEnd }
+  /**
+   * This node begins, and these peers were there before: nobody is told that all was told before they have told theirs, or
+   * have had time to come.
+   */
+  | { readonly kind: "expect"; readonly peers: readonly string[] }
   /** The peer is none any more. */
   | { readonly kind: "remove"; readonly peer: string }
   | { readonly kind: "originate"; readonly route: OwnRoute }
   | { readonly kind: "withdraw"; readonly service: string }
   | { readonly kind: "health"; readonly service: string; readonly healthy: boolean }
-  | {
-      readonly kind: "policy";
-      readonly import: readonly PolicyRule[];
-      readonly export: readonly PolicyRule[];
-    }
-  /** Asks a peer for all its routes, to audit what is here. */
-  | { readonly kind: "refresh"; readonly peer: string }
   /** Time has passed. */
   | { readonly kind: "tick" };
 

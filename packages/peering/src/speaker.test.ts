@@ -119,20 +119,6 @@ describe("refresh, spec/peering.md §6.3", () => {
     assert.deepEqual(ends, ["0 after 10000", "3 after 10000"]);
     assert.deepEqual(new Set(told.values()), new Set([2]));
   });
-
-  test("what the answer does not hold is removed, and not before", () => {
-    const peers = new TestPeers();
-    peers.up(n1);
-    peers.announce(n1, [products, service("reviews")]);
-    peers.heard(n1);
-    peers.step({ kind: "refresh", peer: n1 });
-    assert.deepEqual(show(peers.heard(n1)), ["REFRESH 1"]);
-    peers.announce(n1, [products]);
-    peers.endOfRib(n1, 0);
-    assert.deepEqual(peers.through(service("reviews")), [n1]);
-    peers.endOfRib(n1, 1);
-    assert.deepEqual([peers.through(products), peers.through(service("reviews"))], [[n1], []]);
-  });
 });
 
 describe("health, spec/peering.md §2.4", () => {

@@ -35,14 +35,14 @@ export type SpeakerOptions = {
   readonly domain: string;
   /** This node's Envoy, as other nodes' Envoys reach it. */
   readonly nextHop: NextHop;
-  /** Whether other nodes of the organisation reach what is behind this one through its Envoy. Default false. */
-  readonly nextHopSelf?: boolean;
   readonly import?: readonly PolicyRule[];
   readonly export?: readonly PolicyRule[];
   readonly limits?: Partial<PeerLimits>;
   readonly damping?: Partial<DampingOptions>;
   /** How long routes of a peer that went away are used. Default 120,000. */
   readonly restartMs?: number;
+  /** How long peers that are expected after the start are waited for. Default 5,000. */
+  readonly deferMs?: number;
   /** The least time between two HEALTH messages to one peer. Default 500. */
   readonly healthIntervalMs?: number;
 };
@@ -66,7 +66,7 @@ const replaced: SessionEnd = { code: "replaced", text: "a newer session took its
 export class Speaker {
   /** Is told of what happens to routes and sessions while somebody looks on; null, as it begins, costs nothing. */
   tap: Tap | null = null;
-  readonly self: Readonly<Omit<SpeakerOptions, "nextHopSelf">> & { readonly nextHopSelf: boolean };
+  readonly self: SpeakerOptions;
   readonly #limits: PeerLimits;
   readonly #damping: DampingOptions;
   readonly #restartMs: number;
@@ -75,16 +75,20 @@ export class Speaker {
   readonly #own: Peer;
   readonly #peers = new Map<string, Peer>();
   readonly #expiries = new Expiries();
-  #import: Policy;
-  #export: Policy;
+  readonly #import: Policy;
+  readonly #export: Policy;
   #now: Moment = { instant: 0, wall: 0 };
   #changed = new Set<string>();
   #complete: string[] = [];
   #closed: { peer: string; code: CloseCode; text: string }[] = [];
+  /** Peers that are expected, and have not told all of their routes. */
+  readonly #expected = new Set<string>();
+  /** Until when they are waited for. */
+  #deferredUntil = 0;
 
   /** Throws {@link PeeringError} `policy_invalid`. */
   constructor(options: SpeakerOptions) {
-    this.self = { ...options, nextHopSelf: options.nextHopSelf ?? false };
+    this.self = options;
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#damping = { ...defaultDamping, ...options.damping };
     this.#restartMs = options.restartMs ?? 120_000;
@@ -94,15 +98,15 @@ export class Speaker {
   }
 
   /**
-   * One event at its moment. Throws {@link PeeringError} `policy_invalid` and `route_invalid` for what this node's own
-   * side gave, and has then changed nothing; what a peer sends never throws.
+   * One event at its moment. Throws {@link PeeringError} `route_invalid` for what this node's own side gave, and has then
+   * changed nothing; what a peer sends never throws.
    */
   step(event: SpeakerEvent, now: Moment): Effects {
     this.#now = now;
     this.#handle(event);
     this.#passTime();
     const send = [...this.#peers.values()].flatMap((peer) => {
-      const messages = peer.session?.outbound.take(now.instant) ?? [];
+      const messages = peer.session?.outbound.take(now.instant, this.#knowsAllFor(peer)) ?? [];
       return messages.length > 0 ? [{ peer: peer.node, messages }] : [];
     });
     const [close, complete] = [this.#closed, this.#complete];
@@ -163,7 +167,12 @@ export class Speaker {
       case "down":
         this.#end(event.peer, event.retain, event.end ?? unsaid);
         break;
+      case "expect":
+        for (const peer of event.peers) this.#expected.add(peer);
+        this.#deferredUntil = this.#now.instant + (this.self.deferMs ?? 5_000);
+        break;
       case "remove":
+        this.#expected.delete(event.peer);
         this.#remove(event.peer);
         break;
       case "originate":
@@ -175,12 +184,6 @@ export class Speaker {
       case "health":
         for (const path of this.#own.rib.pathsOf(event.service))
           this.#setHealth(this.#own, path, event.healthy);
-        break;
-      case "policy":
-        this.#setPolicy(compilePolicy(event.import), compilePolicy(event.export));
-        break;
-      case "refresh":
-        this.#askRefresh(event.peer);
         break;
       case "tick":
     }
@@ -235,14 +238,6 @@ export class Speaker {
     const attributes = this.#cache.make(this.self.node, ownAttributes(this.self, route));
     const before = this.#own.rib.get(this.self.node, route.service);
     this.#tell(this.#own, attributes, route.service, before?.healthy ?? true);
-  }
-
-  #askRefresh(node: string): void {
-    const peer = this.#peers.get(node);
-    if (peer === undefined || peer.session === null) return;
-    peer.session.awaited = peer.session.outbound.askRefresh();
-    peer.rib.round += 1;
-    if (peer.staleUntil !== null) peer.staleUntil = this.#now.instant + this.#restartMs;
   }
 
   #receive(node: string, bytes: Uint8Array): void {
@@ -343,8 +338,14 @@ export class Speaker {
     }
   }
 
+  /** Whether END_OF_RIB is true for a peer: what others still have to tell may be what it kept of this node. */
+  #knowsAllFor({ node }: Peer): boolean {
+    return this.#expected.size === 0 || (this.#expected.size === 1 && this.#expected.has(node));
+  }
+
   #endOfRib(peer: Peer, session: Session): void {
     session.awaited = null;
+    this.#expected.delete(peer.node);
     peer.staleUntil = null;
     this.#complete.push(peer.node);
     this.#sweep(peer, "not_announced_again", (path) => peer.rib.isStale(path));
@@ -354,18 +355,6 @@ export class Speaker {
   #sweep(peer: Peer, removal: Removal, isGone: (path: Path) => boolean = () => true): void {
     peer.staleUntil = null;
     for (const path of peer.rib.paths()) if (isGone(path)) this.#forget(peer, path, removal);
-  }
-
-  #setPolicy(imported: Policy, exported: Policy): void {
-    this.#import = imported;
-    this.#export = exported;
-    for (const peer of this.#peers.values()) {
-      peer.importJudges = new WeakMap();
-      for (const path of peer.rib.paths()) this.#judgeAgain(peer, path);
-      if (peer.session === null) continue;
-      peer.session.exportJudges = new WeakMap();
-      peer.session.outbound.review();
-    }
   }
 
   #judge(source: Peer, attributes: AttributeSet, service: string): Verdict {
@@ -426,7 +415,12 @@ export class Speaker {
 
   #passTime(): void {
     const { instant, wall } = this.#now;
-    for (const path of this.#expiries.takeEnded(wall)) this.#judgeAgain(path.source as Peer, path);
+    if (this.#deferredUntil <= instant) this.#expected.clear();
+    for (const path of this.#expiries.takeEnded(wall)) {
+      const { node } = path.source;
+      const source = node === this.#own.node ? this.#own : this.#peers.get(node);
+      if (source !== undefined) this.#judgeAgain(source, path);
+    }
     for (const peer of this.#peers.values()) {
       if (peer.staleUntil !== null && peer.staleUntil <= instant) {
         const isGone = (path: Path) => peer.session === null || peer.rib.isStale(path);
@@ -445,8 +439,10 @@ export class Speaker {
     const times: (number | null)[] = [];
     const { next } = this.#expiries;
     if (next !== null) times.push(instant + Math.min(clockCheckMs, (next - wall) * 1_000));
-    for (const { session, staleUntil, damping } of this.#peers.values()) {
-      times.push(session?.outbound.nextAt(instant) ?? null, staleUntil, damping.next);
+    if (this.#expected.size > 0) times.push(this.#deferredUntil);
+    for (const peer of this.#peers.values()) {
+      const next = peer.session?.outbound.nextAt(instant, this.#knowsAllFor(peer)) ?? null;
+      times.push(next, peer.staleUntil, peer.damping.next);
     }
     const known = times.filter((time) => time !== null);
     return known.length === 0 ? null : Math.min(...known);

@@ -11,7 +11,7 @@ const steps = 120;
 const quietMs = 30 * 60_000;
 
 /**
- * Five nodes under random announcements, withdrawals, health, disconnects, restarts, partitions and policies, delivered
+ * Five nodes under random announcements, withdrawals, health, disconnects, restarts under other policies and partitions, delivered
  * in random order. Rejects when, after quiet, a node's tables are not what a model computes from what each node
  * offers and who is connected with whom. A seed replays.
  */
@@ -68,20 +68,12 @@ export async function torturePeering(seed: number): Promise<void> {
     () => {
       const name = pick(nodes);
       const peers = network.peersOf(name);
+      const [refused, { refuses }] = [randomService(random), known(name)];
+      if (!refuses.delete(refused)) refuses.add(refused);
       network.start(name, { import: policyOf(name) });
       for (const route of known(name).own.values()) network.step(name, { kind: "originate", route });
       known(name).unhealthy.clear();
       for (const peer of peers) if (random() < 0.8) network.connect(name, peer);
-    },
-    () => {
-      const [name, refused] = [pick(nodes), randomService(random)];
-      const { refuses } = known(name);
-      if (!refuses.delete(refused)) refuses.add(refused);
-      network.step(name, { kind: "policy", import: policyOf(name), export: [] });
-    },
-    () => {
-      const name = pick(nodes);
-      for (const peer of network.peersOf(name)) network.step(name, { kind: "refresh", peer });
     },
     () => network.run(Math.floor(random() * 3_000)),
     () => {

@@ -148,7 +148,7 @@ describe("export by spec/peering.md §4.2", () => {
   )) {
     test(`${name}: ${sent === null ? "not told" : "told"}`, () => {
       const cache = new AttributeCache();
-      const exporter = { node, domain: domainOf(node), nextHop, nextHopSelf: false };
+      const exporter = { node, domain: domainOf(node), nextHop };
       const to = { node: peer, domain: domainOf(peer), isOwnDomain: domainOf(peer) === domainOf(node) };
       const label = route.organisation === domainOf(node) ? "n1" : "m1";
       const set = cache.make(`${label}.${route.organisation}`, fromJson(route));

@@ -1,6 +1,6 @@
+import { labelPattern, labelWords } from "@catalyst/wire/portable";
 import { z } from "zod";
 import { defineContract, defineMethod } from "./contract.ts";
-import { labelPattern, labelWords } from "./names.ts";
 import { processMethods, timestamp } from "./process.ts";
 
 /** Access tokens are minted for processes and live for minutes; API keys are given to people and live for months. */

@@ -1,3 +1,4 @@
+import { namespacePattern } from "@catalyst/wire/portable";
 import { z } from "zod";
 import { defineContract, defineMethod } from "./contract.ts";
 import { processMethods, timestamp } from "./process.ts";
@@ -5,7 +6,7 @@ import { processMethods, timestamp } from "./process.ts";
 /** Whom an object is kept for, and against whose quota it counts. */
 export const contentNamespace = z
   .string()
-  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/, "is not a namespace such as acme or team.app")
+  .regex(namespacePattern, "is not a namespace such as acme or team.app")
   .default("default");
 
 /** How an object is asked for: its CID, `sha256:` and the hexadecimal digest of its bytes, or a name that it has. */

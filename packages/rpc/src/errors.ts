@@ -49,7 +49,7 @@
  * | `peer_configured` | the peer comes from the node's configuration: take it out of `mesh.peers` there |
  * | `peer_unreachable` | whoever made the invitation does not answer, the message says why: start it, or correct the address and invite anew |
  * | `invitation_refused` | nobody became a peer: the message says why, what to do, and the code of spec/invitation.md §6 |
- * | `invitation_unknown` | no invitation has this id, or it was over long ago: `catalyst peer invitations` lists those there are |
+ * | `invitation_unknown` | no invitation has this id, or it was over long ago: `catalyst peer invitation list` shows those there are |
  * | `generation_unknown` | no schema of this number is kept, the message says which are: `catalyst gateway history` |
  * | `coordinate_unknown` | the schema in force has no such type or field: `catalyst gateway schema` shows it |
  * | `composition_failed` | the schemas take too long or too much memory to compose or to compare, the message says which: make them smaller |

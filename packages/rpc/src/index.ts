@@ -2,6 +2,8 @@
  * Every interface between the processes of a node, and the one way to serve and call them: Cap'n Web over a
  * WebSocket on a Unix socket, each message checked at run time on the side that receives it.
  */
+// For packages that speak of nodes and services, and of no other bytes of ours.
+export { domainPattern, labelPattern } from "@catalyst/wire/portable";
 export {
   type ApiKey,
   type ApiKeyState,
@@ -56,7 +58,6 @@ export {
   type ServiceSchemaReport,
 } from "./gateway.ts";
 export { keepConnected, type LinkOptions } from "./link.ts";
-export { domainPattern, labelPattern } from "./names.ts";
 export {
   type Activation,
   type CredentialsState,
@@ -91,3 +92,4 @@ export {
 export { defaultDataDir, runFolder, socketPath } from "./socket-path.ts";
 export { requestSocket, type SocketAnswer, type SocketRequest } from "./socket-request.ts";
 export { type ChildStatus, supervisorContract } from "./supervisor.ts";
+export { watchPatienceMs, watchTimeoutMs } from "./watch.ts";

@@ -1,6 +1,8 @@
+import { nodeNamePattern } from "@catalyst/wire/portable";
 import { z } from "zod";
 import { defineMethod } from "./contract.ts";
 import { timestamp } from "./process.ts";
+import { serviceProtocol } from "./service.ts";
 
 const text = z.string();
 const count = z.int().min(0);
@@ -8,6 +10,41 @@ const count = z.int().min(0);
 /** Why this node knows a peer: its configuration, an invitation, or that the peer opened a session by itself. */
 export const peerOrigin = z.enum(["configuration", "invitation", "incoming"]);
 export type PeerOrigin = z.infer<typeof peerOrigin>;
+
+/** How far a session is: spec/session.md §3. */
+export const sessionState = z.enum(["idle", "connect", "open_sent", "open_confirm", "established"]);
+
+/** Why a session, or an attempt at one, ended: the codes of spec/session.md §4.6, and those of this end alone. */
+export const sessionEndCode = z.enum([
+  "stopped",
+  "restarting",
+  "collision",
+  "hold_expired",
+  "handshake_timeout",
+  "frame_invalid",
+  "message_malformed",
+  "message_unexpected",
+  "version_unsupported",
+  "protocol_unsupported",
+  "identity_mismatch",
+  "not_admitted",
+  "self_connection",
+  "open_mismatch",
+  "credit_exceeded",
+  "rate_exceeded",
+  "too_many_sessions",
+  "not_reading",
+  "certificate_expired",
+  "protocol_error",
+  "internal_error",
+  "too_soon",
+  "unknown",
+  "connection_lost",
+  "dial_failed",
+  "listen_failed",
+  "message_too_large",
+  "misused",
+]);
 
 /** A peer of this node: the session with it, and how many routes go back and forth. */
 export const peerStatus = z.object({
@@ -18,8 +55,7 @@ export const peerStatus = z.object({
   origin: peerOrigin,
   /** SHA-256 of what its certificate went back to when it was invited, base64url; null for others. */
   fingerprint: text.nullable(),
-  /** Of the session: spec/session.md §4. */
-  state: text,
+  state: sessionState,
   establishedMs: z.number().nullable(),
   /** Until it is dialled again, in ms. */
   retryInMs: z.number().nullable(),
@@ -32,7 +68,9 @@ export const peerStatus = z.object({
   received: count,
   advertised: count,
   /** Why the last session, or attempt, ended. */
-  lastEnd: z.object({ code: text, text, by: text.nullable(), at: timestamp }).nullable(),
+  lastEnd: z
+    .object({ code: sessionEndCode, text, by: z.enum(["us", "peer"]).nullable(), at: timestamp })
+    .nullable(),
 });
 export type PeerStatus = z.infer<typeof peerStatus>;
 
@@ -54,10 +92,7 @@ export type PeeringState = z.infer<typeof peeringState>;
 const nodeName = z
   .string()
   .max(253)
-  .regex(
-    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/,
-    "is not the full name of a node, such as n7.globex.catalyst.internal",
-  );
+  .regex(nodeNamePattern, "is not the full name of a node, such as n7.globex.catalyst.internal");
 
 /** An invitation without its secret. */
 export const peerInvitation = z.object({
@@ -126,7 +161,7 @@ export const routeView = z.object({
   /** From whom it came, or to whom it went; null for this node's own. */
   peer: text.nullable(),
   origin: text,
-  protocol: text,
+  protocol: serviceProtocol,
   nextHop: text,
   nodePath: z.array(text),
   localPref: z.int(),

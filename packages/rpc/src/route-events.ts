@@ -27,6 +27,18 @@ const routeChanges = z.enum([
   "swept",
 ]);
 
+/** By what one path is better than another: spec/peering.md §5. */
+const criterion = z.enum([
+  "higher localPref",
+  "healthy",
+  "shorter orgPath",
+  "lower metric",
+  "own organisation first",
+  "shorter nodePath",
+  "lower origin",
+  "lower peer",
+]);
+
 /** One thing that happened to the routes of a node, or to the sessions that they come over. */
 const routeEvent = z.discriminatedUnion("event", [
   stamped.extend({ event: z.literal("session_up"), peer: text }),
@@ -57,7 +69,7 @@ const routeEvent = z.discriminatedUnion("event", [
     /** The best path from now on, as import left it; null when there is none any more. */
     route: eventRoute.nullable(),
     /** By what it is better than the next one; null when it is alone. */
-    criterion: text.nullable(),
+    criterion: criterion.nullable(),
     /** How many paths there are besides. */
     alternates: count,
   }),

@@ -1,5 +1,5 @@
+import { labelPattern, labelWords } from "@catalyst/wire/portable";
 import { z } from "zod";
-import { labelPattern, labelWords } from "./names.ts";
 import { isTcpUrl, serviceUrl } from "./service-url.ts";
 
 /** A DNS label in lower case: what a service is called inside its organisation. */

@@ -1,22 +1,20 @@
 import { keyedList, option, z } from "@catalyst/config";
+import { labelPattern, namespacePattern } from "@catalyst/wire";
 import { defaultScrubBytesPerSecond } from "./store.ts";
 
 const gibibyte = 1024 ** 3;
 
 const deviceDeclaration = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,62}$/, "must be a DNS label in lower case")
-    .meta({
-      description: "What receipts call the device.",
-    }),
+  name: z.string().regex(labelPattern, "must be a DNS label in lower case").meta({
+    description: "What receipts call the device.",
+  }),
   folder: z.string().min(1).meta({ description: "A folder on it that holds nothing else." }),
 });
 
 const quotaDeclaration = z.strictObject({
   namespace: z
     .string()
-    .regex(/^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/, "is not a namespace such as acme or team.app")
+    .regex(namespacePattern, "is not a namespace such as acme or team.app")
     .meta({ description: "Whose quota it is." }),
   maxBytes: z
     .int()

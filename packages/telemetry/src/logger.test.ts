@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { Writable } from "node:stream";
 import { test } from "node:test";
-import { createLogger, type LogLevel } from "./logger.ts";
+import type { LogLevel } from "./log-level.ts";
+import { createLogger } from "./logger.ts";
 
 /** A logger and the lines that it has written. */
 function recordedLogger(level?: LogLevel) {

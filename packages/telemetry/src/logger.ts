@@ -1,10 +1,7 @@
 import type { Writable } from "node:stream";
 import { destination, type Logger as PinoLogger, pino, stdSerializers, stdTimeFunctions } from "pino";
+import type { LogLevel } from "./log-level.ts";
 import { redact } from "./redact.ts";
-
-/** From the most talkative to none. */
-export const logLevels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 /** Writes one line: fields for machines, a message for people. An error goes into the field `err`. */
 export type LogFunction = {

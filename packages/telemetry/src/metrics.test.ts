@@ -57,3 +57,19 @@ test("a gauge that is read shows what is true when somebody asks", async () => {
   assert.match(text, /^catalyst_services\{state="failed"\} 1$/m);
   assert.doesNotMatch(text, /serving/);
 });
+
+test("a summary shows the quantiles 0.5, 0.9 and 0.99 of what it was told", async () => {
+  const metrics = createMetrics("orbit");
+  const summary = metrics.summary("transfer_duration_seconds", "Seconds.", []);
+  for (let at = 1; at <= 100; at++) summary.observe({}, at);
+  const text = await metrics.text();
+  for (const [quantile, least, most] of [
+    ["0.5", 49, 52],
+    ["0.9", 89, 92],
+    ["0.99", 98, 100],
+  ] as const) {
+    const [, value = ""] = new RegExp(`quantile="${quantile}"\\} ([\\d.]+)`).exec(text) ?? [];
+    assert.ok(Number(value) >= least && Number(value) <= most, `${quantile}: ${value}`);
+  }
+  assert.match(text, /^orbit_transfer_duration_seconds_count 100$/m);
+});

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry, Summary } from "prom-client";
 
 /** One value for each label of the metric. Labels have few values: never a path, an id or a user's text. */
 export type Labels<Name extends string> = Readonly<Record<Name, string | number>>;
@@ -9,6 +9,7 @@ export type Readings<Name extends string> = Iterable<readonly [Labels<Name>, num
 export type CounterMetric<Name extends string> = { inc(labels: Labels<Name>, by?: number): void };
 export type GaugeMetric<Name extends string> = { set(labels: Labels<Name>, value: number): void };
 export type HistogramMetric<Name extends string> = { observe(labels: Labels<Name>, value: number): void };
+export type SummaryMetric<Name extends string> = { observe(labels: Labels<Name>, value: number): void };
 
 /**
  * The metrics of a process. A name is `<subsystem>_<name>_<unit>` in base units (`seconds`, `bytes`; counters end
@@ -31,6 +32,8 @@ export type Metrics = {
     labels: readonly Name[],
     buckets?: readonly number[],
   ): HistogramMetric<Name>;
+  /** The quantiles 0.5, 0.9 and 0.99 over the last ten minutes: for one process alone, they cannot be added up. */
+  summary<Name extends string>(name: string, help: string, labels: readonly Name[]): SummaryMetric<Name>;
   /** All values now, in Prometheus' text format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -70,6 +73,15 @@ export function createMetrics(prefix = "catalyst"): Metrics {
     histogram: (name, help, labels, buckets = defaultBuckets) => {
       const histogram = new Histogram({ ...describe(name, help, labels), buckets: [...buckets] });
       return { observe: (values, value) => histogram.observe(values, value) };
+    },
+    summary: (name, help, labels) => {
+      const summary = new Summary({
+        ...describe(name, help, labels),
+        percentiles: [0.5, 0.9, 0.99],
+        maxAgeSeconds: 600,
+        ageBuckets: 2, // Each value goes into all of them.
+      });
+      return { observe: (values, value) => summary.observe(values, value) };
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,

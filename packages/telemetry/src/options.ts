@@ -1,5 +1,5 @@
 import { option, readAddress, z } from "@catalyst/config";
-import { logLevels } from "./logger.ts";
+import { logLevels } from "./log-level.ts";
 
 /** The section `telemetry` of a node's configuration. */
 export const telemetryOptions = z.strictObject({

@@ -30,3 +30,17 @@ export {
   type FrameDecoder,
   type FrameDecoderOptions,
 } from "./frame/frame.ts";
+export {
+  belongsTo,
+  domainPattern,
+  isLabel,
+  isName,
+  isNodeName,
+  isWithin,
+  labelPattern,
+  labelWords,
+  namePattern,
+  namespacePattern,
+  nodeNamePattern,
+} from "./name.ts";
+export { visible } from "./visible.ts";

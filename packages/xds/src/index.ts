@@ -1,4 +1,5 @@
 /** A general xDS server: aggregated discovery, delta and state of the world, for any type of resource. */
+export { encodeResource } from "./encode.ts";
 export { type MissingReference, XdsError, type XdsErrorCode } from "./errors.ts";
 export type {
   AcknowledgedEvent,
@@ -26,7 +27,6 @@ export {
 export {
   type Change,
   createResource,
-  encodeResource,
   type Resource,
   type ResourceName,
   typeUrl,

@@ -1,4 +1,4 @@
-import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, isMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
 import { type Any, anyUnpack } from "@bufbuild/protobuf/wkt";
 import {
   type Cluster,
@@ -65,6 +65,15 @@ export function routeReferences(body: Uint8Array): Names {
 /** What a scope names: its route configuration, or what its inline one names. */
 export function scopedRouteReferences(body: Uint8Array): Names {
   return scopeNames(decode(ScopedRouteConfigurationSchema, body));
+}
+
+/** What a message names, of whichever type; the same as is read from its bytes. */
+export function namesIn(message: Message): Names {
+  if (isMessage(message, ClusterSchema)) return clusterNames(message);
+  if (isMessage(message, ListenerSchema)) return listenerNames(message);
+  if (isMessage(message, ScopedRouteConfigurationSchema)) return scopeNames(message);
+  if (isMessage(message, RouteConfigurationSchema)) return routeNames(message);
+  return [];
 }
 
 function* clusterNames(cluster: Cluster): Names {

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { DescMessage } from "@bufbuild/protobuf";
 import { XdsError } from "./errors.ts";
 
 /** What identifies a resource on one server: its type URL and its name. */
@@ -9,7 +9,12 @@ export type ResourceName = { readonly type: string; readonly name: string };
  * One resource of a snapshot. `body` is the encoded message (the value of the `Any`), `version` a hash of it: equal
  * bytes have an equal version on every server, so that a proxy that changes servers receives differences only.
  */
-export type Resource = ResourceName & { readonly body: Uint8Array; readonly version: string };
+export type Resource = ResourceName & {
+  readonly body: Uint8Array;
+  readonly version: string;
+  /** What the body names, where that is known; else it is read from there. */
+  readonly references?: readonly ResourceName[];
+};
 
 /** An incremental change: removals first, then `upsert` inserts or replaces. Costs in proportion to its own size. */
 export type Change = {
@@ -30,19 +35,4 @@ export function createResource(type: string, name: string, body: Uint8Array): Re
     throw new XdsError("resource_unnamed", "A resource has no type or no name.");
   const version = hash("sha256", body, "buffer").toString("base64url", 0, versionBytes);
   return { type, name, body, version };
-}
-
-/**
- * A resource from a message.
- *
- * ```ts
- * encodeResource(ClusterSchema, "products", { name: "products", connectTimeout: { seconds: 1n, nanos: 0 } });
- * ```
- */
-export function encodeResource<S extends DescMessage>(
-  schema: S,
-  name: string,
-  message: MessageInitShape<S>,
-): Resource {
-  return createResource(typeUrl(schema), name, toBinary(schema, create(schema, message)));
 }

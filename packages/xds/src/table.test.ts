@@ -5,6 +5,7 @@ import { modelTypes, resource } from "../test/model.ts";
 import {
   cluster,
   endpoints,
+  filteredListener,
   listener,
   referringScope,
   routeConfiguration,
@@ -116,4 +117,16 @@ test("the incremental check decides as a check of everything would, and order le
     }),
     { numRuns: 300 },
   );
+});
+
+test("what a resource made of a message names is what is read from its bytes", () => {
+  const all = [
+    ...[cluster("a"), routeConfiguration("a", "b"), scope("a.test", "b"), referringScope("a.test", "b")],
+    ...[listener("a", "/a", "b"), filteredListener("a", "/a", "b")],
+  ];
+  for (const made of all) {
+    const read = [...typeTable().of(made.type).references(made.body)];
+    assert.ok(read.length > 0, `${made.name} names nothing`);
+    assert.deepEqual(made.references, read);
+  }
 });

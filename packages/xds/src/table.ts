@@ -138,7 +138,8 @@ export class ResourceTable {
 
   #toEntry(resource: Resource, revision: number): Entry {
     const references = new NameMap<ResourceName>();
-    for (const name of this.#typeOf(resource.type).references(resource.body)) references.set(name, name);
+    const named = resource.references ?? this.#typeOf(resource.type).references(resource.body);
+    for (const name of named) references.set(name, name);
     return { resource, references: [...references.values()], revision };
   }
 

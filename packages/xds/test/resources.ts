@@ -15,7 +15,8 @@ import {
 } from "../generated/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js";
 import { SecretSchema } from "../generated/envoy/extensions/transport_sockets/tls/v3/secret_pb.js";
 import { DownstreamTlsContextSchema } from "../generated/envoy/extensions/transport_sockets/tls/v3/tls_pb.js";
-import { encodeResource, type Resource, typeUrl } from "../src/resource.ts";
+import { encodeResource } from "../src/encode.ts";
+import { type Resource, typeUrl } from "../src/resource.ts";
 
 type HttpConnectionManagerInit = MessageInitShape<typeof HttpConnectionManagerSchema>;
 type RouteConfigurationInit = MessageInitShape<typeof RouteConfigurationSchema>;

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { gatewayContract, type ServiceSchemaReport } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import { type Command, Option } from "commander";
 import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
@@ -10,7 +11,6 @@ import { renderFaults, renderPlan } from "../plan-view.ts";
 import type { Printer } from "../printer.ts";
 import { renderDiff, renderHistory, shortDigest } from "../schema-diff-view.ts";
 import { colourGraphql } from "../sdl-view.ts";
-import { visible } from "../table.ts";
 
 type SchemaOptions = { service?: string; supergraph?: boolean; where?: string };
 type PlanOptions = { file?: string; operation?: string; variables?: string };

@@ -1,4 +1,5 @@
 import { authContract, type NodeIdentity } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import type { Command } from "commander";
 import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
@@ -6,7 +7,7 @@ import { readGiven } from "../given.ts";
 import { printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { secondsOf } from "../seconds.ts";
-import { renderTable, visible, wrap } from "../table.ts";
+import { renderTable, wrap } from "../table.ts";
 import { addSelfSign } from "./self-sign.ts";
 
 /** `catalyst identity`: who this node is, and who else is admitted to its organisation. */

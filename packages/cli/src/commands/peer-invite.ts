@@ -1,4 +1,5 @@
 import { orchestratorContract } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import type { Command } from "commander";
 import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
@@ -9,7 +10,7 @@ import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { readToken } from "../read-token.ts";
 import { collect } from "../roots.ts";
-import { renderTable, visible } from "../table.ts";
+import { renderTable } from "../table.ts";
 
 const { methods } = orchestratorContract;
 
@@ -49,14 +50,15 @@ export function addPeerInvitations(command: Command, printer: Printer): void {
     printer,
     (context, _options, name = "") => remove(context, name),
   );
-  asking(command.command("invitations").description("list the invitations of this node"), printer, list);
+  const invitation = command.command("invitation").description("the invitations that this node has made");
+  asking(invitation.command("list").description("list the invitations"), printer, listInvitations);
   asking(
-    command
-      .command("uninvite")
+    invitation
+      .command("revoke")
       .description("take an invitation back; whoever has used it stays a peer")
-      .argument("<id>", "its id, as `invitations` shows it"),
+      .argument("<id>", "its id, as `catalyst peer invitation list` shows it"),
     printer,
-    (context, _options, id = "") => uninvite(context, id),
+    (context, _options, id = "") => revokeInvitation(context, id),
   );
 }
 
@@ -116,7 +118,7 @@ async function remove(context: CommandContext, peer: string): Promise<void> {
   ]);
 }
 
-async function list(context: CommandContext): Promise<void> {
+async function listInvitations(context: CommandContext): Promise<void> {
   using orchestrator = await context.connect("orchestrator", orchestratorContract);
   const invitations = await orchestrator.call.listInvitations(undefined);
   const { printer, format } = context;
@@ -129,7 +131,7 @@ async function list(context: CommandContext): Promise<void> {
   });
 }
 
-async function uninvite(context: CommandContext, id: string): Promise<void> {
+async function revokeInvitation(context: CommandContext, id: string): Promise<void> {
   using orchestrator = await context.connect("orchestrator", orchestratorContract);
   const revoked = await orchestrator.call.revokeInvitation({ id });
   printValue(context.printer, context.format, revoked, () => [`Invitation ${id} is taken back.`]);

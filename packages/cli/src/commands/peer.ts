@@ -1,4 +1,5 @@
 import { orchestratorContract, type PeerStatus } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import type { Command } from "commander";
 import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
@@ -7,7 +8,7 @@ import { CommandError, exitCode } from "../exit-code.ts";
 import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { secondsOf } from "../seconds.ts";
-import { renderTable, visible, wrap } from "../table.ts";
+import { renderTable, wrap } from "../table.ts";
 import { addPeerInvitations } from "./peer-invite.ts";
 
 /** `catalyst peer`: the nodes that this one exchanges routes with. */

@@ -1,10 +1,11 @@
 import { orchestratorContract, type RouteTable, type RouteView } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import { type Command, Option } from "commander";
 import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
 import { printRows } from "../output.ts";
 import type { Printer } from "../printer.ts";
-import { renderTable, visible } from "../table.ts";
+import { renderTable } from "../table.ts";
 import { explain } from "./status.ts";
 
 type ListOptions = { received?: boolean; advertised?: boolean; rejected?: boolean; peer?: string };

@@ -9,6 +9,7 @@ import {
   RpcError,
   supervisorContract,
 } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import { z } from "zod";
 import { idOfKey, looksLikeKey } from "../api-key.ts";
 import type { CommandContext } from "../context.ts";
@@ -20,7 +21,7 @@ import type { Printer } from "../printer.ts";
 import { secondsToMs } from "../seconds.ts";
 import { readStatus } from "../status-reader.ts";
 import { renderStatus } from "../status-view.ts";
-import { visible, wrap } from "../table.ts";
+import { wrap } from "../table.ts";
 
 /**
  * `catalyst status`: exit code 0 when the node works, with faults or without (`catalyst check` tells them apart), 5 when

@@ -1,6 +1,7 @@
 import type { RouteEventView } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import type { Printer } from "../printer.ts";
-import { visible, wrap } from "../table.ts";
+import { wrap } from "../table.ts";
 
 type Of<Name extends RouteEventView["event"]> = Extract<RouteEventView, { event: Name }>;
 type RouteEvent = Of<"route">;

@@ -9,7 +9,8 @@ const domain = "acme.catalyst.internal";
 const [n1, n2, n3] = ["n1", "n2", "n3"].map((name) => `${name}.${domain}`) as [string, string, string];
 const at = "2027-01-15T08:00:00.125Z";
 const route = {
-  ...{ service: `products.${domain}`, peer: n2, origin: n3, protocol: "graphql", nextHop: "192.0.2.3:10443" },
+  ...{ service: `products.${domain}`, peer: n2, origin: n3, nextHop: "192.0.2.3:10443" },
+  protocol: "graphql",
   ...{ nodePath: [n2, n3], localPref: 100, metric: 0, labels: { stage: "live" }, healthy: true },
   rule: "default: own organisation",
 } as const;

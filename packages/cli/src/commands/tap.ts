@@ -1,4 +1,10 @@
-import { type Client, orchestratorContract, type RouteEventView, routeWatch } from "@catalyst/rpc";
+import {
+  type Client,
+  orchestratorContract,
+  type RouteEventView,
+  routeWatch,
+  watchTimeoutMs,
+} from "@catalyst/rpc";
 import type { Command } from "commander";
 import { asking } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
@@ -10,8 +16,6 @@ import { renderEvent } from "./tap-view.ts";
 
 export type TapOptions = { service?: string; peer?: string; for?: string; count?: string };
 
-/** A watch is answered after 25 s at the latest. */
-const watchTimeoutMs = 35_000;
 /** The longest time of a timer. */
 const mostMs = 2 ** 31 - 1;
 

@@ -1,3 +1,4 @@
+import { visible } from "@catalyst/wire";
 import { type Command, Option } from "commander";
 import { located } from "../asking.ts";
 import type { CommandContext } from "../context.ts";
@@ -7,7 +8,7 @@ import { required } from "../given.ts";
 import { printRows, printValue } from "../output.ts";
 import type { Printer } from "../printer.ts";
 import { collect } from "../roots.ts";
-import { renderTable, visible } from "../table.ts";
+import { renderTable } from "../table.ts";
 import { verifyingCommands, writeBundles } from "./receipt-bundle.ts";
 import { contentLog, type FoundReceipts, findReceipts, type LoggedReceipt } from "./receipt-log.ts";
 import { objectsOf, printableReceipt, summaryOf } from "./receipt-view.ts";

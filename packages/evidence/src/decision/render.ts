@@ -1,5 +1,4 @@
-import { CborTag, type CborValue, cidFromBytes, WireError } from "@catalyst/wire/portable";
-import { visible } from "../visible.ts";
+import { CborTag, type CborValue, cidFromBytes, visible, WireError } from "@catalyst/wire/portable";
 import type { Decision } from "./decision.ts";
 
 /**

@@ -1,12 +1,5 @@
-import {
-  fromCoseKey,
-  IdentityError,
-  isName,
-  isWithin,
-  type StatementKey,
-  toCoseKey,
-} from "@catalyst/identity/portable";
-import type { CborInput } from "@catalyst/wire/portable";
+import { fromCoseKey, IdentityError, type StatementKey, toCoseKey } from "@catalyst/identity/portable";
+import { type CborInput, isName, isWithin } from "@catalyst/wire/portable";
 import { EvidenceError } from "../errors.ts";
 import { type Field, listOf, mismatch, record, textUpTo } from "../record.ts";
 import { statementType } from "../statement-type.ts";

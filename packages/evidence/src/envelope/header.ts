@@ -1,5 +1,5 @@
-import { isName, type Kid, kidFromBytes, kidToBytes } from "@catalyst/identity/portable";
-import { type CborKey, type CborMap, type CborValue, encodeCbor } from "@catalyst/wire/portable";
+import { type Kid, kidFromBytes, kidToBytes } from "@catalyst/identity/portable";
+import { type CborKey, type CborMap, type CborValue, encodeCbor, isName } from "@catalyst/wire/portable";
 import { decodeCanonical, isText } from "../canonical.ts";
 import { EvidenceError } from "../errors.ts";
 import { envelopeLimits } from "./sign1.ts";

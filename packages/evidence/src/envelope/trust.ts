@@ -1,11 +1,11 @@
 import {
-  isWithin,
   type Kid,
   kidFromBytes,
   type StatementKey,
   type TrustRoot,
   thumbprintInput,
 } from "@catalyst/identity/portable";
+import { isWithin } from "@catalyst/wire/portable";
 import type { VerifyCrypto } from "../crypto.ts";
 import { EvidenceError } from "../errors.ts";
 import { type Delegation, readDelegation } from "./delegation.ts";

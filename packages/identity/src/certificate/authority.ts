@@ -23,7 +23,7 @@ export const certificateLifetimes = { rootMs: 3_650 * dayMs, issuingMs: 365 * da
 export const backdateMs = 60_000;
 
 /** A certificate and the key that signs below it. */
-export type CertificateAuthority = {
+export type CertificateIssuer = {
   /** DER. */
   readonly certificate: Uint8Array;
   readonly secret: KeyObject;
@@ -70,7 +70,7 @@ export async function createRootCertificate(
  * outlives its root.
  */
 export async function createIssuingCertificate(
-  root: CertificateAuthority,
+  root: CertificateIssuer,
   publicKey: KeyObject,
   { domain, now, lifetimeMs = certificateLifetimes.issuingMs }: Issuance,
 ): Promise<Uint8Array> {
@@ -91,7 +91,7 @@ export async function createIssuingCertificate(
 
 /** The certificate of a process, spec/enrolment.md §1.3: of the names given here, whatever somebody asked for. */
 export async function issueLeaf(
-  issuing: CertificateAuthority,
+  issuing: CertificateIssuer,
   publicKey: KeyObject,
   { id, now, lifetimeMs = certificateLifetimes.leafMs }: Omit<Issuance, "domain"> & { readonly id: SpiffeId },
 ): Promise<Uint8Array> {
@@ -131,7 +131,7 @@ type Content = {
 };
 
 async function sign(
-  authority: CertificateAuthority,
+  authority: CertificateIssuer,
   publicKey: KeyObject,
   { serialNumber, subject, now, lifetimeMs, extensions }: Content,
 ): Promise<Uint8Array> {

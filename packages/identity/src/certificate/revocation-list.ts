@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import type { CertificateAuthority } from "./authority.ts";
+import type { CertificateIssuer } from "./authority.ts";
 import { toPem } from "./pem.ts";
 import { loadX509, signatureAlgorithm, signingHandle } from "./x509.ts";
 
@@ -16,7 +16,7 @@ export type RevokedCertificate = {
  * authority as soon as it has one of any: the root signs an empty one.
  */
 export async function createRevocationList(
-  authority: CertificateAuthority,
+  authority: CertificateIssuer,
   revoked: readonly RevokedCertificate[],
   { now, lifetimeMs }: { readonly now: number; readonly lifetimeMs: number },
 ): Promise<string> {

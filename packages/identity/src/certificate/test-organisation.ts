@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { type DomainRoot, domainRoot } from "../admission/peer-trust.ts";
 import { formatSpiffeId, type SpiffeId } from "../spiffe-id.ts";
 import {
-  type CertificateAuthority,
+  type CertificateIssuer,
   createIssuingCertificate,
   createRootCertificate,
   issueLeaf,
@@ -23,8 +23,8 @@ export type TestIdentity = {
 export type TestOrganisation = {
   readonly domain: string;
   readonly root: DomainRoot;
-  readonly rootAuthority: CertificateAuthority;
-  readonly issuing: CertificateAuthority;
+  readonly rootAuthority: CertificateIssuer;
+  readonly issuing: CertificateIssuer;
   /** A certificate of a process, good from `now`, in milliseconds since 1970, for `lifetimeMs`. */
   issue(node: string, process: string, when?: { now?: number; lifetimeMs?: number }): Promise<TestIdentity>;
 };
@@ -50,17 +50,14 @@ export async function createTestOrganisation(domain: string): Promise<TestOrgani
 }
 
 /** An issuing authority for the names of a domain, whosever root signs it. */
-export async function issuingBelow(
-  root: CertificateAuthority,
-  domain: string,
-): Promise<CertificateAuthority> {
+export async function issuingBelow(root: CertificateIssuer, domain: string): Promise<CertificateIssuer> {
   const secret = newSecret();
   return { secret, certificate: await createIssuingCertificate(root, secret, { domain, now: Date.now() }) };
 }
 
 /** A leaf with these names, whatever the authority may sign. */
 export async function issueBelow(
-  issuing: CertificateAuthority,
+  issuing: CertificateIssuer,
   id: SpiffeId,
   { now = Date.now(), lifetimeMs = 3_600_000 }: { now?: number; lifetimeMs?: number } = {},
 ): Promise<TestIdentity> {
@@ -71,7 +68,7 @@ export async function issueBelow(
 
 /** A certificate of several processes at once, which no authority of ours gives. */
 export async function issueForSeveral(
-  authority: CertificateAuthority,
+  authority: CertificateIssuer,
   ids: readonly SpiffeId[],
 ): Promise<TestIdentity> {
   const x509 = await loadX509();

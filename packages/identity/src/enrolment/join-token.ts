@@ -1,7 +1,12 @@
-import { isHostAddress, z } from "@catalyst/config";
-import { type CopiedText, copiedTextId, formatCopiedText, parseCopiedText } from "../copied-text.ts";
-import { isName } from "../name.ts";
-import { isLabel } from "../spiffe-id.ts";
+import { z } from "@catalyst/config";
+import {
+  type CopiedText,
+  certificateDigest,
+  copiedMembers,
+  copiedTextId,
+  formatCopiedText,
+  parseCopiedText,
+} from "../copied-text.ts";
 
 /**
  * What a joiner is given by hand, spec/enrolment.md §3: with it a machine becomes one node of an organisation, once.
@@ -22,25 +27,7 @@ export type JoinToken = {
   readonly expires: number;
 };
 
-const bytes = (length: number) => z.instanceof(Uint8Array).refine((value) => value.length === length);
-
-/** Where an authority is reached, `host:port`; of IPv6 in brackets. */
-export const authorityAddress = z
-  .string()
-  .max(261)
-  .refine(isHostAddress, "is not an address such as 192.0.2.1:10002");
-
-const joinToken = z.strictObject({
-  addresses: z.array(authorityAddress).min(1).max(8),
-  domain: z.string().refine(isName),
-  expires: z
-    .int()
-    .min(0)
-    .max(2 ** 40),
-  node: z.string().refine(isLabel),
-  root: bytes(32),
-  secret: bytes(16),
-});
+const joinToken = z.strictObject({ ...copiedMembers, root: certificateDigest });
 
 const joinTokenText: CopiedText<JoinToken> = {
   prefix: "join1.",

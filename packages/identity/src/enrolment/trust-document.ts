@@ -1,10 +1,9 @@
 import { z } from "@catalyst/config";
+import { isLabel, isName } from "@catalyst/wire";
 import { domainRoot, type PeerTrust } from "../admission/peer-trust.ts";
+import { hostAddress } from "../copied-text.ts";
 import { IdentityError } from "../errors.ts";
-import { isName } from "../name.ts";
-import { isLabel } from "../spiffe-id.ts";
 import { readTokenIssuer } from "../token.ts";
-import { authorityAddress } from "./join-token.ts";
 import { readTrustBundle, trustBundle } from "./trust-bundle.ts";
 
 const timestamp = z.iso.datetime({ precision: 3 });
@@ -15,7 +14,7 @@ export const trustDocument = z.object({
   version: z.int().min(1),
   domain: z.string().refine(isName),
   /** Where the root authority is reached: it renews certificates and signs tokens. */
-  authority: z.array(authorityAddress).max(8),
+  authority: z.array(hostAddress).max(8),
   /** SPIFFE trust bundle: the roots, and the keys of access tokens. */
   bundle: trustBundle,
   /** Who gives credentials of the organisation: spec/tokens.md §3. */

@@ -1,8 +1,14 @@
 import { z } from "@catalyst/config";
-import { type CopiedText, copiedTextId, formatCopiedText, parseCopiedText } from "../copied-text.ts";
-import { authorityAddress } from "../enrolment/join-token.ts";
-import { isName } from "../name.ts";
-import { isLabel, nodeNameOf } from "../spiffe-id.ts";
+import { isName, isNodeName } from "@catalyst/wire";
+import {
+  type CopiedText,
+  certificateDigest,
+  copiedMembers,
+  copiedTextId,
+  formatCopiedText,
+  parseCopiedText,
+} from "../copied-text.ts";
+import { nodeNameOf } from "../spiffe-id.ts";
 
 /**
  * What whoever is invited is given by hand, spec/invitation.md §2: with it one node becomes a peer of the inviter, once.
@@ -24,29 +30,13 @@ export type Invitation = {
   readonly expires: number;
 };
 
-const bytes = (length: number) => z.instanceof(Uint8Array).refine((value) => value.length === length);
-
 /** A node's full name: its label, and its organisation's name. */
 export const nodeName = z
   .string()
-  .refine(
-    (name) => isName(name) && isName(name.slice(name.indexOf(".") + 1)) && name.includes("."),
-    "is not the full name of a node, such as n7.globex.catalyst.internal",
-  );
+  .refine(isNodeName, "is not the full name of a node, such as n7.globex.catalyst.internal");
 
 const invitation = z
-  .strictObject({
-    addresses: z.array(authorityAddress).min(1).max(8),
-    anchor: bytes(32),
-    domain: z.string().refine(isName),
-    expires: z
-      .int()
-      .min(0)
-      .max(2 ** 40),
-    node: z.string().refine(isLabel),
-    peer: nodeName.nullable(),
-    secret: bytes(16),
-  })
+  .strictObject({ ...copiedMembers, anchor: certificateDigest, peer: nodeName.nullable() })
   .refine((read) => isName(nodeNameOf(read)), "names no node");
 
 const invitationText: CopiedText<Invitation> = {

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readTokenIssuer, verifyToken } from "@catalyst/identity";
 import { authContract, connectRpc, requestSocket, socketPath } from "@catalyst/rpc";
 import { paths } from "../paths.ts";
-import { dayMs, domain, newDataDir, verifiedBy } from "./test-auth.ts";
+import { dayMs, domain, newDataDir, verifiedBy } from "./root/test-auth.ts";
 
 // An auth process of its own, on real sockets and a real disk.
 

@@ -3,8 +3,8 @@ import { authContract } from "@catalyst/rpc";
 import type { NodeConfig } from "../options.ts";
 import { paths } from "../paths.ts";
 import { runProcess } from "../process.ts";
-import { composeMember } from "./member-auth.ts";
-import { composeRoot } from "./root-auth.ts";
+import { composeMember } from "./member/member-auth.ts";
+import { composeRoot } from "./root/root-auth.ts";
 
 /**
  * The auth process: keeps the authorities and the keys that sign credentials, gives credentials and takes them back; on

@@ -3,7 +3,7 @@ import { statfs } from "node:fs/promises";
 import { formatAuditHead } from "@catalyst/evidence";
 import { type CheckResult, type Decision, RpcError } from "@catalyst/rpc";
 import type { Store, StoreStats } from "@catalyst/store";
-import type { Ledger } from "../ledger.ts";
+import type { Ledger } from "../audit/ledger.ts";
 import { checked, notExplainable } from "../process.ts";
 import type { Jobs } from "./jobs.ts";
 import type { ObjectService } from "./object-service.ts";

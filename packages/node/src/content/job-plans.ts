@@ -12,7 +12,7 @@ import {
   StoreError,
 } from "@catalyst/store";
 import type { Cid } from "@catalyst/wire";
-import type { Ledger } from "../ledger.ts";
+import type { Ledger } from "../audit/ledger.ts";
 import type { JobControl, JobOutcome, JobPlan } from "./jobs.ts";
 import type { ObjectService } from "./object-service.ts";
 import { notFound, overQuota } from "./refusal.ts";

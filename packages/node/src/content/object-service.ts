@@ -11,7 +11,7 @@ import {
   type ObjectStat as StoredStat,
 } from "@catalyst/store";
 import { type ByteRange, type Cid, type LeafSize, parseCid, splitCid, WireError } from "@catalyst/wire";
-import type { Ledger } from "../ledger.ts";
+import type { Ledger } from "../audit/ledger.ts";
 import type { ContentEvents } from "./events.ts";
 import { notFound, overQuota } from "./refusal.ts";
 

@@ -1,5 +1,5 @@
-import { isName } from "@catalyst/identity";
 import type { CborInput, CborMap, CborValue } from "@catalyst/wire";
+import { isName } from "@catalyst/wire";
 import { SessionError } from "../errors.ts";
 
 /** How one value stands in CBOR. `read` throws {@link SessionError} `message_malformed`, naming the place. */

@@ -1,3 +1,4 @@
+import { visible } from "@catalyst/wire";
 import { type Field, integer, type MapOf, mapOf, textUpTo, token } from "./field.ts";
 
 /** The codes of spec/session.md §4.6, each with its number. */
@@ -61,13 +62,6 @@ export const notificationField: Field<Notification> = {
   },
   write: (notification) => members.write({ ...notification, text: shortened(notification.text) }),
 };
-
-/** Text without what could move a terminal's cursor, end a line of a log, or turn the direction of reading. */
-function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
-    return `\\u{${character.codePointAt(0)?.toString(16)}}`;
-  });
-}
 
 /** As many whole characters as fit. */
 function shortened(text: string): string {

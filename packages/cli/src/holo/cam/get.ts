@@ -1,12 +1,11 @@
 import { contentContract, type GotBytes, getBytes, RpcError, socketPath } from "@catalyst/rpc";
-import { type Cid, parseCid } from "@catalyst/wire";
+import { type Cid, parseCid, visible } from "@catalyst/wire";
 import { formatBytes } from "../../byte-size.ts";
 import { type CommandContext, unreachable } from "../../context.ts";
 import { CommandError, exitCode } from "../../exit-code.ts";
 import { onInterruption } from "../../interruption.ts";
 import { printValue } from "../../output.ts";
 import { showProgress } from "../../progress.ts";
-import { visible } from "../../table.ts";
 import {
   type ContentCheck,
   checkContent,

@@ -1,8 +1,9 @@
 import { type Client, contentContract, type ObjectStat } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import { formatBytes } from "../../byte-size.ts";
 import type { CommandContext } from "../../context.ts";
 import { printRows } from "../../output.ts";
-import { clipMiddle, renderTable, visible } from "../../table.ts";
+import { clipMiddle, renderTable } from "../../table.ts";
 
 export type ListOptions = {
   readonly namespace: string;

@@ -1,9 +1,10 @@
 import { contentContract, type ObjectStat } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import { formatBytes, parseBytes } from "../../byte-size.ts";
 import type { CommandContext } from "../../context.ts";
 import { parseDuration } from "../../duration.ts";
 import { printValue } from "../../output.ts";
-import { visible, wrap } from "../../table.ts";
+import { wrap } from "../../table.ts";
 import { damageText } from "./damage.ts";
 
 type InNamespace = { readonly namespace: string };

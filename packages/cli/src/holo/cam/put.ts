@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { type PutAnswer, type PutBytes, putBytes, RpcError, socketPath } from "@catalyst/rpc";
+import { visible } from "@catalyst/wire";
 import { formatBytes } from "../../byte-size.ts";
 import { type CommandContext, unreachable } from "../../context.ts";
 import { CommandError, exitCode } from "../../exit-code.ts";
 import { onInterruption } from "../../interruption.ts";
 import { printRows } from "../../output.ts";
 import { type Progress, showProgress } from "../../progress.ts";
-import { clipMiddle, renderTable, visible } from "../../table.ts";
+import { clipMiddle, renderTable } from "../../table.ts";
 import { verifyingCommands, writeBundles } from "../receipt-bundle.ts";
 import { contentLog, findReceipts } from "../receipt-log.ts";
 import { findSources, type NamingOptions, type PutSource } from "./put-source.ts";
