@@ -4,10 +4,12 @@ import { dirname, join, relative } from "node:path";
 import { generateContentVectors } from "./generate/content-vectors.ts";
 import { generateEnrolmentVectors } from "./generate/enrolment-vectors.ts";
 import { generateEvidenceVectors } from "./generate/evidence-vectors.ts";
+import { generateGoStar } from "./generate/go-star.ts";
 import { generateInvitationVectors } from "./generate/invitation-vectors.ts";
 import { generatePeeringVectors } from "./generate/peering-vectors.ts";
 import { generateReference } from "./generate/reference.ts";
 import { generateSessionVectors } from "./generate/session-vectors.ts";
+import { generateStarApi } from "./generate/star-api.ts";
 import { generateWireVectors } from "./generate/wire-vectors.ts";
 import { generateXdsApi } from "./generate/xds-api.ts";
 
@@ -22,6 +24,8 @@ type Generator = {
 
 const generators: readonly Generator[] = [
   { folders: ["packages/xds/generated"], run: generateXdsApi },
+  { folders: ["packages/star/generated"], run: generateStarApi },
+  { folders: [], run: generateGoStar },
   { folders: ["docs/reference"], run: generateReference },
   { folders: [], run: generateWireVectors },
   { folders: [], run: generateContentVectors },

@@ -2,7 +2,9 @@
 // seed of each is the first one's plus its number, so that `--seed S --count 1` replays the case that failed.
 import { parseArgs } from "node:util";
 import { torturePeering } from "@catalyst/peering/testing";
+import { killReplication, tortureReplication } from "@catalyst/star/testing";
 import { crashStore, killStore } from "@catalyst/store/testing";
+import { replicateCrowd } from "../test/star-crowd.ts";
 
 /** One case; it rejects when what must hold did not. Some kinds are slower than others. */
 type Case = (seed: number) => Promise<void>;
@@ -13,6 +15,12 @@ const kinds: Readonly<Record<string, Case>> = {
     await killStore(seed);
   },
   peering: torturePeering,
+  star: async (seed) => {
+    await tortureReplication(seed);
+    await killReplication(seed);
+  },
+  // The same in each case: what varies is the machine.
+  "star-crowd": async () => console.log(await replicateCrowd(100, 32 * 1024 * 1024)),
 };
 
 const { values, positionals } = parseArgs({

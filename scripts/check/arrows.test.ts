@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
-import { arrowFaults, shownTableFaults } from "./arrows.ts";
+import { arrowFaults, folderFaults, shownTableFaults } from "./arrows.ts";
 
 const root = mkdtempSync(join(tmpdir(), "catalyst-arrows-"));
 after(() => rmSync(root, { recursive: true }));
@@ -100,4 +100,33 @@ test("The table that people read is the one that is checked", () => {
     ],
   );
   assert.deepEqual(written([low]), ['for high has no row, and scripts/check/arrows.ts allows "low"']);
+});
+
+test("A folder of a package imports the files in no folder, its own, and those that the table lists, and never the door", () => {
+  const checkout = mkdtempSync(join(root, "t-"));
+  const at = (name: string) => join(checkout, "packages/node/src", name);
+  for (const [name, text] of Object.entries({
+    "index.ts": 'export { a } from "./high/a.ts";\n',
+    "top.ts": 'import { a } from "./low/a.ts";\n',
+    "low/a.ts":
+      'import { top } from "../top.ts";\nimport { b } from "./b.ts";\nimport { a } from "../high/a.ts";\n',
+    "low/b.test.ts": 'import { a } from "../high/a.ts";\n',
+    "high/a.ts": 'import { a } from "../low/a.ts";\nimport { door } from "../index.ts";\n',
+    "other/a.ts": "",
+  })) {
+    mkdirSync(dirname(at(name)), { recursive: true });
+    writeFileSync(at(name), text);
+  }
+  const found = (folders: Record<string, readonly string[]>) =>
+    folderFaults(checkout, folders).map(({ path, message }) => `${path} ${message}`);
+  const crossing = [
+    "packages/node/src/high/a.ts may not import ../index.ts",
+    "packages/node/src/low/a.ts may not import ../high/a.ts",
+    "packages/node/src/other/a.ts other is not in the table of scripts/check/arrows.ts",
+    "packages/node/src/top.ts may not import ./low/a.ts",
+  ];
+  assert.deepEqual(found(table), crossing);
+  assert.deepEqual(found({ low: ["high"], high: ["low"] }).slice(0, 1), [
+    "packages/node/src/low imports high, which is not above it",
+  ]);
 });

@@ -1,15 +1,16 @@
 // Checks who imports whom: a package's sources may import only the packages listed for it here, and everything
-// that they import from outside is declared in its package.json. ARCHITECTURE.md shows the same table to people.
-// Changing it takes a page in docs/adr.
+// that they import from outside is declared in its package.json. The folders of `node`, which is as large as all the
+// others, are held to a table of their own. ARCHITECTURE.md shows the same tables to people. Changing who may import
+// which package takes a page in docs/adr.
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { type Fault, report } from "./fault.ts";
 
 const below: Readonly<Record<string, readonly string[]>> = {
   config: [],
   telemetry: ["config"],
   durable: [],
-  rpc: ["telemetry"],
+  rpc: ["telemetry", "wire"],
   wire: [],
   identity: ["config", "durable", "wire"],
   evidence: ["durable", "identity", "wire"],
@@ -19,7 +20,8 @@ const below: Readonly<Record<string, readonly string[]>> = {
   xds: ["durable"],
   gateway: ["config", "durable", "rpc", "telemetry"],
   envoy: ["rpc", "xds"],
-  sdk: ["rpc", "telemetry"],
+  star: ["config", "durable", "telemetry"],
+  sdk: ["rpc", "star", "telemetry"],
   node: [
     "config",
     "durable",
@@ -30,13 +32,35 @@ const below: Readonly<Record<string, readonly string[]>> = {
     "peering",
     "rpc",
     "session",
+    "star",
     "store",
     "telemetry",
     "wire",
     "xds",
   ],
-  cli: ["config", "evidence", "identity", "node", "rpc", "wire"],
+  cli: ["config", "evidence", "identity", "node", "rpc", "star", "telemetry", "wire"],
   harness: ["rpc"],
+};
+
+/**
+ * The folders of `packages/node/src`: each may import those listed, which stand above it, and the files that are in no
+ * folder but the door. So there is no circle among them.
+ */
+const foldersOfNode: Readonly<Record<string, readonly string[]>> = {
+  identity: [],
+  audit: ["identity"],
+  services: [],
+  peers: ["audit", "identity"],
+  routes: ["identity", "peers", "services"],
+  orchestrator: ["identity", "peers", "routes", "services"],
+  gateway: [],
+  content: ["audit"],
+  "auth/credentials": ["audit", "identity"],
+  "auth/certificates": ["auth/credentials", "identity"],
+  "auth/root": ["audit", "auth/certificates", "auth/credentials", "identity"],
+  "auth/member": ["audit", "auth/certificates", "auth/credentials", "identity"],
+  auth: ["auth/member", "auth/root"],
+  supervisor: ["identity"],
 };
 
 type Manifest = { dependencies?: Record<string, string>; devDependencies?: Record<string, string> };
@@ -91,14 +115,42 @@ function packageFaults(
   return [...faults, ...inVain.map((message) => ({ path: `${folder}/package.json`, message }))];
 }
 
-/** Where the table that people read says something else than the one that is checked. */
-export function shownTableFaults(root: string, table = below): Fault[] {
+/** All that the folders of a package import against their table. */
+export function folderFaults(root: string, table = foldersOfNode, source = "packages/node/src"): Fault[] {
+  const folders = Object.keys(table);
+  const upward = folders.flatMap((folder, row) =>
+    (table[folder] ?? [])
+      .filter((other) => !folders.slice(0, row).includes(other))
+      .map((other) => ({ path: `${source}/${folder}`, message: `imports ${other}, which is not above it` })),
+  );
+  const crossing = globSync(`${source}/**/*.ts`, { cwd: root })
+    .sort()
+    .filter((path) => !isTest(path) && path !== `${source}/index.ts`)
+    .flatMap((path) => {
+      const from = relative(source, dirname(path));
+      const allowed = ["", from, ...(table[from] ?? [])];
+      if (from !== "" && table[from] === undefined) {
+        return [{ path, message: `${from} is not in the table of scripts/check/arrows.ts` }];
+      }
+      return importsOf(root, path).flatMap(({ specifier, line }) => {
+        const target = join(dirname(path), specifier);
+        if (!specifier.startsWith(".") || relative(source, target).startsWith("..")) return [];
+        const isDoor = target === `${source}/index.ts`;
+        if (!isDoor && allowed.includes(relative(source, dirname(target)))) return [];
+        return [{ path, line, message: `may not import ${specifier}` }];
+      });
+    });
+  return [...upward, ...crossing];
+}
+
+/** Where a table that people read says something else than the one that is checked. */
+export function shownTableFaults(root: string, table = below, row = packageRow): Fault[] {
   const path = "ARCHITECTURE.md";
   const shown = new Map(
-    Array.from(
-      readFileSync(join(root, path), "utf8").matchAll(/^\| (?:\d|dev) \| `(\w+)` \|[^|]*\| ?([^|]*?) ?\|$/gm),
-      ([, name = "", imports = ""]) => [name, imports.replaceAll("`", "")],
-    ),
+    Array.from(readFileSync(join(root, path), "utf8").matchAll(row), ([, name = "", imports = ""]) => [
+      name,
+      imports.replaceAll("`", ""),
+    ]),
   );
   const names = new Set([...Object.keys(table), ...shown.keys()]);
   return [...names].flatMap((name) => {
@@ -109,6 +161,9 @@ export function shownTableFaults(root: string, table = below): Fault[] {
     return [{ path, message: `for ${name} ${said}, and scripts/check/arrows.ts ${held}` }];
   });
 }
+
+const packageRow = /^\| (?:\d|dev) \| `(\w+)` \|[^|]*\| ?([^|]*?) ?\|$/gm;
+const folderRow = /^\| `([\w/]+)\/` \|[^|]*\| ?([^|]*?) ?\|$/gm;
 
 type Rules = { folder: string; allowed: readonly string[]; declared: readonly string[]; inTest: boolean };
 
@@ -158,5 +213,10 @@ function manifestOf(folder: string): Manifest {
 
 if (import.meta.main) {
   const root = join(import.meta.dirname, "..", "..");
-  report([...arrowFaults(root), ...shownTableFaults(root)]);
+  report([
+    ...arrowFaults(root),
+    ...shownTableFaults(root),
+    ...folderFaults(root),
+    ...shownTableFaults(root, foldersOfNode, folderRow),
+  ]);
 }

@@ -21,6 +21,7 @@ import { joinBy, type Reload } from "./commands/join.ts";
 import { addSigningKeys } from "./commands/keys.ts";
 import { showLogs } from "./commands/logs.ts";
 import { addPeers } from "./commands/peer.ts";
+import { addReplicate } from "./commands/replicate.ts";
 import { addRoutes } from "./commands/route.ts";
 import { addService, listServices, removeService, type ServiceAddOptions } from "./commands/service.ts";
 import { type CheckOptions, type ExplainOptions, explain, runChecks, showStatus } from "./commands/status.ts";
@@ -60,6 +61,7 @@ function buildProgram(entry: string, printer: Printer): Command {
   addSigningKeys(program, printer);
   addTokens(program, printer);
   addIdentity(program, printer);
+  addReplicate(program, printer);
   addAudit(program, printer);
   return program;
 }

@@ -24,6 +24,7 @@ export type Statement<Row> = {
 /** An open database file that belongs to this process alone. Disposing it closes the file. */
 export type Database = Disposable & {
   readonly path: string;
+  /** The same text again is not compiled again: a statement may stand where it is used. */
   prepare(sql: string): Statement<SqlRow>;
   /** `decode` turns a row into what the caller trusts, and throws on a row that is not it. */
   prepare<Row>(sql: string, decode: (row: SqlRow) => Row): Statement<Row>;
@@ -77,6 +78,7 @@ export function openDatabase(path: string, options: DatabaseOptions): Database {
 class OwnedDatabase implements Database {
   readonly path: string;
   readonly #sqlite: DatabaseSync;
+  readonly #compiled = new Map<string, StatementSync>();
 
   constructor(path: string, sqlite: DatabaseSync) {
     this.path = path;
@@ -86,7 +88,7 @@ class OwnedDatabase implements Database {
   prepare(sql: string): Statement<SqlRow>;
   prepare<Row>(sql: string, decode: (row: SqlRow) => Row): Statement<Row>;
   prepare(sql: string, decode: (row: SqlRow) => unknown = (row) => row): Statement<unknown> {
-    const statement = attempt(this.path, () => this.#sqlite.prepare(sql));
+    const statement = this.#compile(sql);
     // The types of node:sqlite know either names or positions: both are passed on as they come.
     const bind = (parameters: SqlParameters) => parameters as Parameters<StatementSync["all"]>;
     return {
@@ -110,6 +112,14 @@ class OwnedDatabase implements Database {
 
   [Symbol.dispose](): void {
     if (this.#sqlite.isOpen) this.#sqlite.close();
+  }
+
+  #compile(sql: string): StatementSync {
+    const known = this.#compiled.get(sql);
+    if (known !== undefined) return known;
+    const compiled = attempt(this.path, () => this.#sqlite.prepare(sql));
+    this.#compiled.set(sql, compiled);
+    return compiled;
   }
 
   #misused(why: string): DurableError {

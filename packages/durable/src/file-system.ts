@@ -6,8 +6,11 @@
  * SQLite does its own input and output and is not behind it.
  */
 export type FileSystem = {
-  /** `read` and `update` need the file to be there; `create` needs it not to be, and makes it for its owner alone. */
-  open(path: string, how: "read" | "update" | "create"): Promise<DurableFile>;
+  /**
+   * `read` and `update` need the file to be there; `create` needs it not to be, and makes it for its owner alone, or with these
+   * permission bits without the umask's.
+   */
+  open(path: string, how: "read" | "update" | "create", mode?: number): Promise<DurableFile>;
   /** Gives the file another name, in place of a file that had it; of this, all or nothing survives a crash. */
   rename(from: string, to: string): Promise<void>;
   /** Gives the file a second name, which nothing may have. */

@@ -141,7 +141,7 @@ export function createIfMissingSync(path: string): void {
 }
 
 /** Writes all of the bytes, however little the system takes at once. */
-export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let written = 0;
   while (written < bytes.length) {
     const result = await handle.write(bytes, written, bytes.length - written, position + written);

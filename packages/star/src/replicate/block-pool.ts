@@ -1,0 +1,36 @@
+/** A piece of memory that every thread sees. */
+export type Block = Uint8Array<SharedArrayBuffer>;
+
+/** So many blocks are large ones: who needs one beyond them gets a quarter. */
+const mostLarge = 16;
+const mostKept = 256;
+
+/**
+ * The memory through which bytes go from a source to the disk and the thread that hashes: blocks that are used again. A transfer
+ * has two for each of its sources: one that fills, and one that is written. That bounds it, and holds fast sources back.
+ */
+export class BlockPool {
+  /** Of a large block; a small one has a quarter. */
+  readonly blockBytes: number;
+  readonly #large: Block[] = [];
+  readonly #small: Block[] = [];
+  #largeTaken = 0;
+
+  constructor(blockBytes = 256 * 1024) {
+    this.blockBytes = blockBytes;
+  }
+
+  /** A block: a large one where it is wanted, or where few are taken. */
+  take(isLarge: boolean = this.#largeTaken < mostLarge): Block {
+    if (!isLarge) return this.#small.pop() ?? new Uint8Array(new SharedArrayBuffer(this.blockBytes / 4));
+    this.#largeTaken += 1;
+    return this.#large.pop() ?? new Uint8Array(new SharedArrayBuffer(this.blockBytes));
+  }
+
+  give(block: Block): void {
+    const isLarge = block.length === this.blockBytes;
+    if (isLarge) this.#largeTaken -= 1;
+    const free = isLarge ? this.#large : this.#small;
+    if (free.length < (isLarge ? mostLarge : mostKept)) free.push(block);
+  }
+}

@@ -1,0 +1,213 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type Channel, Metadata, status } from "@grpc/grpc-js";
+import {
+  ReadFilesRequestSchema,
+  type ReadFilesResponse,
+  ReadFilesResponseSchema,
+} from "../../generated/orbit/v1/orbit_pb.js";
+import { StarError } from "../errors.ts";
+import { inTurns, type SourceAddress, type SourceMessage, type SourceStream, sourceError } from "./source.ts";
+
+type Call = ReturnType<Channel["createCall"]>;
+
+/** So many messages wait for those who read the files, and so many bytes. */
+const messagesAhead = 64;
+const bytesAhead = 4 * 1024 * 1024;
+
+/**
+ * ReadFiles of one star: the streams of many files in a call. Messages are taken as long as not too many wait, whoever's they are: the
+ * files have to be read in their order. Where nothing comes any more the files of which nothing came are opened alone.
+ */
+export class GrpcBatch {
+  readonly streams: readonly BatchedStream[];
+  readonly #call: Call;
+  readonly #onEnd: () => void;
+  #isReading = false;
+  #waiting = 0;
+  #waitingBytes = 0;
+  #heard = 0;
+  #open: number;
+  #isSilent = false;
+  #hasEnded = false;
+
+  /** `openAlone` opens a file by itself, at a star that knows no ReadFiles. */
+  constructor(
+    call: Call,
+    files: readonly SourceAddress[],
+    openAlone: (source: SourceAddress) => SourceStream,
+    onEnd: () => void,
+  ) {
+    this.#call = call;
+    this.#onEnd = onEnd;
+    this.#open = files.length;
+    const taken = (message: SourceMessage) => {
+      this.#waiting -= 1;
+      this.#waitingBytes -= bytesOf(message);
+      this.#readOn();
+    };
+    const silent = () => {
+      this.#isSilent = true;
+      if (!this.#hasEnded) call.cancelWithStatus(status.CANCELLED, "nothing comes any more");
+    };
+    const ended = () => {
+      this.#open -= 1;
+      if (this.#open === 0 && !this.#hasEnded) call.cancelWithStatus(status.CANCELLED, "no more is wanted");
+    };
+    this.streams = files.map(
+      (source) =>
+        new BatchedStream(source, {
+          taken,
+          ended,
+          silent,
+          heard: () => this.#heard,
+          openAlone: () => openAlone(source),
+        }),
+    );
+    const request = create(ReadFilesRequestSchema, {
+      files: files.map(({ path, token }) => ({ path, transferToken: token })),
+    });
+    const metadata = new Metadata();
+    metadata.set("priority", inTurns);
+    call.start(metadata, {
+      onReceiveMetadata: () => undefined,
+      onReceiveMessage: (bytes: Buffer) => this.#receive(bytes),
+      onReceiveStatus: ({ code, details }) => this.#end(code, details),
+    });
+    call.sendMessageWithContext({}, Buffer.from(toBinary(ReadFilesRequestSchema, request)));
+    call.halfClose();
+    this.#readOn();
+  }
+
+  #receive(bytes: Buffer): void {
+    this.#isReading = false;
+    try {
+      const message = fromBinary(ReadFilesResponseSchema, bytes);
+      const stream = this.streams[message.file];
+      if (stream === undefined) throw new StarError("source_refused", "this is of no file of the batch");
+      if (!stream.hasEnded) this.#heard += 1;
+      if (message.message !== undefined) {
+        this.#waiting += 1;
+        this.#waitingBytes += bytesOf(message.message);
+      }
+      stream.receive(message);
+      this.#readOn();
+    } catch {
+      this.#call.cancelWithStatus(status.INTERNAL, "a message cannot be read");
+    }
+  }
+
+  #end(code: status, details: string): void {
+    this.#hasEnded = true;
+    for (const stream of this.streams) {
+      if (code === status.UNIMPLEMENTED || this.#isSilent) stream.goAlone();
+      else if (code === status.OK) stream.fail(status.ABORTED, "the stream ended before this file's end");
+      else stream.fail(code, details);
+    }
+    this.#onEnd();
+  }
+
+  #readOn(): void {
+    if (this.#isReading || this.#hasEnded) return;
+    if (this.#waiting >= messagesAhead || this.#waitingBytes >= bytesAhead) return;
+    this.#isReading = true;
+    this.#call.startRead();
+  }
+}
+
+function bytesOf({ chunk, validator }: SourceMessage): number {
+  return chunk.length + validator.length;
+}
+
+type BatchedStreamParts = {
+  /** A message does not wait any more. */
+  readonly taken: (message: SourceMessage) => void;
+  /** Nothing more comes of this file. */
+  readonly ended: () => void;
+  /** Somebody who waited does not any more: nothing comes of any file. */
+  readonly silent: () => void;
+  /** How many messages came of files that are wanted. */
+  readonly heard: () => number;
+  readonly openAlone: () => SourceStream;
+};
+
+/** One file of a batch. */
+class BatchedStream implements SourceStream {
+  readonly #source: SourceAddress;
+  readonly #parts: BatchedStreamParts;
+  readonly #messages: SourceMessage[] = [];
+  #end: { readonly error: StarError | null } | null = null;
+  #alone: "wanted" | SourceStream | null = null;
+  #hasBegun = false;
+  #isWaitedFor = false;
+  #wake: (() => void) | null = null;
+
+  constructor(source: SourceAddress, parts: BatchedStreamParts) {
+    this.#source = source;
+    this.#parts = parts;
+  }
+
+  receive({ message, isLast, status: code, details }: ReadFilesResponse): void {
+    if (message !== undefined) {
+      this.#hasBegun = true;
+      if (this.#end === null) this.#messages.push(message);
+      else this.#parts.taken(message); // Nobody wants it any more.
+    }
+    if (isLast) this.#close(code === status.OK ? null : sourceError(this.#source, code, details));
+    this.#wake?.();
+  }
+
+  fail(code: status, details: string): void {
+    if (this.#end === null) this.#close(sourceError(this.#source, code, details));
+  }
+
+  /** The star knows no ReadFiles, or says nothing any more. */
+  goAlone(): void {
+    if (this.#end !== null) return;
+    if (this.#hasBegun) this.fail(status.ABORTED, "the stream ended before this file's end");
+    else this.#alone = "wanted";
+    this.#wake?.();
+  }
+
+  /** Whether nothing more of it is wanted. */
+  get hasEnded(): boolean {
+    return this.#end !== null;
+  }
+
+  get heard(): number {
+    return this.#parts.heard();
+  }
+
+  async next(): Promise<SourceMessage | null> {
+    while (this.#messages.length === 0 && this.#end === null && this.#alone === null) {
+      this.#isWaitedFor = true;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#isWaitedFor = false;
+    }
+    const message = this.#messages.shift();
+    if (message !== undefined) {
+      this.#parts.taken(message);
+      return message;
+    }
+    if (this.#end?.error) throw this.#end.error;
+    if (this.#alone === null) return null;
+    if (this.#alone === "wanted") this.#alone = this.#parts.openAlone();
+    return await this.#alone.next();
+  }
+
+  cancel(): void {
+    if (this.#alone !== null && this.#alone !== "wanted") this.#alone.cancel();
+    for (const message of this.#messages.splice(0)) this.#parts.taken(message);
+    const wasInVain = this.#isWaitedFor && this.#end === null;
+    this.fail(status.CANCELLED, "no more is wanted");
+    if (wasInVain) this.#parts.silent();
+  }
+
+  #close(error: StarError | null): void {
+    if (this.#end !== null) return;
+    this.#end = { error };
+    this.#parts.ended();
+    this.#wake?.();
+  }
+}

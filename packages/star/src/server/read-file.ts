@@ -1,0 +1,65 @@
+import { hash } from "node:crypto";
+import { fstatSync, read, type Stats } from "node:fs";
+import { promisify } from "node:util";
+import { StarError } from "../errors.ts";
+import type { OpenedFile } from "../jail/jail.ts";
+import type { ByteRange } from "./range.ts";
+
+/** So many blocks are in use at once: one is read, one was yielded, and two before it may still wait to be sent. */
+const blocksInUse = 4;
+const readSome = promisify(read);
+
+/**
+ * The bytes of a range in blocks of at most this many bytes, the next one read while the one before is used. A block is written
+ * over when the third one after it is asked for: memory that is made for each would keep the collector busy. Throws StarError
+ * `file_changed` where the file became shorter, or is another one at the end.
+ */
+export async function* readRange(
+  { fd, stats }: OpenedFile,
+  { from, to }: ByteRange,
+  blockBytes: number,
+): AsyncGenerator<Buffer, void> {
+  let at = from;
+  let blocks = 0;
+  const room = Array.from({ length: Math.min(blocksInUse, Math.ceil((to - from) / blockBytes)) }, () =>
+    Buffer.allocUnsafeSlow(Math.min(blockBytes, to - from)),
+  );
+  const next = (): Promise<Buffer> | null => {
+    if (at >= to) return null;
+    const block = room[blocks++ % blocksInUse]?.subarray(0, Math.min(blockBytes, to - at));
+    if (block === undefined) return null;
+    const reading = fill(block, fd, at);
+    reading.catch(() => undefined); // It is awaited below.
+    at = Math.min(to, at + blockBytes);
+    return reading;
+  };
+  let reading = next();
+  try {
+    while (reading !== null) {
+      const block = await reading;
+      reading = next();
+      yield block;
+    }
+  } finally {
+    await reading?.catch(() => undefined); // The descriptor is not closed while it is read from.
+  }
+  if (validatorOf(fstatSync(fd)) !== validatorOf(stats)) throw changed();
+}
+
+/** Changes whenever a file is written to or another one takes its place, as far as the file system tells. */
+export function validatorOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
+  return hash("sha256", `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}`).slice(0, 32);
+}
+
+async function fill(block: Buffer, fd: number, position: number): Promise<Buffer> {
+  for (let filled = 0; filled < block.length; ) {
+    const { bytesRead } = await readSome(fd, block, filled, block.length - filled, position + filled);
+    if (bytesRead === 0) throw changed();
+    filled += bytesRead;
+  }
+  return block;
+}
+
+function changed(): StarError {
+  return new StarError("file_changed", "the file changed while it was read");
+}

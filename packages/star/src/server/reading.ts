@@ -1,0 +1,148 @@
+import { create } from "@bufbuild/protobuf";
+import type { ServerWritableStream } from "@grpc/grpc-js";
+import {
+  type ReadFilesRequest,
+  type ReadFilesResponse,
+  ReadFilesResponseSchema,
+  type ReadStreamRequest,
+  type ReadStreamResponse,
+  ReadStreamResponseSchema,
+} from "../../generated/orbit/v1/orbit_pb.js";
+import { StarError } from "../errors.ts";
+import type { StarEvents } from "../events.ts";
+import type { Jail, OpenedFile } from "../jail/jail.ts";
+import { verifyTransferToken } from "../transfer-token.ts";
+import { addressOf, checkFiles, refusalOf } from "./calls.ts";
+import { defaultIdleMs, Outgoing } from "./outgoing.ts";
+import { rangeOf } from "./range.ts";
+import { readRange, validatorOf } from "./read-file.ts";
+import { TokenUses } from "./token-uses.ts";
+
+export type ReadingParts = {
+  readonly jail: Jail;
+  /** The secret that transfer tokens are signed with: the same at all stars of a Nucleus. */
+  readonly authSecret: string;
+  readonly events: StarEvents;
+  /** Bytes in each message of a file; default 64 KiB. */
+  readonly chunkBytes?: number;
+  /** How long a receiver may take nothing, in ms; default 5 minutes. */
+  readonly idleMs?: number;
+  /** Wall time in ms; default `Date.now`. */
+  readonly clock?: () => number;
+};
+
+/**
+ * So many messages of a stream are read from the disk at once, where few streams are under way, else one: four waiting are in
+ * three blocks at most, and what a hundred streams hold is memory.
+ */
+const messagesPerBlock = 2;
+const fewStreams = 16;
+const defaultChunkBytes = 64 * 1024;
+
+/** `isLast`: nothing more is read after this message. */
+type Send = (message: ReadStreamResponse, isLast: boolean) => Promise<void>;
+
+/** The calls that read files for whoever has tokens for them. */
+export class Reading {
+  readonly #parts: ReadingParts;
+  readonly #tokenUses = new TokenUses();
+  readonly #chunkBytes: number;
+  readonly #idleMs: number;
+  #underWay = 0;
+
+  constructor(parts: ReadingParts) {
+    this.#parts = parts;
+    this.#chunkBytes = parts.chunkBytes ?? defaultChunkBytes;
+    this.#idleMs = parts.idleMs ?? defaultIdleMs;
+  }
+
+  /** ReadStream. */
+  async answer(call: ServerWritableStream<ReadStreamRequest, ReadStreamResponse>): Promise<void> {
+    const outgoing = new Outgoing(call, this.#idleMs);
+    await this.#read(call.request, addressOf(call), (message) => outgoing.send(message));
+  }
+
+  /** ReadFiles: one file after the other. One that cannot be read leaves the others alone. */
+  async answerMany(call: ServerWritableStream<ReadFilesRequest, ReadFilesResponse>): Promise<void> {
+    checkFiles(call.request.files);
+    const outgoing = new Outgoing(call, this.#idleMs);
+    const from = addressOf(call);
+    for (const [file, request] of call.request.files.entries()) {
+      const last = await this.#readOneOf(file, request, outgoing, from);
+      await outgoing.send(create(ReadFilesResponseSchema, { file, isLast: true, ...last }));
+    }
+  }
+
+  /** Sends all but the last message of a file, which comes when the file was seen not to have changed. */
+  async #readOneOf(
+    file: number,
+    request: ReadStreamRequest,
+    outgoing: Outgoing<ReadFilesResponse>,
+    from: string,
+  ): Promise<{ message?: ReadStreamResponse; status?: number; details?: string }> {
+    let last: ReadStreamResponse | undefined;
+    try {
+      await this.#read(request, from, async (message, isLast) => {
+        // Others are not held back: the blocks that they are in are written over as they are sent.
+        if (isLast) last = message;
+        else await outgoing.send(create(ReadFilesResponseSchema, { file, message }));
+      });
+    } catch (error) {
+      if (error instanceof StarError && error.code === "cancelled") throw error; // Nobody receives.
+      const { code, details } = refusalOf("ReadFiles", this.#parts.events.failed, error);
+      return { status: code, details };
+    }
+    return last === undefined ? {} : { message: last };
+  }
+
+  async #read(request: ReadStreamRequest, address: string, send: Send): Promise<void> {
+    const { events, jail } = this.#parts;
+    const { path } = request;
+    events.readRequested(path);
+    this.#admit(request, address);
+    events.readAuthorised(path);
+    this.#underWay += 1;
+    try {
+      using file = jail.openFile(path);
+      events.readCompleted(path, await this.#send(request, file, send));
+    } catch (error) {
+      events.readFailed(path, error);
+      throw error;
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  #admit({ path, transferToken }: ReadStreamRequest, address: string): void {
+    const { authSecret, clock = Date.now, events } = this.#parts;
+    const now = Math.floor(clock() / 1_000);
+    try {
+      this.#tokenUses.note(verifyTransferToken(authSecret, transferToken, path, now), address);
+    } catch (error) {
+      events.tokenRefused(path, error);
+      throw error;
+    }
+  }
+
+  async #send({ offset, length }: ReadStreamRequest, file: OpenedFile, send: Send): Promise<number> {
+    const range = rangeOf(offset, length, file.stats.size);
+    const first = {
+      offset,
+      totalSize: BigInt(file.stats.size),
+      validator: Buffer.from(validatorOf(file.stats), "hex"),
+    };
+    let head: Partial<typeof first> = first;
+    let left = range.to - range.from;
+    const perBlock = this.#underWay > fewStreams ? 1 : messagesPerBlock;
+    for await (const block of readRange(file, range, perBlock * this.#chunkBytes)) {
+      for (let at = 0; at < block.length; at += this.#chunkBytes) {
+        const chunk = block.subarray(at, at + this.#chunkBytes);
+        left -= chunk.length;
+        await send(create(ReadStreamResponseSchema, { chunk, ...head }), left === 0);
+        head = {};
+      }
+    }
+    if (range.to === range.from) await send(create(ReadStreamResponseSchema, first), true);
+    return range.to - range.from;
+  }
+}
