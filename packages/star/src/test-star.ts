@@ -162,15 +162,18 @@ export async function startWholeStar(t: TestContext, sources: SourceProvider = n
   return { folder, events, address, at: (name: string) => ({ star: address, path: join(folder, name) }) };
 }
 
-/** Sources whose messages come so many ms late. */
+/** Sources whose first messages come so many ms late, and 64 KiB of what follows too. */
 export function slowedSources(ms: number): SourceProvider {
   const sources = new GrpcSources();
   return {
     open: (source, range) => {
       const stream = sources.open(source, range);
+      let share = 1;
       const next = async () => {
-        await new Promise((resolve) => setTimeout(resolve, ms));
-        return await stream.next();
+        await new Promise((resolve) => setTimeout(resolve, ms * share));
+        const message = await stream.next();
+        share = (message?.chunk.length ?? 0) / 65_536;
+        return message;
       };
       return { next, cancel: () => stream.cancel() };
     },

@@ -1,18 +1,18 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type Channel, Metadata, status } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
 import {
   ReadFilesRequestSchema,
   type ReadFilesResponse,
   ReadFilesResponseSchema,
 } from "../../generated/orbit/v1/orbit_pb.js";
+import type { Call, Listener } from "../connection/star-channel.ts";
 import { StarError } from "../errors.ts";
-import { inTurns, type SourceAddress, type SourceMessage, type SourceStream, sourceError } from "./source.ts";
-
-type Call = ReturnType<Channel["createCall"]>;
+import { type SourceAddress, type SourceMessage, type SourceStream, sourceError } from "./source.ts";
 
 /** So many messages wait for those who read the files, and so many bytes. */
 const messagesAhead = 64;
 const bytesAhead = 4 * 1024 * 1024;
+const longestMessage = 4 * 1024 * 1024 + 1024;
 
 /**
  * ReadFiles of one star: the streams of many files in a call. Messages are taken as long as not too many wait, whoever's they are: the
@@ -21,24 +21,21 @@ const bytesAhead = 4 * 1024 * 1024;
 export class GrpcBatch {
   readonly streams: readonly BatchedStream[];
   readonly #call: Call;
-  readonly #onEnd: () => void;
-  #isReading = false;
+  readonly #pieces: Buffer[] = [];
+  #piecesLength = 0;
+  #isPaused = false;
   #waiting = 0;
   #waitingBytes = 0;
   #heard = 0;
   #open: number;
   #isSilent = false;
-  #hasEnded = false;
 
   /** `openAlone` opens a file by itself, at a star that knows no ReadFiles. */
   constructor(
-    call: Call,
+    begin: (request: Uint8Array, listener: Listener) => Call,
     files: readonly SourceAddress[],
     openAlone: (source: SourceAddress) => SourceStream,
-    onEnd: () => void,
   ) {
-    this.#call = call;
-    this.#onEnd = onEnd;
     this.#open = files.length;
     const taken = (message: SourceMessage) => {
       this.#waiting -= 1;
@@ -47,11 +44,11 @@ export class GrpcBatch {
     };
     const silent = () => {
       this.#isSilent = true;
-      if (!this.#hasEnded) call.cancelWithStatus(status.CANCELLED, "nothing comes any more");
+      this.#call.cancel(status.CANCELLED, "nothing comes any more");
     };
     const ended = () => {
       this.#open -= 1;
-      if (this.#open === 0 && !this.#hasEnded) call.cancelWithStatus(status.CANCELLED, "no more is wanted");
+      if (this.#open === 0) this.#call.cancel(status.CANCELLED, "no more is wanted");
     };
     this.streams = files.map(
       (source) =>
@@ -66,51 +63,62 @@ export class GrpcBatch {
     const request = create(ReadFilesRequestSchema, {
       files: files.map(({ path, token }) => ({ path, transferToken: token })),
     });
-    const metadata = new Metadata();
-    metadata.set("priority", inTurns);
-    call.start(metadata, {
-      onReceiveMetadata: () => undefined,
-      onReceiveMessage: (bytes: Buffer) => this.#receive(bytes),
-      onReceiveStatus: ({ code, details }) => this.#end(code, details),
+    this.#call = begin(toBinary(ReadFilesRequestSchema, request), {
+      onPiece: (bytes, isLast) => this.#gather(bytes, isLast),
+      onEnd: (code, details) => this.#end(code, details),
     });
-    call.sendMessageWithContext({}, Buffer.from(toBinary(ReadFilesRequestSchema, request)));
-    call.halfClose();
-    this.#readOn();
+  }
+
+  #gather(bytes: Buffer, isLast: boolean): void {
+    this.#pieces.push(bytes);
+    this.#piecesLength += bytes.length;
+    if (this.#piecesLength > longestMessage) throw new StarError("source_refused", "a message is too long");
+    if (!isLast) return;
+    const whole = Buffer.concat(this.#pieces.splice(0));
+    this.#piecesLength = 0;
+    this.#receive(whole);
   }
 
   #receive(bytes: Buffer): void {
-    this.#isReading = false;
-    try {
-      const message = fromBinary(ReadFilesResponseSchema, bytes);
-      const stream = this.streams[message.file];
-      if (stream === undefined) throw new StarError("source_refused", "this is of no file of the batch");
-      if (!stream.hasEnded) this.#heard += 1;
-      if (message.message !== undefined) {
-        this.#waiting += 1;
-        this.#waitingBytes += bytesOf(message.message);
-      }
-      stream.receive(message);
-      this.#readOn();
-    } catch {
-      this.#call.cancelWithStatus(status.INTERNAL, "a message cannot be read");
+    const message = decoded(bytes);
+    const stream = this.streams[message.file];
+    if (stream === undefined) throw new StarError("source_refused", "this is of no file of the batch");
+    if (!stream.hasEnded) this.#heard += 1;
+    if (message.message !== undefined) {
+      this.#waiting += 1;
+      this.#waitingBytes += bytesOf(message.message);
+    }
+    stream.receive(message);
+    if (this.#isFull && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#call.pause();
     }
   }
 
   #end(code: status, details: string): void {
-    this.#hasEnded = true;
     for (const stream of this.streams) {
       if (code === status.UNIMPLEMENTED || this.#isSilent) stream.goAlone();
       else if (code === status.OK) stream.fail(status.ABORTED, "the stream ended before this file's end");
       else stream.fail(code, details);
     }
-    this.#onEnd();
+  }
+
+  get #isFull(): boolean {
+    return this.#waiting >= messagesAhead || this.#waitingBytes >= bytesAhead;
   }
 
   #readOn(): void {
-    if (this.#isReading || this.#hasEnded) return;
-    if (this.#waiting >= messagesAhead || this.#waitingBytes >= bytesAhead) return;
-    this.#isReading = true;
-    this.#call.startRead();
+    if (!this.#isPaused || this.#isFull) return;
+    this.#isPaused = false;
+    this.#call.resume();
+  }
+}
+
+function decoded(bytes: Buffer): ReadFilesResponse {
+  try {
+    return fromBinary(ReadFilesResponseSchema, bytes);
+  } catch {
+    throw new StarError("source_refused", "a message cannot be read");
   }
 }
 

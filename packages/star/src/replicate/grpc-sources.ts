@@ -1,11 +1,13 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Channel, Metadata, status } from "@grpc/grpc-js";
-import { ReadStreamRequestSchema, ReadStreamResponseSchema } from "../../generated/orbit/v1/orbit_pb.js";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { status } from "@grpc/grpc-js";
+import { ReadStreamRequestSchema } from "../../generated/orbit/v1/orbit_pb.js";
 import { TlsIdentity } from "../connection/credentials.ts";
 import { diagnose } from "../connection/diagnosis.ts";
+import { type Call, type Listener, StarChannel } from "../connection/star-channel.ts";
 import { parseStarUrl, type StarUrl } from "../connection/star-url.ts";
 import type { StarError } from "../errors.ts";
 import { starService } from "../service.ts";
+import { ChunkReader } from "./chunk-reader.ts";
 import { GrpcBatch } from "./grpc-batch.ts";
 import {
   type AskedRange,
@@ -24,14 +26,11 @@ export type GrpcSourcesOptions = {
   readonly most?: number;
 };
 
-/** So much of a stream may be on its way, in bytes: what the memory for a transfer and a long line have to agree on. */
-const windowBytes = 512 * 1024;
-/** So many messages are taken ahead of who reads them. */
-const messagesAhead = 1;
+/** So many bytes are taken ahead of who reads them, and what comes with them at once. */
+const bytesAhead = 64 * 1024;
 
-type Call = ReturnType<Channel["createCall"]>;
-type Listener = Parameters<Call["start"]>[1];
-type Pooled = { readonly channel: Channel; users: number };
+type Pooled = { readonly channel: StarChannel; users: number };
+type Begin = (request: Uint8Array, listener: Listener) => Call;
 
 /** Sources over gRPC: one connection for each star, kept for the next file. */
 export class GrpcSources implements SourceProvider {
@@ -46,14 +45,14 @@ export class GrpcSources implements SourceProvider {
   }
 
   open(source: SourceAddress, range: AskedRange): SourceStream {
-    const { call, onEnd } = this.#call(source.url, starService.ReadStream.path);
-    return new GrpcStream(call, source, range, { identity: this.#identity, onEnd });
+    const begin = this.#calling(source.url, starService.ReadStream.path);
+    return new GrpcStream(begin, source, range, this.#identity);
   }
 
   openAll(url: string, files: readonly SourceAddress[]): readonly SourceStream[] {
-    const { call, onEnd } = this.#call(url, starService.ReadFiles.path);
+    const begin = this.#calling(url, starService.ReadFiles.path);
     const openAlone = (source: SourceAddress) => this.open(source, { offset: 0, length: 0 });
-    return new GrpcBatch(call, files, openAlone, onEnd).streams;
+    return new GrpcBatch(begin, files, openAlone).streams;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -61,33 +60,34 @@ export class GrpcSources implements SourceProvider {
     this.#pool.clear();
   }
 
-  #call(url: string, path: string): { readonly call: Call; readonly onEnd: () => void } {
-    const pooled = this.#take(url);
-    const onEnd = () => {
-      pooled.users -= 1;
-      this.#shrink();
+  #calling(url: string, path: string): Begin {
+    const star = parseStarUrl(url);
+    return (request, listener) => {
+      const pooled = this.#take(star);
+      return pooled.channel.call(
+        path,
+        request,
+        { priority: inTurns },
+        {
+          onPiece: listener.onPiece,
+          onEnd: (code, details) => {
+            pooled.users -= 1;
+            this.#shrink();
+            listener.onEnd(code, details);
+          },
+        },
+      );
     };
-    return { call: pooled.channel.createCall(path, Number.POSITIVE_INFINITY, null, null, null), onEnd };
   }
 
-  #take(url: string): Pooled {
-    const star = parseStarUrl(url);
+  #take(star: StarUrl): Pooled {
     const key = `${star.isSecure} ${star.target}`;
-    const pooled = this.#pool.get(key) ?? { channel: this.#connect(star), users: 0 };
+    const pooled = this.#pool.get(key) ?? { channel: new StarChannel(star, this.#identity), users: 0 };
     pooled.users += 1;
     this.#pool.delete(key);
     this.#pool.set(key, pooled);
     this.#shrink();
     return pooled;
-  }
-
-  #connect(star: StarUrl): Channel {
-    return new Channel(star.target, this.#identity.credentialsFor(star), {
-      "grpc-node.flow_control_window": windowBytes,
-      "grpc.use_local_subchannel_pool": 1,
-      "grpc.initial_reconnect_backoff_ms": 100,
-      "grpc.max_reconnect_backoff_ms": 5_000,
-    });
   }
 
   #shrink(): void {
@@ -105,17 +105,12 @@ class GrpcStream implements SourceStream {
   readonly #source: SourceAddress;
   readonly #identity: TlsIdentity;
   readonly #messages: SourceMessage[] = [];
-  #isReading = true;
+  #waitingBytes = 0;
+  #isPaused = false;
   #end: { readonly error: StarError | null } | null = null;
   #wake: (() => void) | null = null;
 
-  constructor(
-    call: Call,
-    source: SourceAddress,
-    { offset, length }: AskedRange,
-    { identity, onEnd }: { readonly identity: TlsIdentity; readonly onEnd: () => void },
-  ) {
-    this.#call = call;
+  constructor(begin: Begin, source: SourceAddress, { offset, length }: AskedRange, identity: TlsIdentity) {
     this.#source = source;
     this.#identity = identity;
     const request = create(ReadStreamRequestSchema, {
@@ -124,23 +119,28 @@ class GrpcStream implements SourceStream {
       offset: BigInt(offset),
       length: BigInt(length),
     });
-    const metadata = new Metadata();
-    metadata.set("priority", inTurns);
-    call.start(metadata, this.#listener(onEnd));
-    call.sendMessageWithContext({}, Buffer.from(toBinary(ReadStreamRequestSchema, request)));
-    call.halfClose();
-    call.startRead();
+    const reader = new ChunkReader((message) => this.#receive(message));
+    this.#call = begin(toBinary(ReadStreamRequestSchema, request), {
+      onPiece: (bytes, isLast) => reader.push(bytes, isLast),
+      onEnd: (code, details) => {
+        this.#end = { error: code === status.OK ? null : sourceError(source, code, details) };
+        this.#wake?.();
+      },
+    });
   }
 
   async next(): Promise<SourceMessage | null> {
     if (this.#messages.length === 0 && this.#end === null) {
+      if (this.#isPaused) this.#readOn();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
     const message = this.#messages.shift();
-    this.#readOn();
-    if (message !== undefined) return message;
+    if (message !== undefined) {
+      this.#waitingBytes -= message.chunk.length;
+      return message;
+    }
     if (this.#end?.error) throw await this.#explained(this.#end.error);
     return null;
   }
@@ -153,33 +153,21 @@ class GrpcStream implements SourceStream {
 
   cancel(): void {
     this.#messages.length = 0;
-    if (this.#end === null) this.#call.cancelWithStatus(status.CANCELLED, "no more is wanted");
+    this.#call.cancel(status.CANCELLED, "no more is wanted");
   }
 
-  #listener(onEnd: () => void): Listener {
-    return {
-      onReceiveMetadata: () => undefined,
-      onReceiveMessage: (bytes: Buffer) => {
-        this.#isReading = false;
-        try {
-          this.#messages.push(fromBinary(ReadStreamResponseSchema, bytes));
-        } catch {
-          this.#call.cancelWithStatus(status.INTERNAL, "a message cannot be read");
-        }
-        this.#readOn();
-        this.#wake?.();
-      },
-      onReceiveStatus: ({ code, details }) => {
-        this.#end = { error: code === status.OK ? null : sourceError(this.#source, code, details) };
-        onEnd();
-        this.#wake?.();
-      },
-    };
+  #receive(message: SourceMessage): void {
+    this.#messages.push(message);
+    this.#waitingBytes += message.chunk.length;
+    if (!this.#isPaused && this.#waitingBytes >= bytesAhead) {
+      this.#isPaused = true;
+      this.#call.pause();
+    }
+    this.#wake?.();
   }
 
   #readOn(): void {
-    if (this.#isReading || this.#end !== null || this.#messages.length >= messagesAhead) return;
-    this.#isReading = true;
-    this.#call.startRead();
+    this.#isPaused = false;
+    this.#call.resume();
   }
 }
