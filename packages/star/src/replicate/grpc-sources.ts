@@ -29,6 +29,9 @@ export type GrpcSourcesOptions = {
 /** So many bytes are taken ahead of who reads them, and what comes with them at once. */
 const bytesAhead = 64 * 1024;
 
+/** Messages that are larger cost both ends less, and are not held here. */
+const largestChunk = 1024 * 1024;
+
 type Pooled = { readonly channel: StarChannel; users: number };
 type Begin = (request: Uint8Array, listener: Listener) => Call;
 
@@ -118,6 +121,7 @@ class GrpcStream implements SourceStream {
       transferToken: source.token,
       offset: BigInt(offset),
       length: BigInt(length),
+      chunkBytes: largestChunk,
     });
     const reader = new ChunkReader((message) => this.#receive(message));
     this.#call = begin(toBinary(ReadStreamRequestSchema, request), {

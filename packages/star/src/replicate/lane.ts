@@ -62,6 +62,8 @@ export type LaneEnd =
 type StreamEnd = { readonly kind: "ended" } | Exclude<Verdict, { kind: "go" }>;
 
 const mostFailures = 5;
+/** So many blocks are written at once, while another one fills. */
+const writesAtOnce = 3;
 
 /** One source of a file: sends piece after piece, and is tried again when it fails. */
 export class Lane {
@@ -72,7 +74,8 @@ export class Lane {
   #block: Block | null = null;
   #gathered = 0;
   #from = 0;
-  #writing: Promise<void> = Promise.resolve();
+  /** Of those that failed whoever awaits them hears. */
+  readonly #writes = new Set<Promise<void>>();
   #progress = 0;
 
   constructor(lanes: Lanes, source: number, address: SourceAddress) {
@@ -118,8 +121,7 @@ export class Lane {
       stream.cancel();
       this.#lanes.hold(this.#source, null);
       try {
-        await this.#flush();
-        await this.#writing;
+        await this.#settle();
       } finally {
         this.#lanes.released(this.#source);
       }
@@ -168,14 +170,29 @@ export class Lane {
     return wanted.length === chunk.length;
   }
 
-  /** Writes what has been gathered, while more is: one write at a time. */
+  /** Writes what has been gathered, while more is. */
   async #flush(): Promise<void> {
-    await this.#writing;
+    while (this.#writes.size >= writesAtOnce) await Promise.race(this.#writes);
     if (this.#block === null) return;
-    this.#writing = this.#write(this.#block, this.#from, this.#gathered);
-    this.#writing.catch(() => undefined); // Whoever awaits it next hears of it.
+    const writing = this.#write(this.#block, this.#from, this.#gathered);
     this.#block = null;
     this.#gathered = 0;
+    this.#writes.add(writing);
+    writing.then(
+      () => this.#writes.delete(writing),
+      () => undefined,
+    );
+  }
+
+  /** Writes what has been gathered, and waits until nothing is written any more. */
+  async #settle(): Promise<void> {
+    const [flushed] = await Promise.allSettled([this.#flush()]);
+    const written = await Promise.allSettled(this.#writes);
+    this.#writes.clear();
+    if (this.#block !== null) this.#lanes.part.pool.give(this.#block);
+    this.#block = null;
+    this.#gathered = 0;
+    for (const each of [flushed, ...written]) if (each.status === "rejected") throw each.reason;
   }
 
   async #write(block: Block, from: number, length: number): Promise<void> {

@@ -214,19 +214,15 @@ export class Part {
     if (file === null || digest === null) throw new StarError("cancelled", "the part is closed");
     const isNext = from === this.#hashed;
     if (isNext) this.#hashed += length;
-    // Both hold the block: neither may go on when it is given back.
-    const [summed, wrote] = await Promise.allSettled([
-      digest.add(block, length, isNext),
-      file.write(block.subarray(0, length), from),
-    ]);
-    if (wrote.status === "rejected") throw wrote.reason;
-    if (summed.status === "rejected") throw summed.reason;
+    const crc = await digest.add(block, length, isNext);
+    // Before the bytes: those that are written when the process is killed are all told of, and their CRC shows those that are not.
     if (this.#log !== null) {
-      const record = encodeRecord({ from, length, crc: summed.value });
+      const record = encodeRecord({ from, length, crc });
       const at = this.#logEnd;
       this.#logEnd += record.length;
       await this.#log.write(record, at);
     }
+    await file.write(block.subarray(0, length), from);
     this.#written = addRange(this.#written, { from, to: from + length });
     this.#unsynced += length;
     if (this.#unsynced >= syncEvery && this.#syncing === null) this.#startSyncing(file);

@@ -32,10 +32,10 @@ export type ReadingParts = {
 };
 
 /**
- * So many messages of a stream are read from the disk at once, where few streams are under way, else one: four waiting are in
- * three blocks at most, and what a hundred streams hold is memory.
+ * So many bytes of a file are read from the disk at once, and sent in a message to who takes as many, while few streams are under way: what
+ * a hundred streams hold is memory, and theirs are as small as a message is.
  */
-const messagesPerBlock = 2;
+const largeBlockBytes = 256 * 1024;
 const fewStreams = 16;
 const defaultChunkBytes = 64 * 1024;
 
@@ -124,7 +124,11 @@ export class Reading {
     }
   }
 
-  async #send({ offset, length }: ReadStreamRequest, file: OpenedFile, send: Send): Promise<number> {
+  async #send(
+    { offset, length, chunkBytes: taken }: ReadStreamRequest,
+    file: OpenedFile,
+    send: Send,
+  ): Promise<number> {
     const range = rangeOf(offset, length, file.stats.size);
     const first = {
       offset,
@@ -133,10 +137,11 @@ export class Reading {
     };
     let head: Partial<typeof first> = first;
     let left = range.to - range.from;
-    const perBlock = this.#underWay > fewStreams ? 1 : messagesPerBlock;
-    for await (const block of readRange(file, range, perBlock * this.#chunkBytes)) {
-      for (let at = 0; at < block.length; at += this.#chunkBytes) {
-        const chunk = block.subarray(at, at + this.#chunkBytes);
+    const blockBytes = Math.max(this.#chunkBytes, this.#underWay > fewStreams ? 0 : largeBlockBytes);
+    const chunkBytes = Math.max(this.#chunkBytes, Math.min(taken, blockBytes));
+    for await (const block of readRange(file, range, blockBytes)) {
+      for (let at = 0; at < block.length; at += chunkBytes) {
+        const chunk = block.subarray(at, at + chunkBytes);
         left -= chunk.length;
         await send(create(ReadStreamResponseSchema, { chunk, ...head }), left === 0);
         head = {};

@@ -344,6 +344,11 @@ export declare type ReadStreamRequest = Message<"orbit.v1.ReadStreamRequest"> & 
    * @generated from field: uint64 length = 4;
    */
   length: bigint;
+
+  /**
+   * @generated from field: uint32 chunk_bytes = 5;
+   */
+  chunkBytes: number;
 };
 
 /**
