@@ -145,3 +145,17 @@ for (const protocol of ["delta", "sotw"] as const) {
     }
   }
 }
+
+test("What a client may hold of a rejected response is replaced, also where it declared that version when it came back", () => {
+  const serve: Move = { kind: "serve" };
+  const receive: Move = { kind: "receive" };
+  const service = (at: number, label: string, bad: boolean): Move => ({ kind: "service", at, label, bad });
+  const moves = [
+    ...[service(0, "2", false), serve, service(0, "1", true), service(1, "1", true), receive],
+    ...[{ kind: "reconnect" } as const, serve, receive, serve, serve, service(0, "3", true)],
+    ...[{ kind: "route", at: 0, to: 0, label: "1", bad: true } as const, receive, serve, receive, receive],
+    ...[serve, receive, serve, serve, receive, serve, serve, serve, service(0, "2", false)],
+  ];
+  for (const appliesPart of [true, false])
+    expectConverged(play("delta", { appliesPart, namesCulprit: false }, moves));
+});

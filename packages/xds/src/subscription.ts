@@ -176,7 +176,8 @@ export type Decision =
 /** Compares what the client holds with what it should hold, quarantine considered. */
 export function decide(sub: Subscription, name: string, view: View): Decision {
   const held = sub.held.get(name);
-  const force = sub.forced.has(name);
+  // What it may have in place of what it acknowledged has to go, whatever is published again.
+  const force = sub.forced.has(name) || sub.unsure.has(name);
   const wanted = effective(sub, name, view);
   if (wanted === "withheld") {
     const takeBack = force && !held && (sub.protocol === "delta" || sub.type.complete);

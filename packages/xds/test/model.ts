@@ -125,6 +125,12 @@ export class ModelClient {
     this.#again.set(key, (this.#again.get(key) ?? 0) + 1);
   }
 
+  #isComing(type: string, name: string): boolean {
+    return this.responses.some(
+      (response) => response.type === type && response.resources.some((each) => each.name === name),
+    );
+  }
+
   #consume(key: string): boolean {
     const left = this.#again.get(key) ?? 0;
     if (left > 1) this.#again.set(key, left - 1);
@@ -175,7 +181,11 @@ export class ModelClient {
       const subscribe = [...wanted].filter((name) => !asked.has(name));
       const unsubscribe = [...asked].filter((name) => !wanted.has(name));
       for (const name of unsubscribe) this.#of(type).delete(name);
-      for (const name of subscribe) this.#allow(type, name);
+      for (const name of subscribe) {
+        this.#allow(type, name);
+        // What is on its way was sent before the server hears of this, and it cannot know that it will be kept.
+        if (this.#isComing(type, name)) this.#allow(type, name);
+      }
       if (subscribe.length + unsubscribe.length === 0) continue;
       this.#asked.set(type, wanted);
       this.#request(type, subscribe, unsubscribe);
