@@ -86,11 +86,11 @@ async function convergence(count: number): Promise<number[]> {
     const [when] = await Promise.all([seen, origin.addService(service(name))]);
     times.push(when - begun);
   }
-  return times.sort((a, b) => a - b);
+  return times;
 }
 
 const quantile = (times: readonly number[], share: number) =>
-  times[Math.ceil(share * times.length) - 1] ?? Number.NaN;
+  times.toSorted((a, b) => a - b)[Math.ceil(share * times.length) - 1] ?? Number.NaN;
 
 /** What a peer with a certificate does on a connection, and then, when it got so far, in a session. */
 type Script = (connection: ScriptedConnection) => unknown;
@@ -344,10 +344,12 @@ function attacking(self: Enrolled, attack: (attacker: Attacker) => Promise<void>
   const running = (async () => {
     while (!stopping.signal.aborted) await attack(attacker).catch(() => sleep(1));
   })();
-  return async () => {
-    stopping.abort();
-    await running;
-    return attacker.done;
+  return {
+    attacker,
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await running;
+    },
   };
 }
 
@@ -407,12 +409,14 @@ test("two honest peers converge through the hub under attack too, their sessions
   };
   await report("quiet", await convergence(50));
   for (const [at, [name, attack]] of Object.entries(attacks).entries()) {
-    const stop = attacking(await enrol(hub, `evil${at}`), attack);
+    await using attacked = attacking(await enrol(hub, `evil${at}`), attack);
     await sleep(200);
     const times = await convergence(50);
-    const done = await stop();
-    await report(name, times, done);
-    assert.ok(done > 50, `${name}: only ${done} times`);
+    // A slow machine's attackers are slow too.
+    for (let more = 0; attacked.attacker.done <= 50 && more < 10; more++)
+      times.push(...(await convergence(50)));
+    await report(name, times, attacked.attacker.done);
+    assert.ok(attacked.attacker.done > 50, `${name}: only ${attacked.attacker.done} times`);
   }
   await report("afterwards", await convergence(50));
   const tookMs = performance.now() - begun;

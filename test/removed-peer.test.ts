@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { connect } from "node:http2";
 import { join } from "node:path";
@@ -50,5 +49,5 @@ test("A peer that is removed brings no requests, though its organisation is beli
   await says((status) => status === null || status === 401 || status === 403);
   await become();
   await says((status) => status === 200);
-  assert.equal((await n1.peers())[0]?.state, "established");
+  await n1.until("the session stands", 10_000, async () => (await n1.peers())[0]?.state === "established");
 });
