@@ -36,3 +36,15 @@ test("What callers write moves no terminal and begins no line of its own", async
   assert.equal(text.split("\n").length, 2);
   assert.doesNotMatch(text.slice(0, -1), /[\p{Cc}\p{Cf}]/u);
 });
+
+test("Lines that come at once are written at once, in their order", async () => {
+  const to = new PassThrough().setEncoding("utf8");
+  const chunks: string[] = [];
+  to.on("data", (chunk: string) => chunks.push(chunk));
+  const logger = createLogger({ process: "star", destination: textLog(to) });
+  for (let line = 0; line < 100; line++) logger.info(`line ${line} of π`);
+  while (!chunks.join("").includes("line 99")) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(chunks.length < 5, `${chunks.length} writes`);
+  const found = [...chunks.join("").matchAll(/line (\d+) of π/g)].map(([, number]) => Number(number));
+  assert.deepEqual(found, [...Array(100).keys()]);
+});
