@@ -46,10 +46,7 @@ export type RunningStar = AsyncDisposable & { readonly port: number; readonly op
 /** How long what is under way may still take when a star goes down. */
 const drainMs = 5_000;
 
-/**
- * Runs a star: StarService, its metrics and its log. Certificates that are renewed on the disk are taken up. Throws StarError
- * `path_missing`, `folder_wanted`, `proc_missing`, `request_invalid`, `certificate_invalid` and `listen_failed`.
- */
+/** Runs a star, as `index.ts` says. */
 export async function runStar(options: StarOptions, logger: Logger): Promise<RunningStar> {
   const { allow, authSecret, token, bind, chunkBytes, version } = options;
   if (allow.length === 0) throw new StarError("request_invalid", "a star needs a folder to serve: --allow");
