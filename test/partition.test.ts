@@ -195,8 +195,8 @@ test("An orchestrator that is killed while thousands of routes are under way com
   await n1.ready();
   await converged("who passes them on", first, killed);
 
-  await n2.killChild("orchestrator");
   for (const proxy of proxies()) proxy.holdAfter(150_000);
+  await n2.killChild("orchestrator");
   const second = await someOfThem();
   const again = performance.now();
   await n2.killChild("orchestrator");

@@ -209,7 +209,10 @@ describe("Two nodes that demand credentials", () => {
     using inviter = await n1.connect("orchestrator", orchestratorContract);
     using joiner = await m1.connect("orchestrator", orchestratorContract);
     const { token: invitation } = await inviter.call.invitePeer({});
-    await joiner.call.joinPeer({ token: invitation, waitMs: 15_000 }, { timeoutMs: 60_000 });
+    await m1.until("it joins, once it has its certificate", 20_000, async () => {
+      await joiner.call.joinPeer({ token: invitation, waitMs: 15_000 }, { timeoutMs: 60_000 });
+      return true;
+    });
     await m1.until("what is shared", 15_000, async () => (await m1.routes()).length > 0);
     const { token: good } = await token();
     const heard = [...(await m1.routes("received")), ...(await m1.routes("rejected"))];

@@ -22,10 +22,13 @@ export class TlsIdentity {
     this.#store = new TlsStore(files);
   }
 
-  /** What `node:tls` connects to a star with. A host that is an address is looked for among the certificate's addresses. */
+  /**
+   * What `node:tls` connects to a star with. A host that is an address is looked for among the certificate's addresses. Throws
+   * StarError `certificate_invalid` where TLS does not take what the files hold, such as a key that is too short.
+   */
   connectionOptions(host: string): ConnectionOptions {
     const { material } = this.#store;
-    if (this.#context?.of !== material) this.#context = { of: material, made: createSecureContext(material) };
+    if (this.#context?.of !== material) this.#context = { of: material, made: contextOf(material) };
     // RFC 6066 §3: an address is no server name.
     const servername = isIP(host) === 0 ? host : "";
     return { secureContext: this.#context.made, host, servername, ALPNProtocols: ["h2"] };
@@ -34,6 +37,15 @@ export class TlsIdentity {
   /** For the channels to a star. */
   credentialsFor({ isSecure, host }: StarUrl): ChannelCredentials {
     return isSecure ? new TlsCredentials(this, host) : ChannelCredentials.createInsecure();
+  }
+}
+
+function contextOf(material: TlsMaterial): SecureContext {
+  try {
+    return createSecureContext(material);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StarError("certificate_invalid", `TLS does not take what is shown to stars: ${why}`, { cause });
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { constants, createServer, type Http2Session, type ServerHttp2Stream } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { TlsIdentity } from "./credentials.ts";
@@ -181,4 +181,87 @@ test("Who is paused holds the star back, and loses nothing", async (t) => {
   );
   assert.equal(await promise, status.OK);
   assert.equal(received, 60 * message.length);
+});
+
+test("What came before the connection failed, and was not taken yet, is missed: the answer is not whole", async (t) => {
+  const { channel, sessions } = await answering(t, (stream) => {
+    withTrailers(stream, { "grpc-status": "0" }, ...Array.from({ length: 6 }, () => "x".repeat(60_000)));
+    setTimeout(() => sessions[0]?.socket.resetAndDestroy(), 200);
+  });
+  const { promise, resolve } = Promise.withResolvers<status>();
+  const call = channel.call(
+    "/a/b",
+    Buffer.alloc(0),
+    {},
+    {
+      onPiece: () => {
+        call.pause();
+        setTimeout(() => call.resume(), 400).unref();
+      },
+      onEnd: (code) => resolve(code),
+    },
+  );
+  assert.equal(await promise, status.UNAVAILABLE);
+});
+
+test("No text but a status of gRPC's, in an answer of gRPC's, says that all is well", async (t) => {
+  const answers: [Record<string, string | number>, string][] = [
+    [{ ...grpc, "grpc-status": "" }, "UNKNOWN"],
+    [{ ...grpc, "grpc-status": "0x0" }, "UNKNOWN"],
+    [{ ":status": 404, "content-type": "text/html", "grpc-status": "0" }, "UNIMPLEMENTED"],
+    [{ ":status": 200, "content-type": "application/grpc-web", "grpc-status": "0" }, "UNKNOWN"],
+    [{ ":status": 200, "content-type": "application/grpc+proto", "grpc-status": "0" }, "OK"],
+    [{ ":status": 200, "content-type": "application/grpc;charset=utf-8", "grpc-status": "0" }, "OK"],
+  ];
+  const left = answers.values();
+  const { channel } = await answering(t, (stream) => {
+    stream.respond(left.next().value?.[0], { endStream: true });
+  });
+  for (const [headers, expected] of answers)
+    assert.equal((await outcome(channel)).code, expected, JSON.stringify(headers));
+});
+
+test("A connection that says nothing is left when its calls are given up, and no socket of it stays open", async (t) => {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
+    socket.resume();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  for (const scheme of ["http", "https"]) {
+    const channel = new StarChannel(parseStarUrl(`${scheme}://127.0.0.1:${port}`), new TlsIdentity());
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const ended = Promise.withResolvers<void>();
+      const call = channel.call(
+        "/a/b",
+        Buffer.alloc(0),
+        {},
+        { onPiece: () => undefined, onEnd: () => ended.resolve() },
+      );
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      call.cancel(status.CANCELLED, "no more is wanted");
+      await ended.promise;
+    }
+    channel.close();
+  }
+  const deadline = performance.now() + 5_000;
+  while (sockets.size > 0 && performance.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(sockets.size, 0);
+});
+
+test("A channel that is closed while it connects ends its calls, and nothing else", async (t) => {
+  const { channel: _, port } = await answering(t, (stream) => stream.close());
+  for (let round = 0; round < 60; round++) {
+    const channel = new StarChannel(parseStarUrl(`127.0.0.1:${port}`), new TlsIdentity());
+    const ended = outcome(channel);
+    if (round % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (round % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    channel.close();
+    await ended;
+  }
 });

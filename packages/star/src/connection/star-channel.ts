@@ -5,7 +5,7 @@ import {
   constants,
   type IncomingHttpHeaders,
 } from "node:http2";
-import { connect as connectPlain } from "node:net";
+import { connect as connectPlain, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { status } from "@grpc/grpc-js";
 import { StarError } from "../errors.ts";
@@ -43,7 +43,8 @@ const deadAfterMs = 5_000;
 export class StarChannel {
   readonly #star: StarUrl;
   readonly #identity: TlsIdentity;
-  #connection: Connection | null = null;
+  /** Those that are over, too, while calls go on over them. */
+  readonly #connections = new Set<Connection>();
 
   constructor(star: StarUrl, identity: TlsIdentity) {
     this.#star = star;
@@ -57,15 +58,19 @@ export class StarChannel {
     headers: Readonly<Record<string, string>>,
     listener: Listener,
   ): Call {
-    if (this.#connection === null || this.#connection.isOver)
-      this.#connection = new Connection(this.#star, this.#identity);
-    return new StreamingCall(this.#connection, { path, request, headers }, listener);
+    const connection = this.#connections.values().find(({ isOver }) => !isOver) ?? this.#connect();
+    return new StreamingCall(connection, { path, request, headers }, listener);
   }
 
   /** Ends what is under way, too. */
   close(): void {
-    this.#connection?.destroy();
-    this.#connection = null;
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #connect(): Connection {
+    const made = new Connection(this.#star, this.#identity, () => this.#connections.delete(made));
+    this.#connections.add(made);
+    return made;
   }
 }
 
@@ -73,27 +78,29 @@ type Answer = IncomingHttpHeaders & { readonly ":status"?: number | undefined };
 
 class Connection {
   readonly #session: ClientHttp2Session;
+  readonly #socket: Socket;
   #isOver = false;
+  #calls = 0;
   #heardAt = performance.now();
 
-  constructor({ isSecure, host, port }: StarUrl, identity: TlsIdentity) {
+  constructor({ isSecure, host, port }: StarUrl, identity: TlsIdentity, onClose: () => void) {
     const name = host.includes(":") ? `[${host}]` : host;
+    this.#socket = isSecure
+      ? connectTls({ ...identity.connectionOptions(host), port })
+      : connectPlain({ host, port, noDelay: true });
     this.#session = connect(`${isSecure ? "https" : "http"}://${name}:${port}`, {
-      createConnection: () =>
-        isSecure
-          ? connectTls({ ...identity.connectionOptions(host), port })
-          : connectPlain({ host, port, noDelay: true }),
+      createConnection: () => this.#socket,
       settings: { enablePush: false, initialWindowSize: windowBytes },
       // What is under way is bounded by the windows of the streams.
       maxSessionMemory: Number.MAX_SAFE_INTEGER,
     });
-    this.#session.on("connect", () => this.#session.setLocalWindowSize(windowBytes));
+    this.#session.on("connect", () => {
+      // It is told of a connection that came about while the session was destroyed, too.
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(windowBytes);
+    });
     this.#session.on("error", () => undefined); // Its streams are told.
-    for (const event of ["goaway", "close"] as const) {
-      this.#session.on(event, () => {
-        this.#isOver = true;
-      });
-    }
+    this.#session.on("goaway", () => this.#leave());
+    this.#session.on("close", onClose);
   }
 
   /** Whether no call can begin over it any more. */
@@ -106,7 +113,7 @@ class Connection {
   }
 
   request(path: string, headers: Readonly<Record<string, string>>): ClientHttp2Stream {
-    return this.#session.request({
+    const stream = this.#session.request({
       ":method": "POST",
       ":path": path,
       te: "trailers",
@@ -114,6 +121,8 @@ class Connection {
       "grpc-accept-encoding": "identity",
       ...headers,
     });
+    this.#calls += 1;
+    return stream;
   }
 
   heard(): void {
@@ -123,13 +132,24 @@ class Connection {
   /** Somebody gave up a call: where nothing came of any other one either, the next call gets another connection. */
   givenUp(): void {
     if (performance.now() - this.#heardAt < deadAfterMs) return;
-    this.#isOver = true;
-    this.#session.close();
+    this.#leave();
+  }
+
+  /** A call over it has ended. */
+  released(): void {
+    this.#calls -= 1;
+    if (this.isOver) this.#leave();
   }
 
   destroy(): void {
-    this.#isOver = true;
     this.#session.destroy();
+    this.#socket.destroy(); // A session that has ended by itself waits for the other end.
+  }
+
+  /** It ends with its last call: who says nothing any more would not answer its goodbye. */
+  #leave(): void {
+    this.#isOver = true;
+    if (this.#calls === 0) this.destroy();
   }
 }
 
@@ -193,6 +213,7 @@ class StreamingCall implements Call {
     if (this.#hasEnded) return;
     this.#end(code, details);
     this.#stream.close(constants.NGHTTP2_CANCEL);
+    this.#stream.resume(); // One that the star has ended is closed when all of it was taken.
     this.#connection.givenUp();
   }
 
@@ -211,9 +232,11 @@ class StreamingCall implements Call {
   #close(): void {
     if (this.#hasEnded) return;
     const said = this.#trailers["grpc-status"] ?? this.#answer["grpc-status"];
-    if (said !== undefined) {
+    const code = said === undefined ? undefined : codeOf(String(said));
+    // What came and was not taken yet is lost when the connection fails.
+    const isWhole = this.#stream.readableEnded && isAnswer(this.#answer);
+    if (code !== undefined && (code !== status.OK || isWhole)) {
       const words = this.#trailers["grpc-message"] ?? this.#answer["grpc-message"] ?? "";
-      const code = codeOf(String(said));
       if (code === status.OK && this.#cutter.isInside)
         this.#end(status.INTERNAL, "the answer ends inside of a message");
       else this.#end(code, percentDecoded(String(words)));
@@ -223,23 +246,25 @@ class StreamingCall implements Call {
       this.#end(httpCodes[answered ?? 0] ?? status.UNKNOWN, `no answer of gRPC: HTTP ${answered}, ${type}`);
     } else {
       const { rstCode } = this.#stream;
-      this.#end(resetCodes[rstCode] ?? status.INTERNAL, `the stream was reset with ${rstCode}`);
+      const why = rstCode === 0 ? "the answer ends without a status" : `the stream was reset with ${rstCode}`;
+      this.#end(resetCodes[rstCode] ?? status.INTERNAL, why);
     }
   }
 
   #end(code: status, details: string): void {
     this.#hasEnded = true;
+    this.#connection.released();
     this.#listener.onEnd(code, details);
   }
 }
 
 function isAnswer(answer: Answer): boolean {
-  return answer[":status"] === 200 && (answer["content-type"] ?? "").startsWith("application/grpc");
+  return answer[":status"] === 200 && /^application\/grpc(?:[+;]|$)/.test(answer["content-type"] ?? "");
 }
 
 function codeOf(text: string): status {
   const code = Number(text);
-  return Number.isInteger(code) && status[code] !== undefined ? code : status.UNKNOWN;
+  return /^\d+$/.test(text) && status[code] !== undefined ? code : status.UNKNOWN;
 }
 
 /** `Status-Message`: bytes of UTF-8, of which some are written as `%` and two hexadecimal digits; what is no such thing stays. */

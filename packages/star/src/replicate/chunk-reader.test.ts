@@ -83,3 +83,21 @@ test("A first message of over 4 MiB is refused before it is held", () => {
   };
   assert.throws(push, { code: "source_refused" });
 });
+
+test("A first message in pieces of a byte costs its bytes, and shows that it grows", () => {
+  const whole = Buffer.from(
+    encoded({ chunk: Buffer.alloc(1_000_000, 7), offset: 0n, totalSize: 1_000_000n }),
+  );
+  const found: SourceMessage[] = [];
+  const reader = new ChunkReader((message) => found.push(message));
+  const before = process.memoryUsage().heapUsed;
+  let begun = 0;
+  for (let at = 0; at < whole.length; at++) {
+    // Each piece of its own, as a connection gives it.
+    reader.push(Buffer.from([whole[at] ?? 0]), at === whole.length - 1);
+    if (at === whole.length - 2) begun = reader.begun;
+  }
+  assert.equal(begun, whole.length - 1);
+  assert.equal(found[0]?.chunk.length, 1_000_000);
+  assert.ok(process.memoryUsage().heapUsed < before + 60e6);
+});

@@ -1,10 +1,9 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { ReadStreamResponseSchema } from "../../generated/orbit/v1/orbit_pb.js";
 import { StarError } from "../errors.ts";
+import { Gathered } from "./gathered.ts";
 import type { SourceMessage } from "./source.ts";
 
-/** Only a first message is held whole: what tells of the file stands behind its bytes. */
-const longestFirst = 4 * 1024 * 1024 + 1024;
 const chunkField = 1;
 const noBytes = new Uint8Array(0);
 
@@ -14,8 +13,8 @@ const noBytes = new Uint8Array(0);
  */
 export class ChunkReader {
   readonly #onMessage: (message: SourceMessage) => void;
-  #first: Buffer[] | null = [];
-  #firstLength = 0;
+  /** Only the first message is held whole: what tells of the file stands behind its bytes. */
+  #first: Gathered | null = new Gathered();
   #state: "tag" | "length" | "value" | "varint" = "tag";
   /** Of the tag or the length under way: what has come of it, and how many bits. */
   #number = 0;
@@ -35,14 +34,16 @@ export class ChunkReader {
     else this.#pushOn(bytes, isLast);
   }
 
-  #pushFirst(pieces: Buffer[], bytes: Buffer, isLast: boolean): void {
-    this.#firstLength += bytes.length;
-    if (this.#firstLength > longestFirst)
-      throw new StarError("source_refused", "the first message is too long");
-    pieces.push(bytes);
+  /** How many bytes have come of a first message that is not whole yet. */
+  get begun(): number {
+    return this.#first?.length ?? 0;
+  }
+
+  #pushFirst(first: Gathered, bytes: Buffer, isLast: boolean): void {
+    first.push(bytes);
     if (!isLast) return;
     this.#first = null;
-    this.#onMessage(decoded(Buffer.concat(pieces)));
+    this.#onMessage(decoded(first.take()));
   }
 
   #pushOn(bytes: Buffer, isLast: boolean): void {

@@ -81,3 +81,18 @@ test("What is of no file of the batch is refused", () => {
   const { say } = batchOf(2);
   assert.throws(() => say({ file: 2, message: bytes(1) }), { code: "source_refused" });
 });
+
+test("Empty messages are no sign of life, but for a file's first and its last", async () => {
+  const { streams, say } = batchOf(2);
+  const heard = () => streams[0]?.heard;
+  const before = heard();
+  say({ file: 0 });
+  assert.equal(heard(), before);
+  say({ file: 0, message: {} });
+  assert.equal((await streams[0]?.next())?.chunk.length, 0);
+  const begun = heard();
+  for (let time = 0; time < 10; time++) say({ file: 0, message: {} });
+  assert.equal(heard(), begun);
+  say({ file: 0, isLast: true });
+  assert.equal(await streams[0]?.next(), null);
+});

@@ -7,12 +7,12 @@ import {
 } from "../../generated/orbit/v1/orbit_pb.js";
 import type { Call, Listener } from "../connection/star-channel.ts";
 import { StarError } from "../errors.ts";
+import { Gathered } from "./gathered.ts";
 import { type SourceAddress, type SourceMessage, type SourceStream, sourceError } from "./source.ts";
 
 /** So many messages wait for those who read the files, and so many bytes. */
 const messagesAhead = 64;
 const bytesAhead = 4 * 1024 * 1024;
-const longestMessage = 4 * 1024 * 1024 + 1024;
 
 /**
  * ReadFiles of one star: the streams of many files in a call. Messages are taken as long as not too many wait, whoever's they are: the
@@ -21,8 +21,7 @@ const longestMessage = 4 * 1024 * 1024 + 1024;
 export class GrpcBatch {
   readonly streams: readonly BatchedStream[];
   readonly #call: Call;
-  readonly #pieces: Buffer[] = [];
-  #piecesLength = 0;
+  readonly #gathered = new Gathered();
   #isPaused = false;
   #waiting = 0;
   #waitingBytes = 0;
@@ -70,19 +69,17 @@ export class GrpcBatch {
   }
 
   #gather(bytes: Buffer, isLast: boolean): void {
-    this.#pieces.push(bytes);
-    this.#piecesLength += bytes.length;
-    if (this.#piecesLength > longestMessage) throw new StarError("source_refused", "a message is too long");
-    if (!isLast) return;
-    const whole = Buffer.concat(this.#pieces.splice(0));
-    this.#piecesLength = 0;
-    this.#receive(whole);
+    this.#gathered.push(bytes);
+    if (isLast) this.#receive(this.#gathered.take());
   }
 
   #receive(bytes: Buffer): void {
     const message = decoded(bytes);
     const stream = this.streams[message.file];
     if (stream === undefined) throw new StarError("source_refused", "this is of no file of the batch");
+    // As in a call of its own, empty messages after a file's first are not heard of.
+    const isEmpty = message.message === undefined || (stream.hasBegun && message.message.chunk.length === 0);
+    if (isEmpty && !message.isLast) return;
     if (!stream.hasEnded) this.#heard += 1;
     if (message.message !== undefined) {
       this.#waiting += 1;
@@ -174,6 +171,11 @@ class BatchedStream implements SourceStream {
     if (this.#hasBegun) this.fail(status.ABORTED, "the stream ended before this file's end");
     else this.#alone = "wanted";
     this.#wake?.();
+  }
+
+  /** Whether a message of it has come. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   /** Whether nothing more of it is wanted. */

@@ -26,8 +26,9 @@ export type GrpcSourcesOptions = {
   readonly most?: number;
 };
 
-/** So many bytes are taken ahead of who reads them, and what comes with them at once. */
+/** So many bytes, or pieces of them, are taken ahead of who reads them, and what comes with them at once. */
 const bytesAhead = 64 * 1024;
+const piecesAhead = 64;
 
 /** Messages that are larger cost both ends less, and are not held here. */
 const largestChunk = 1024 * 1024;
@@ -67,19 +68,25 @@ export class GrpcSources implements SourceProvider {
     const star = parseStarUrl(url);
     return (request, listener) => {
       const pooled = this.#take(star);
-      return pooled.channel.call(
-        path,
-        request,
-        { priority: inTurns },
-        {
-          onPiece: listener.onPiece,
-          onEnd: (code, details) => {
-            pooled.users -= 1;
-            this.#shrink();
-            listener.onEnd(code, details);
-          },
-        },
-      );
+      const release = () => {
+        pooled.users -= 1;
+        this.#shrink();
+      };
+      const onEnd: Listener["onEnd"] = (code, details) => {
+        release();
+        listener.onEnd(code, details);
+      };
+      try {
+        return pooled.channel.call(
+          path,
+          request,
+          { priority: inTurns },
+          { onPiece: listener.onPiece, onEnd },
+        );
+      } catch (error) {
+        release();
+        throw error;
+      }
     };
   }
 
@@ -105,6 +112,7 @@ export class GrpcSources implements SourceProvider {
 
 class GrpcStream implements SourceStream {
   readonly #call: Call;
+  readonly #reader: ChunkReader;
   readonly #source: SourceAddress;
   readonly #identity: TlsIdentity;
   readonly #messages: SourceMessage[] = [];
@@ -124,6 +132,7 @@ class GrpcStream implements SourceStream {
       chunkBytes: largestChunk,
     });
     const reader = new ChunkReader((message) => this.#receive(message));
+    this.#reader = reader;
     this.#call = begin(toBinary(ReadStreamRequestSchema, request), {
       onPiece: (bytes, isLast) => reader.push(bytes, isLast),
       onEnd: (code, details) => {
@@ -131,6 +140,11 @@ class GrpcStream implements SourceStream {
         this.#wake?.();
       },
     });
+  }
+
+  /** A large first message takes its time on a slow line. */
+  get heard(): number {
+    return this.#reader.begun;
   }
 
   async next(): Promise<SourceMessage | null> {
@@ -163,7 +177,8 @@ class GrpcStream implements SourceStream {
   #receive(message: SourceMessage): void {
     this.#messages.push(message);
     this.#waitingBytes += message.chunk.length;
-    if (!this.#isPaused && this.#waitingBytes >= bytesAhead) {
+    const isFull = this.#waitingBytes >= bytesAhead || this.#messages.length >= piecesAhead;
+    if (!this.#isPaused && isFull) {
       this.#isPaused = true;
       this.#call.pause();
     }

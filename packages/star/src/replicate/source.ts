@@ -25,8 +25,8 @@ export type SourceStream = {
   /** Null at the end. Throws StarError `source_*` with the status of the source. */
   next(): Promise<SourceMessage | null>;
   /**
-   * How many messages have come of the call that this stream is a part of: while they do, others' bytes come before these, and its
-   * source is not silent. Missing: the stream has a call of its own.
+   * Grows while something comes that is no message yet: of files that come before this one in its call, or of a first message that has
+   * not ended. While it does, the source is not silent.
    */
   readonly heard?: number;
   /** Ends the stream; `next` then throws. Harmless at the end. */
