@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fdatasync,
   fsync,
   ftruncate,
@@ -7,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   read,
+  renameSync,
   statSync,
   write,
   writeSync,
@@ -34,7 +36,9 @@ export const diskFileSystem: FileSystem = {
     const flags = how === "read" ? "r" : "r+";
     return new DiskFile(path, await attempt("file.open", path, () => openSync(path, flags)));
   },
-  rename: (from, to) => attempt("file.rename", to, () => rename(from, to)),
+  // What stands under the name already has blocks to be freed.
+  rename: (from, to) =>
+    attempt("file.rename", to, () => (existsSync(to) ? rename(from, to) : renameSync(from, to))),
   link: (from, to) => attempt("file.link", to, () => linkSync(from, to)),
   remove: (path) => attempt("file.remove", path, () => rm(path, { force: true })),
   makeFolder: (path) => attempt("folder.make", path, () => makeFolder(path)),

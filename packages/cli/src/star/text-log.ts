@@ -5,18 +5,30 @@ const shown = new Set(["level", "time", "process", "msg", "err"]);
 
 /**
  * Takes the lines of a JSON log and writes them for people: `2026-01-31T12:00:00.000Z INFO  ReadStream request for: /a`,
- * with what else a line says behind it. Whatever is no such line is written as it is. Lines that come at once are written at once: a star
- * that carries small files has thousands of them a second.
+ * with what else a line says behind it. Whatever is no such line is written as it is. Lines of one turn of the event loop are written at
+ * once: a star that carries small files has thousands of them a second. What is not written yet when the process ends is written then.
  */
 export function textLog(to: Writable): Writable {
-  const write = (json: string, done: () => void) => {
-    const lines = json.split("\n").filter((line) => line !== "");
-    to.write(lines.map((line) => `${textOf(line)}\n`).join(""), () => done());
+  let waiting: string[] = [];
+  const flush = () => {
+    if (waiting.length === 0) return;
+    const lines = waiting.join("").split("\n");
+    waiting = [];
+    to.write(
+      lines
+        .filter((line) => line !== "")
+        .map((line) => `${textOf(line)}\n`)
+        .join(""),
+    );
   };
+  process.once("exit", flush);
   return new Writable({
     decodeStrings: false,
-    write: (chunk: Buffer | string, _encoding, done) => write(String(chunk), done),
-    writev: (chunks, done) => write(chunks.map(({ chunk }) => String(chunk)).join(""), done),
+    write: (chunk: Buffer | string, _encoding, done) => {
+      if (waiting.length === 0) setImmediate(flush);
+      waiting.push(String(chunk));
+      done();
+    },
   });
 }
 
