@@ -1,5 +1,5 @@
 import { hash, randomFillSync } from "node:crypto";
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Nucleus } from "@catalyst/star";
@@ -10,12 +10,13 @@ import { type Rsync, startRsync } from "./star/rsync.ts";
 import { type Certificate, certify, replicateByCommand, type Star, secret, startStar } from "./star/stars.ts";
 
 const rounds = 3;
-const neededBytes = 24 * 1024 ** 3;
+const neededBytes = 4 * 1024 ** 3;
 const largeBytes = 1024 ** 3;
 const messageBytes = 64 * 1024;
 const smallCount = 10_000;
 const smallBytes = 4_096;
 const floorName = "node-floor";
+const smallCase = "10000x4KiB";
 
 /**
  * Files from one process to another over loopback, onto a disk and synced. A large one is commanded by a Nucleus that is there already, whose
@@ -23,8 +24,9 @@ const floorName = "node-floor";
  * started for it and counted. Processes run through all rounds, of which the first does not count. Processor time is of all processes, and
  * memory of the largest one.
  *
- * `node-floor` is gRPC in Node with messages as large that nobody hashes and no disk sees. `rsync` is a daemon and a client that
- * copies whole files and syncs them.
+ * `node-floor` is gRPC in Node with messages as large that nobody hashes and no disk sees. `disk-floor` is one process that writes as many
+ * bytes to the same disk and syncs them. `rsync` is a daemon and a client that copies whole files and syncs them. Everything is below the
+ * folder for temporary files: with `TMPDIR` in memory there is no disk.
  */
 export const bench: Bench = {
   name: "star",
@@ -32,7 +34,7 @@ export const bench: Bench = {
     { case: "plain_1GiB", metric: "time", atMost: 10 },
     { case: "plain_1GiB", metric: "throughput", atLeast: { share: 0.6, of: floorName } },
     { case: "plain_1GiB", metric: "cpu", atMost: 7.5 },
-    { case: "10000x4KiB", metric: "time", atMost: 5 },
+    { case: smallCase, metric: "time", atMost: 5 },
   ],
   run: async (say) => {
     using folder = makeFolder(tmpdir(), neededBytes);
@@ -47,7 +49,10 @@ export const bench: Bench = {
         say(
           `${name}: ${system}, ${round === 0 ? "a round that does not count" : `round ${round} of ${rounds}`}`,
         );
-        const cost = await measure(join(folder.path, `${system}-${name}-${round}`));
+        const target = join(folder.path, `${system}-${name}-${round}`);
+        const cost = await measure(target);
+        // Memory that the machine has not used for long is slow to get. Many files that have just gone make a folder slow.
+        if (name !== smallCase) rmSync(target, { recursive: true, force: true });
         if (round === 0) continue;
         values.addThroughput(name, system, cost);
         values.add(name, "time", system, cost.seconds);
@@ -88,7 +93,7 @@ async function start(
       system: ours,
       measure: (target) => replicate(plain, [one, two], three, large, target, checksum),
     },
-    { name: "10000x4KiB", system: ours, measure: (target) => replicateSmall(one, three, source, target) },
+    { name: smallCase, system: ours, measure: (target) => replicateSmall(one, three, source, target) },
   ];
   const tls = certify(folder);
   if (tls === null) say("tls_1GiB is skipped: there is no openssl on the PATH");
@@ -182,10 +187,13 @@ async function floorCases(running: AsyncDisposableStack): Promise<readonly Case[
       rssMegabytes: Math.max(received.rssMegabytes, peakMegabytes(server.pid)),
     };
   };
+  const write = async (target: string): Promise<Cost> =>
+    JSON.parse(await client.tell(`${largeBytes / messageBytes} ${messageBytes} ${target}`));
   const system = floorName;
   return [
+    { name: "plain_1GiB", system: "disk-floor", measure: write },
     { name: "plain_1GiB", system, measure: () => measure(largeBytes / messageBytes, messageBytes) },
-    { name: "10000x4KiB", system, measure: () => measure(smallCount, smallBytes) },
+    { name: smallCase, system, measure: () => measure(smallCount, smallBytes) },
   ];
 }
 
@@ -197,6 +205,6 @@ function rsyncCases(rsync: Rsync): readonly Case[] {
   const system = "rsync";
   return [
     { name: "plain_1GiB", system, measure: (target) => measure("large", largeBytes, target) },
-    { name: "10000x4KiB", system, measure: (target) => measure("small", smallCount * smallBytes, target) },
+    { name: smallCase, system, measure: (target) => measure("small", smallCount * smallBytes, target) },
   ];
 }

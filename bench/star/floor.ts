@@ -1,5 +1,8 @@
 // What gRPC in Node moves with nothing behind it: `floor.ts serve` prints its port; `floor.ts receive PORT` receives for each line
-// `MESSAGES BYTES` and prints what it cost. No hash, no disk, no messages of a schema.
+// `MESSAGES BYTES` and prints what it cost. No hash, no disk, no messages of a schema. For a line
+// `MESSAGES BYTES PATH` it writes as many to a file and syncs that, and receives nothing: what the disk takes.
+import { randomFillSync } from "node:crypto";
+import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Client, credentials, Server, ServerCredentials, type ServerWritableStream } from "@grpc/grpc-js";
 import { measure } from "../store/meter.ts";
@@ -42,18 +45,31 @@ function serve(): void {
   server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (_, port) => console.log(port));
 }
 
+function write(path: string, messages: number, bytes: number): void {
+  const block = randomFillSync(Buffer.alloc(bytes));
+  const file = openSync(path, "wx");
+  for (let written = 0; written < messages; written++) writeSync(file, block);
+  fdatasyncSync(file);
+  closeSync(file);
+}
+
 async function receive(port: number): Promise<void> {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
     "grpc-node.flow_control_window": 512 * 1024,
   });
   console.log(port);
   for await (const line of createInterface({ input: process.stdin })) {
-    const [messages = 0, bytes = 0] = line.split(" ").map(Number);
+    const [count, size, path] = line.split(" ");
+    const [messages, bytes] = [Number(count), Number(size)];
     const request = Buffer.alloc(8);
     request.writeUInt32BE(messages, 0);
     request.writeUInt32BE(bytes, 4);
     const measured = await measure(async () => {
       let received = 0;
+      if (path !== undefined) {
+        write(path, messages, bytes);
+        return { bytes: messages * bytes };
+      }
       for await (const message of client.makeServerStreamRequest(method.path, same, same, request))
         received += (message as Buffer).length;
       if (received !== messages * bytes) throw new Error(`${received} bytes came`);
