@@ -32,6 +32,9 @@ export type Call = {
 
 /** So much of a stream may be on its way, in bytes: what the memory for a transfer and a long line have to agree on. */
 const windowBytes = 512 * 1024;
+/** The same where more calls than these share a connection, and a long line with it. */
+const sharedWindowBytes = 128 * 1024;
+const fewCalls = 8;
 /** A connection on which nothing came for so long, in ms, is not used again when somebody gives up a call over it. */
 const deadAfterMs = 5_000;
 
@@ -81,6 +84,7 @@ class Connection {
   readonly #socket: Socket;
   #isOver = false;
   #calls = 0;
+  #windowBytes = windowBytes;
   #heardAt = performance.now();
 
   constructor({ isSecure, host, port }: StarUrl, identity: TlsIdentity, onClose: () => void) {
@@ -108,6 +112,10 @@ class Connection {
     return this.#isOver || this.#session.closed || this.#session.destroyed;
   }
 
+  get isCrowded(): boolean {
+    return this.#calls > fewCalls;
+  }
+
   get isDestroyed(): boolean {
     return this.#session.destroyed;
   }
@@ -122,6 +130,7 @@ class Connection {
       ...headers,
     });
     this.#calls += 1;
+    if (this.isCrowded) this.#resize(sharedWindowBytes);
     return stream;
   }
 
@@ -139,11 +148,19 @@ class Connection {
   released(): void {
     this.#calls -= 1;
     if (this.isOver) this.#leave();
+    else if (this.#calls <= fewCalls / 2) this.#resize(windowBytes);
   }
 
   destroy(): void {
     this.#session.destroy();
     this.#socket.destroy(); // A session that has ended by itself waits for the other end.
+  }
+
+  /** Of all of its streams, those that are under way too: RFC 9113 §6.9.2. */
+  #resize(bytes: number): void {
+    if (this.#windowBytes === bytes || this.#session.connecting) return;
+    this.#windowBytes = bytes;
+    this.#session.settings({ initialWindowSize: bytes });
   }
 
   /** It ends with its last call: who says nothing any more would not answer its goodbye. */
@@ -222,7 +239,8 @@ class StreamingCall implements Call {
     // What is no answer of gRPC has no messages: its status tells.
     if (this.#hasEnded || !isAnswer(this.#answer)) return;
     try {
-      this.#cutter.push(bytes);
+      // Frames of several streams come in one piece of memory, which each of them that waits would keep.
+      this.#cutter.push(this.#connection.isCrowded ? Buffer.from(bytes) : bytes);
     } catch (error) {
       if (!(error instanceof StarError)) throw error;
       this.cancel(status.INTERNAL, error.message);

@@ -2,12 +2,13 @@
 export type Block = Uint8Array<SharedArrayBuffer>;
 
 /** So many blocks are large ones: who needs one beyond them gets a quarter. */
-const mostLarge = 32;
+const mostLarge = 16;
 const mostKept = 256;
 
 /**
  * The memory through which bytes go from a source to the disk and the thread that hashes: blocks that are used again. A transfer
- * has four for each of its sources: one that fills, and three that are written. That bounds it, and holds fast sources back.
+ * has four for each of its sources, one that fills and three that are written, and two where it gets small ones. That bounds it, and
+ * holds fast sources back.
  */
 export class BlockPool {
   /** Of a large block; a small one has a quarter. */

@@ -62,7 +62,7 @@ export type LaneEnd =
 type StreamEnd = { readonly kind: "ended" } | Exclude<Verdict, { kind: "go" }>;
 
 const mostFailures = 5;
-/** So many blocks are written at once, while another one fills. */
+/** So many large blocks of a source are written at once, while another one fills; of small ones, which many transfers have, one. */
 const writesAtOnce = 3;
 
 /** One source of a file: sends piece after piece, and is tried again when it fails. */
@@ -172,8 +172,9 @@ export class Lane {
 
   /** Writes what has been gathered, while more is. */
   async #flush(): Promise<void> {
-    while (this.#writes.size >= writesAtOnce) await Promise.race(this.#writes);
     if (this.#block === null) return;
+    const most = this.#block.length < this.#lanes.part.pool.blockBytes ? 1 : writesAtOnce;
+    while (this.#writes.size >= most) await Promise.race(this.#writes);
     const writing = this.#write(this.#block, this.#from, this.#gathered);
     this.#block = null;
     this.#gathered = 0;

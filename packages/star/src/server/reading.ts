@@ -36,7 +36,7 @@ export type ReadingParts = {
  * a hundred streams hold is memory, and theirs are as small as a message is.
  */
 const largeBlockBytes = 256 * 1024;
-const fewStreams = 16;
+const fewStreams = 4;
 const defaultChunkBytes = 64 * 1024;
 
 /** `isLast`: nothing more is read after this message. */
