@@ -100,7 +100,9 @@ class Connection {
     });
     this.#session.on("connect", () => {
       // It is told of a connection that came about while the session was destroyed, too.
-      if (!this.#session.destroyed) this.#session.setLocalWindowSize(windowBytes);
+      if (this.#session.destroyed) return;
+      this.#session.setLocalWindowSize(windowBytes);
+      if (this.isCrowded) this.#resize(sharedWindowBytes);
     });
     this.#session.on("error", () => undefined); // Its streams are told.
     this.#session.on("goaway", () => this.#leave());
@@ -112,6 +114,7 @@ class Connection {
     return this.#isOver || this.#session.closed || this.#session.destroyed;
   }
 
+  /** Whether more than a few calls share it. */
   get isCrowded(): boolean {
     return this.#calls > fewCalls;
   }
