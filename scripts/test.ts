@@ -1,7 +1,7 @@
 // npm test [-- NAME]: the checks, then all tests, as CI runs them. NAME selects by a part of a file's path, of a
 // check's name, or, when it is no part of any path, of a test's name. Ends with `N passed, N failed`.
 import { globSync } from "node:fs";
-import { join, matchesGlob } from "node:path";
+import { join } from "node:path";
 import { checks, runCheck } from "./check/checks.ts";
 import { forEachOf } from "./pool.ts";
 import { type FileResult, runFile } from "./test/run-file.ts";
@@ -19,13 +19,8 @@ const unit = ["packages/*/src/**/*.test.ts", "examples/**/*.test.ts", "scripts/*
 /** Tests with real processes. */
 const integration = ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"];
 
-/** More failures than these are no chance, and are told as they are. */
-const mostAgain = 3;
-
 const total = { passed: 0, failed: 0, skipped: 0 };
 const reports: string[] = [];
-/** Files with real processes that failed, with how. */
-const again: { readonly path: string; readonly first: FileResult }[] = [];
 
 const find = (patterns: readonly string[]) =>
   globSync(patterns, { cwd: root, exclude: ["**/node_modules/**"] }).sort();
@@ -47,7 +42,6 @@ await forEachOf(beside, lanes, async (files) => {
   for (const path of files) await testFile(path);
 });
 for (const path of alone) await testFile(path);
-for (const { path, first } of again) await testAgain(path, first);
 
 for (const report of reports) console.log(report);
 if (total.passed + total.failed === 0) {
@@ -59,29 +53,9 @@ console.log(
 );
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 
-function run(path: string): Promise<FileResult> {
-  const name = named ? { name: new RegExp(RegExp.escape(wanted ?? "")) } : {};
-  return runFile(join(root, path), { timeoutMs, ...name });
-}
-
 async function testFile(path: string): Promise<void> {
-  const result = await run(path);
-  const isWhole = integration.some((pattern) => matchesGlob(path, pattern));
-  if (result.failures.length === 0 || !isWhole) return tell(path, result);
-  console.log(`… ${path}: failed, and is run again when nothing runs beside it`);
-  again.push({ path, first: result });
-}
-
-/** What passes alone is unsteady: a fault to be mended, of which everybody hears, and not a failure of this change. */
-async function testAgain(path: string, first: FileResult): Promise<void> {
-  if (again.length > mostAgain) return tell(path, first);
-  const second = await run(path);
-  tell(path, second);
-  if (second.failures.length > 0) return;
-  for (const { name, error } of first.failures)
-    reports.push(
-      `\n⚠ ${path}: ${name ?? "the file"} is unsteady: it failed beside others\n${indented(error)}`,
-    );
+  const name = named ? { name: new RegExp(RegExp.escape(wanted ?? "")) } : {};
+  tell(path, await runFile(join(root, path), { timeoutMs, ...name }));
 }
 
 function tell(title: string, { passed, skipped, failures, output, ms }: FileResult): void {
@@ -97,12 +71,8 @@ function tell(title: string, { passed, skipped, failures, output, ms }: FileResu
   );
   if (failures.length === 0) return;
   for (const { name, error } of failures) {
-    reports.push(`\n✖ ${name === null ? title : `${title}: ${name}`}\n${indented(error)}`);
+    reports.push(`\n✖ ${name === null ? title : `${title}: ${name}`}\n${error.replace(/^/gm, "    ")}`);
   }
   const printed = output.trim().split("\n").slice(-60).join("\n");
   if (printed !== "") reports.push(`    It printed:\n${printed.replace(/^/gm, "    | ")}`);
-}
-
-function indented(text: string): string {
-  return text.replace(/^/gm, "    ");
 }
