@@ -1,8 +1,8 @@
 import { crc32 } from "node:zlib";
 
 /**
- * What is beside a part that has not become a file yet: which file it is of, and which ranges of it have been written. It is
- * never synced: what it says of a range holds only where the range's bytes in the part have the CRC that it tells.
+ * What is beside a part that has not become a file yet: which file it is of, and which ranges of it were to be written. It is
+ * never synced, and tells of a range before its bytes are there: what it says holds only where they have the CRC that it tells.
  *
  * The file: 8 bytes of magic; the length of a header in bytes (uint32, big-endian, as all that follows) and its CRC-32 (uint32);
  * the header, JSON; and records of 20 bytes: offset (uint64), length (uint32), CRC-32 of the range's bytes (uint32), CRC-32
