@@ -5,8 +5,9 @@ import {
   ComparisonFilter_Op,
 } from "@catalyst/xds/api/config/accesslog/v3/accesslog_pb";
 import { StdoutAccessLogSchema } from "@catalyst/xds/api/extensions/access_loggers/stream/v3/stream_pb";
-import type { AccessLogging } from "./mesh.ts";
+import type { AccessLogging, MeshInput } from "./mesh.ts";
 import { type Init, packed } from "./message.ts";
+import { serviceName, serviceNameFormatter } from "./service-name.ts";
 
 type FilterInit = Init<typeof AccessLogFilterSchema>;
 
@@ -28,7 +29,6 @@ const fields = {
   details: "%RESPONSE_CODE_DETAILS%",
   flags: "%RESPONSE_FLAGS%",
   durationMs: "%DURATION%",
-  service: "%ROUTE_NAME%",
   upstream: "%UPSTREAM_HOST%",
   client: "%DOWNSTREAM_REMOTE_ADDRESS%",
   caller: "%REQ(X-CATALYST-CALLER):256%",
@@ -60,15 +60,23 @@ export function connectionLog(listener: string, logging: AccessLogging): Init<ty
 }
 
 /** The access log of a listener, on Envoy's standard output, whatever that is: `/dev/stdout` opens no socket. */
-export function accessLog(listener: string, logging: AccessLogging): Init<typeof AccessLogSchema>[] {
+export function accessLog(
+  listener: string,
+  { accessLog: logging = "all", domain }: MeshInput,
+): Init<typeof AccessLogSchema>[] {
   if (logging === "none") return [];
-  return [stdout({ ...fields, listener }, logging === "all" ? asked : failed)];
+  const service = serviceName(domain);
+  return [stdout({ ...fields, service, listener }, logging === "all" ? asked : failed)];
 }
 
 function stdout(jsonFormat: JsonObject, filter: FilterInit | null): Init<typeof AccessLogSchema> {
   const accessLogFormat = {
     case: "logFormat" as const,
-    value: { format: { case: "jsonFormat" as const, value: jsonFormat }, omitEmptyValues: true },
+    value: {
+      format: { case: "jsonFormat" as const, value: jsonFormat },
+      omitEmptyValues: true,
+      formatters: [serviceNameFormatter],
+    },
   };
   return {
     name: "envoy.access_loggers.stdout",

@@ -2,7 +2,12 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import type { Credentials } from "@catalyst/rpc";
 import { encodeResource, type Resource, typeUrl } from "@catalyst/xds";
 import { TypedExtensionConfigSchema } from "@catalyst/xds/api/config/core/v3/extension_pb";
-import { ActionSchema, RBAC_Action } from "@catalyst/xds/api/config/rbac/v3/rbac_pb";
+import {
+  ActionSchema,
+  type PolicySchema,
+  type PrincipalSchema,
+  RBAC_Action,
+} from "@catalyst/xds/api/config/rbac/v3/rbac_pb";
 import type { HeaderMatcherSchema, RouteSchema } from "@catalyst/xds/api/config/route/v3/route_components_pb";
 import { HeaderMutationSchema } from "@catalyst/xds/api/extensions/filters/http/header_mutation/v3/header_mutation_pb";
 import {
@@ -17,9 +22,11 @@ import { HttpRequestHeaderMatchInputSchema } from "@catalyst/xds/api/type/matche
 import type { ListMatcherSchema, ValueMatcherSchema } from "@catalyst/xds/api/type/matcher/v3/value_pb";
 import type { Matcher_OnMatchSchema } from "@catalyst/xds/xds-core/type/matcher/v3/matcher_pb";
 import { z } from "zod";
+import { at, call, constant, of, variable } from "./condition.ts";
 import { EnvoyError } from "./errors.ts";
 import { callerHeader, credentialHeader, keylessHeader } from "./internal-headers.ts";
 import { duration, fromAds, type Init, packed } from "./message.ts";
+import { serviceOfScope, stringFunctions } from "./service-name.ts";
 import { claimsKey, holdersOnly, jwtMetadata } from "./token-binding.ts";
 
 /** One issuer of credentials: whose signatures are good, and on which claims. */
@@ -43,6 +50,14 @@ const coverFilter = "catalyst.services";
 /** The name in `services` of a credential that is good for every one. */
 const everyService = "*";
 
+/** Where the claim `services` lies in the metadata of the filter that verified it. */
+const servicesPath = [claimsKey, "services"];
+
+/** What only the first filter says of a request: whose credential was verified, and which one. */
+const marked: readonly Init<typeof PrincipalSchema>[] = [credentialHeader, callerHeader].map((name) => ({
+  identifier: { case: "header", value: present(name) },
+}));
+
 const clockSkewSeconds = 5;
 /** Credentials that a worker has verified and need not again; what is longer than our issuers' is not kept. */
 const verifiedKept = { jwtCacheSize: 1_000, jwtMaxTokenSize: 8_192 };
@@ -62,7 +77,7 @@ export const authFilters: readonly Init<typeof HttpFilterSchema>[] = [
   },
 ];
 
-type RouteFilters = NonNullable<Init<typeof RouteSchema>["typedPerFilterConfig"]>;
+export type RouteFilters = NonNullable<Init<typeof RouteSchema>["typedPerFilterConfig"]>;
 
 /** What a route has whose service needs no credential: one that is good is told all the same. */
 export const openRoute: RouteFilters = { [coverFilter]: packed(RBACPerRouteSchema, {}) };
@@ -70,6 +85,11 @@ export const openRoute: RouteFilters = { [coverFilter]: packed(RBACPerRouteSchem
 /** What a route has whose service a credential must cover. A route without it takes those for all services alone. */
 export function coveredRoute(service: string): RouteFilters {
   return { [coverFilter]: packed(RBACPerRouteSchema, { rbac: mustCover(service, everyService) }) };
+}
+
+/** The same of a route that many services share: a credential must cover the one whose scope the request is in. */
+export function coveredByScope(domain: string): RouteFilters {
+  return { [coverFilter]: packed(RBACPerRouteSchema, { rbac: mustCoverScope(domain) }) };
 }
 
 /**
@@ -214,17 +234,29 @@ function outcome(name: string, action: RBAC_Action): Init<typeof Matcher_OnMatch
 function mustCover(...names: readonly string[]): Init<typeof RBACSchema> {
   const metadataMatcher = {
     filter: jwtMetadata,
-    path: [claimsKey, "services"].map((key) => ({ segment: { case: "key" as const, value: key } })),
+    path: servicesPath.map((key) => ({ segment: { case: "key" as const, value: key } })),
     value: { matchPattern: { case: "listMatch" as const, value: holdsOneOf(names) } },
   };
-  const ids = [
-    { identifier: { case: "header" as const, value: present(credentialHeader) } },
-    { identifier: { case: "header" as const, value: present(callerHeader) } },
-    { identifier: { case: "sourcedMetadata" as const, value: { metadataMatcher } } },
-  ];
+  return allowing([...marked, { identifier: { case: "sourcedMetadata", value: { metadataMatcher } } }]);
+}
+
+/** The same where the name is that of the request's scope. A claim that is no list, or is not there, holds no name. */
+function mustCoverScope(domain: string): Init<typeof RBACSchema> {
+  const metadata = at(of(variable("metadata"), "filter_metadata"), jwtMetadata);
+  const services = servicesPath.reduce(at, metadata);
+  const names = [constant(everyService), serviceOfScope(domain)];
+  const condition = call("_||_", ...names.map((name) => call("@in", name, services)));
+  return allowing(marked, { condition, celConfig: stringFunctions });
+}
+
+function allowing(
+  ids: readonly Init<typeof PrincipalSchema>[],
+  also: Pick<Init<typeof PolicySchema>, "condition" | "celConfig"> = {},
+): Init<typeof RBACSchema> {
   const covered = {
     permissions: [{ rule: { case: "any" as const, value: true } }],
-    principals: [{ identifier: { case: "andIds" as const, value: { ids } } }],
+    principals: [{ identifier: { case: "andIds" as const, value: { ids: [...ids] } } }],
+    ...also,
   };
   return { rules: { action: RBAC_Action.ALLOW, policies: { covered } } };
 }

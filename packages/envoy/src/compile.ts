@@ -1,4 +1,7 @@
-import type { Resource } from "@catalyst/xds";
+import { type Resource, type ResourceName, typeUrl } from "@catalyst/xds";
+import { ClusterSchema } from "@catalyst/xds/api/config/cluster/v3/cluster_pb";
+import { RouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/route_pb";
+import { ScopedRouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/scoped_route_pb";
 import { compileCredentials } from "./auth.ts";
 import { gatewayCluster, nowhere, publicKeysCluster, serviceCluster } from "./cluster.ts";
 import { EnvoyError } from "./errors.ts";
@@ -6,7 +9,16 @@ import { listeners } from "./listener.ts";
 import { checkMesh, type MeshInput } from "./mesh.ts";
 import { compileMeshListener } from "./mesh-listener.ts";
 import { nodeCluster, nodeClusterName, pathsCluster } from "./node-cluster.ts";
-import { nodesScope } from "./nodes-scope.ts";
+import {
+  heraldName,
+  isOpen,
+  nodesRoutes,
+  nodesRoutesHerald,
+  nodesRoutesName,
+  nodesScope,
+  sharedServiceScope,
+  type Way,
+} from "./nodes-scope.ts";
 import { declarationOf, nextHopsOf, type ReachableService } from "./reachable.ts";
 import { anyCaseScope, anyHostScope, gatewayScope, meshScope, serviceScope } from "./scope.ts";
 import { type RoutedService, routeService } from "./service.ts";
@@ -40,8 +52,8 @@ export function compileNode(mesh: MeshInput): Resource[] {
   ];
 }
 
-/** The cluster of a node by its name, where it was made before for another service: most services are those of few nodes. */
-export type KnownCluster = (name: string) => Resource | undefined;
+/** What was made before for another service that shares it: most services are those of few nodes. */
+export type Known = (name: ResourceName) => Resource | undefined;
 
 /** What a service needs in Envoy: what is its own, and what it shares with others. */
 export type CompiledService = {
@@ -52,9 +64,9 @@ export type CompiledService = {
 };
 
 /**
- * The resources of one service, less than 2 kB of its own. Where this node has it: its cluster, its endpoints, its scope,
- * and one for other nodes. Where others have it: its scope alone; clusters are theirs, shared by all of their services. A TCP
- * service has {@link compileTcpService}.
+ * The resources of one service. Where this node has it: its cluster, its endpoints, its scope, and one for other nodes, less than
+ * 2 kB. Where others have it: its scope alone, 0.2 kB; clusters and routes are shared by all services that are reached as it is. A
+ * TCP service has {@link compileTcpService}.
  * Throws {@link EnvoyError} `service_invalid` and `next_hop_invalid`.
  *
  * ```ts
@@ -64,31 +76,45 @@ export type CompiledService = {
 export function compileService(
   reachable: ReachableService,
   mesh: MeshInput,
-  known: KnownCluster = () => undefined,
+  known: Known = () => undefined,
 ): CompiledService {
   if (reachable.protocol === "tcp") return compileTcpService(reachable, mesh);
+  const { name } = reachable;
   const declared = declarationOf(reachable);
   const here = declared === null ? null : routeService(declared, mesh);
   const own = here === null ? [] : serviceCluster(here);
   if (here !== null && mesh.listen.mesh !== undefined) own.push(meshScope(here, mesh, reachable.rules));
   const ways = waysOf(reachable, here);
   const [first, ...others] = ways;
-  if (first === undefined) throw new EnvoyError("service_invalid", `service ${reachable.name} is nowhere`);
+  if (first === undefined) throw new EnvoyError("service_invalid", `service ${name} is nowhere`);
   if (here !== null && first === here.host && others.length === 0) {
     return { own: [...own, serviceScope(here, mesh)], shared: [] };
   }
+  const made = (type: string, resource: string, make: () => Resource) =>
+    known({ type, name: resource }) ?? make();
   const nextHops = nextHopsOf(reachable);
   const shared = [
-    ...nextHops.map((hop) => known(nodeClusterName(hop)) ?? nodeCluster(hop, mesh)),
+    ...nextHops.map((hop) => made(clusterType, nodeClusterName(hop), () => nodeCluster(hop, mesh))),
     ...nextHops
       .filter((hop) => isBehindWayOut(hop, mesh))
-      .map((hop) => known(addressClusterName(hop)) ?? addressCluster(hop)),
+      .map((hop) => made(clusterType, addressClusterName(hop), () => addressCluster(hop))),
   ];
-  const scopeOf = (cluster: string) => nodesScope(reachable.name, { cluster, ways: ways.length }, mesh);
-  if (others.length === 0) return { own: [...own, scopeOf(first)], shared };
-  const paths = pathsCluster(ways, "requests");
-  return { own: [...own, scopeOf(paths.name)], shared: [...shared, paths] };
+  const paths = others.length === 0 ? null : pathsCluster(ways, "requests");
+  if (paths !== null) shared.push(paths);
+  const way: Way = { cluster: paths?.name ?? first, ways: ways.length };
+  if (here !== null) return { own: [...own, sharedServiceScope(name, way, mesh)], shared };
+  const open = isOpen(name, mesh);
+  const routes = nodesRoutesName(way, open);
+  shared.push(
+    made(routeType, routes, () => nodesRoutes(way, open, mesh)),
+    made(scopeType, heraldName(routes), () => nodesRoutesHerald(way, open)),
+  );
+  return { own: [...own, nodesScope(name, routes, mesh)], shared };
 }
+
+const clusterType = typeUrl(ClusterSchema);
+const routeType = typeUrl(RouteConfigurationSchema);
+const scopeType = typeUrl(ScopedRouteConfigurationSchema);
 
 /**
  * The clusters that a service is reached by, the preferred one first. One here whose paths are rewritten stands alone:

@@ -1,16 +1,32 @@
-import type { CelExpressionSchema } from "@catalyst/xds/xds-core/type/v3/cel_pb";
-import type { Init } from "./message.ts";
+/** An expression of CEL as Envoy takes it: parsed. The same in the two packages of messages that Envoy has for it. */
+export type Condition = {
+  readonly exprKind:
+    | { readonly case: "identExpr"; readonly value: { readonly name: string } }
+    | { readonly case: "constExpr"; readonly value: { readonly constantKind: Constant } }
+    | {
+        readonly case: "selectExpr";
+        readonly value: { readonly operand: Condition; readonly field: string };
+      }
+    | { readonly case: "callExpr"; readonly value: Call };
+};
 
-/** An expression of CEL as Envoy's matchers take it: parsed. */
-export type Condition = NonNullable<NonNullable<Init<typeof CelExpressionSchema>["celExprParsed"]>["expr"]>;
+type Call = { readonly target?: Condition; readonly function: string; readonly args: Condition[] };
+
+type Constant =
+  | { readonly case: "stringValue"; readonly value: string }
+  | { readonly case: "int64Value"; readonly value: bigint };
 
 /** A variable, such as `metadata` or `request`. */
 export const variable = (name: string): Condition => ({ exprKind: { case: "identExpr", value: { name } } });
 
-/** A text as it is. */
-const text = (value: string): Condition => ({
-  exprKind: { case: "constExpr", value: { constantKind: { case: "stringValue", value } } },
-});
+/** A text or a whole number as it is. */
+export const constant = (value: string | number): Condition => {
+  const constantKind =
+    typeof value === "string"
+      ? { case: "stringValue" as const, value }
+      : { case: "int64Value" as const, value: BigInt(value) };
+  return { exprKind: { case: "constExpr", value: { constantKind } } };
+};
 
 /** `operand.field` */
 export const of = (operand: Condition, field: string): Condition => ({
@@ -18,9 +34,14 @@ export const of = (operand: Condition, field: string): Condition => ({
 });
 
 /** `map[key]`; where it has no such key, whatever depends on that is not known, and no condition holds. */
-export const at = (map: Condition, key: string): Condition => call("_[_]", map, text(key));
+export const at = (map: Condition, key: string): Condition => call("_[_]", map, constant(key));
 
 /** A function or an operator by its name in CEL, such as `_||_` or `@in`. */
 export function call(name: string, ...args: Condition[]): Condition {
   return { exprKind: { case: "callExpr", value: { function: name, args } } };
+}
+
+/** `target.name(args)` */
+export function method(target: Condition, name: string, ...args: Condition[]): Condition {
+  return { exprKind: { case: "callExpr", value: { target, function: name, args } } };
 }

@@ -116,6 +116,7 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
       value: {
         name,
         scopeKeyBuilder,
+        rdsConfigSource: fromAds,
         configSpecifier: { case: "scopedRds", value: { scopedRdsConfigSource: fromAds } },
       },
     },
@@ -129,8 +130,8 @@ function http(name: ListenerName, mesh: MeshInput): Init<typeof HttpConnectionMa
       router,
     ],
     upgradeConfigs: [{ upgradeType: "websocket" }],
-    accessLog: accessLog(name, mesh.accessLog ?? "all"),
-    localReplyConfig: localReplies(edge ? "clients" : fromNodes ? "nodes" : "inside"),
+    accessLog: accessLog(name, mesh),
+    localReplyConfig: localReplies(edge ? "clients" : fromNodes ? "nodes" : "inside", mesh),
   };
 }
 

@@ -4,8 +4,9 @@ import type { SubstitutionFormatStringSchema } from "@catalyst/xds/api/config/co
 import type { LocalReplyConfigSchema } from "@catalyst/xds/api/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb";
 import { boundPolicy, revokedPolicy } from "./auth.ts";
 import { credentialHeader, keylessHeader, unreachedHeader } from "./internal-headers.ts";
-import { gatewayName } from "./mesh.ts";
+import { gatewayName, type MeshInput } from "./mesh.ts";
 import { type Init, packedStruct } from "./message.ts";
+import { serviceName, serviceNameFormatter } from "./service-name.ts";
 import { jwtMetadata } from "./token-binding.ts";
 
 type FilterInit = Init<typeof AccessLogFilterSchema>;
@@ -41,12 +42,15 @@ export type LocalReplyCode =
   | "AUTH_UNAVAILABLE"
   | "REQUEST_REFUSED";
 
+/** Stands in messages for the name of the service that the request is for. */
+const theService = "%SERVICE%";
+
 type Reply = {
   readonly when: FilterInit;
   readonly code: LocalReplyCode;
   readonly message: string;
   /** What `extensions` has besides the code and the request's id. */
-  readonly more?: JsonObject;
+  readonly more?: { readonly service?: string; readonly host?: string };
   /** In place of the status that Envoy chose. */
   readonly status?: number;
   /** Says that the same request may succeed in a second. */
@@ -59,11 +63,14 @@ type Reply = {
 
 /**
  * Envoy's own answers as the errors of GraphQL: what failed, what to do, and the request's id, under which the access
- * log has the rest. They name the service by its route, so that no service needs an entry here. Who stands inside, the
+ * log has the rest. They name the service by its route or its scope, so that no service needs an entry here. Who stands inside, the
  * gateway and services on this machine, is told Envoy's own details besides, which hold addresses; other nodes are told
  * whether the request may go another way.
  */
-export function localReplies(audience: "clients" | "inside" | "nodes"): Init<typeof LocalReplyConfigSchema> {
+export function localReplies(
+  audience: "clients" | "inside" | "nodes",
+  { domain }: MeshInput,
+): Init<typeof LocalReplyConfigSchema> {
   const details: JsonObject = audience === "inside" ? { details: "%RESPONSE_CODE_DETAILS%" } : {};
   return {
     mappers: [
@@ -75,7 +82,7 @@ export function localReplies(audience: "clients" | "inside" | "nodes"): Init<typ
       ...refusals,
     ].map((reply) => ({
       filter: reply.when,
-      bodyFormatOverride: body(reply, details),
+      bodyFormatOverride: body(reply, details, domain),
       ...(reply.status === undefined ? {} : { statusCode: reply.status }),
       headersToAdd: [
         ...(reply.retryAfter === true ? [{ header: { key: "retry-after", value: "1" } }] : []),
@@ -85,16 +92,16 @@ export function localReplies(audience: "clients" | "inside" | "nodes"): Init<typ
         ...(reply.challenge === true ? [{ header: { key: "www-authenticate", value: "Bearer" } }] : []),
       ],
     })),
-    bodyFormat: body(otherRefusal, details),
+    bodyFormat: body(otherRefusal, details, domain),
   };
 }
 
 /** The request did not come through to the gateway or to a service, or its answer did not come back. */
 function failures(subject: Subject): Reply[] {
   const toService = subject === "SERVICE";
-  const name = toService ? "The service %ROUTE_NAME%" : "The GraphQL gateway";
+  const name = toService ? `The service ${theService}` : "The GraphQL gateway";
   const about = (filter: FilterInit) => (toService ? filter : all(toGateway(), filter));
-  const more = toService ? { service: "%ROUTE_NAME%" } : {};
+  const more = toService ? { service: theService } : {};
   const away = {
     code: `${subject}_UNAVAILABLE`,
     message: `${name} is not available right now: it is down, restarting or not yet configured. Try again shortly.`,
@@ -153,8 +160,8 @@ const access: readonly Reply[] = [
   {
     when: all(denied("none"), given(credentialHeader), expression("xds.route_name != ''")),
     code: "FORBIDDEN",
-    message: "The credential does not cover the service %ROUTE_NAME%: use one that names it.",
-    more: { service: "%ROUTE_NAME%" },
+    message: `The credential does not cover the service ${theService}: use one that names it.`,
+    more: { service: theService },
   },
   {
     when: all(denied("none"), given(credentialHeader)),
@@ -202,9 +209,8 @@ function denied(policy: string): FilterInit {
 const notForNode: Reply = {
   when: expression("response.code_details.startsWith('rbac_access_denied')"),
   code: "FORBIDDEN",
-  message:
-    "The node that has the service %ROUTE_NAME% does not give it to this one: see its rules of export.",
-  more: { service: "%ROUTE_NAME%" },
+  message: `The node that has the service ${theService} does not give it to this one: see its rules of export.`,
+  more: { service: theService },
 };
 
 const notServed: readonly Reply[] = [
@@ -245,11 +251,19 @@ function refusal(status: number, why: string): Reply {
 function body(
   { code, message, more }: Omit<Reply, "when">,
   details: JsonObject,
+  domain: string,
 ): Init<typeof SubstitutionFormatStringSchema> {
-  const extensions = { code, ...more, requestId: "%REQ(X-REQUEST-ID)%", ...details };
+  const named = (text: string) => text.replaceAll(theService, serviceName(domain));
+  const extensions = {
+    code,
+    ...(more?.service === undefined ? more : { ...more, service: named(more.service) }),
+    requestId: "%REQ(X-REQUEST-ID)%",
+    ...details,
+  };
   return {
-    format: { case: "jsonFormat", value: { errors: [{ message, extensions }] } },
+    format: { case: "jsonFormat", value: { errors: [{ message: named(message), extensions }] } },
     omitEmptyValues: true,
+    formatters: [serviceNameFormatter],
     contentType: "application/json",
   };
 }

@@ -16,6 +16,7 @@ import { answersOfEither, nodeMetadata } from "./internal-headers.ts";
 import type { MeshInput } from "./mesh.ts";
 import { duration, type Init, packed } from "./message.ts";
 import { nodeTls } from "./node-tls.ts";
+import { onceForEach } from "./once-for-each.ts";
 import { checkNextHop, type NextHop, nodeNameOf } from "./reachable.ts";
 import { behindWayOut, isBehindWayOut } from "./way-out.ts";
 
@@ -104,9 +105,9 @@ export function nodeCluster(nextHop: NextHop, mesh: MeshInput): Resource {
 }
 
 /** All that tells two next hops apart. */
-export function nodeClusterName({ host, port, sni, spiffeId }: NextHop): string {
-  return `${spiffeId}@${host}:${port}/${sni}`;
-}
+export const nodeClusterName: (nextHop: NextHop) => string = onceForEach(
+  ({ host, port, sni, spiffeId }) => `${spiffeId}@${host}:${port}/${sni}`,
+);
 
 /** What is done with answers, whichever of its clusters they come from: Envoy asks the cluster over them alone. */
 const answersLookedAt = {

@@ -1,64 +1,108 @@
 import { create } from "@bufbuild/protobuf";
-import type { Resource } from "@catalyst/xds";
+import { encodeResource, type Resource } from "@catalyst/xds";
 import {
   type HeaderMatcher,
   HeaderMatcherSchema,
   type RetryPolicy,
   RetryPolicySchema,
 } from "@catalyst/xds/api/config/route/v3/route_components_pb";
-import { unreachedHeader } from "./internal-headers.ts";
+import { RouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/route_pb";
+import { coveredByScope } from "./auth.ts";
+import { insideOnly, scopeHeader, unreachedHeader } from "./internal-headers.ts";
 import { type MeshInput, serviceHost } from "./mesh.ts";
 import { duration, packedStruct } from "./message.ts";
-import { forward, type RouteInit, rewritten, route, scope } from "./scope.ts";
+import {
+  forward,
+  namedRoute,
+  type RouteInit,
+  type RouteName,
+  rewritten,
+  route,
+  routeTable,
+  scope,
+  scopeOver,
+} from "./scope.ts";
 import type { PathRule } from "./service.ts";
+import { scopeRoute } from "./service-name.ts";
 import { type Template, templateOf } from "./template.ts";
 
 /** What a service that is reached through other nodes is asked for, which the node knows better. */
 const nodesTimeoutMs = 660_000;
 
 /** How the nodes that have a service are reached: by a cluster, which is over as many ways. */
-type Way = { readonly cluster: string; readonly ways: number };
+export type Way = { readonly cluster: string; readonly ways: number };
 
-/** Each is about 2 kB. */
-const mostTemplates = 1_000;
-const templates = new WeakMap<MeshInput, Map<string, Template>>();
-const encoder = new TextEncoder();
-
-/**
- * The scope of a service that other nodes have, perhaps beside this one. There may be 100,000 of these, told all at once, and
- * those that are reached in one way differ in the service's name alone.
- */
-export function nodesScope(name: string, way: Way, mesh: MeshInput): Resource {
-  const bytes = encoder.encode(name);
-  const isOpen = mesh.auth?.open.includes(name) === true;
-  const template = templateFor(bytes.length, isOpen, way, mesh);
-  return template(serviceHost(name, mesh.domain), bytes);
+/** The scope of a service that other nodes have beside this one: its requests may go to the service itself. */
+export function sharedServiceScope(name: string, way: Way, mesh: MeshInput): Resource {
+  return scope(serviceHost(name, mesh.domain), routesOf(namedRoute(name, mesh), way, mesh));
 }
 
-function templateFor(length: number, isOpen: boolean, way: Way, mesh: MeshInput): Template {
-  const known = templates.get(mesh) ?? new Map<string, Template>();
-  templates.set(mesh, known);
-  const key = `${length} ${isOpen} ${way.ways} ${way.cluster}`;
-  const before = known.get(key);
-  if (before !== undefined) return before;
-  if (known.size >= mostTemplates) known.clear();
-  const template = templateOf(length, (name) => {
-    const auth = mesh.auth && { ...mesh.auth, open: isOpen ? [name] : [] };
-    return scope(serviceHost(name, mesh.domain), routesOf(name, way, { ...mesh, auth }));
-  });
-  known.set(key, template);
-  return template;
+/**
+ * The scope of a service that other nodes alone have. There may be 100,000 of these, told all at once: their routes are those of
+ * {@link nodesRoutes}, which each of them names, so that Envoy has each way's routes once. Those of one way differ in their names
+ * alone.
+ */
+export function nodesScope(name: string, routes: string, { domain }: MeshInput): Resource {
+  const bytes = encoder.encode(name);
+  const key = `${bytes.length} ${domain} ${routes}`;
+  let template = templates.get(key);
+  if (template === undefined) {
+    template = templateOf(bytes.length, (like) => scopeOver(serviceHost(like, domain), routes));
+    if (templates.size >= mostTemplates) templates.clear();
+    templates.set(key, template);
+  }
+  return template(serviceHost(name, domain), bytes);
+}
+
+/** Each is about 1 kB. */
+const mostTemplates = 1_000;
+const templates = new Map<string, Template>();
+const encoder = new TextEncoder();
+
+/** The name of the routes that lead one way. */
+export function nodesRoutesName({ cluster }: Way, open: boolean): string {
+  return `${open ? "open" : "covered"}/${cluster}`;
+}
+
+export function isOpen(service: string, { auth }: MeshInput): boolean {
+  return auth === undefined || auth.open.includes(service);
+}
+
+/**
+ * The routes of all services that other nodes alone have and that are reached in one way. Which one a request is for is known by
+ * its scope, so that goes on to the other node, which makes its own of it.
+ */
+export function nodesRoutes(way: Way, open: boolean, mesh: MeshInput): Resource {
+  const name = nodesRoutesName(way, open);
+  const named = { name: scopeRoute, cover: open ? null : coveredByScope(mesh.domain) };
+  const hidden = insideOnly.filter((header) => header !== scopeHeader);
+  const table = routeTable(name, routesOf(named, way, mesh), hidden);
+  return encodeResource(RouteConfigurationSchema, name, table);
+}
+
+/**
+ * A scope that no request is in and that names a way's routes: Envoy asks for routes when a scope names them, and has none for that
+ * scope until they come. So a service that goes another way goes there when this one has brought the routes. No key that is made of
+ * a request ends with a slash.
+ */
+export function nodesRoutesHerald(way: Way, open: boolean): Resource {
+  const routes = nodesRoutesName(way, open);
+  return scopeOver(heraldName(routes), routes);
+}
+
+export function heraldName(routes: string): string {
+  return `routes/${routes}/`;
 }
 
 /**
  * A request that has reached no service goes the next way, one that changes nothing also when its answer broke off; where it
  * failed twice nothing is left to try.
  */
-function routesOf(name: string, { cluster, ways }: Way, mesh: MeshInput): RouteInit[] {
+function routesOf(named: RouteName, { cluster, ways }: Way, mesh: MeshInput): RouteInit[] {
   const everything: PathRule = { kind: "prefix", path: "/", to: null };
   const made = (retryOn: string, headers: readonly HeaderMatcher[]) => {
     const to = rewritten(forward(cluster, another(retryOn, ways)));
-    return route(everything, to, name, mesh, headers);
+    return route(everything, to, named, mesh, headers);
   };
   return [made(`${unsent},${unanswered}`, [safeMethod]), made(unsent, [])];
 }

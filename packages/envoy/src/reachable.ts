@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { ServiceDeclaration, ServiceProtocol } from "@catalyst/rpc";
 import { EnvoyError } from "./errors.ts";
 import type { NodeRule } from "./node-policy.ts";
+import { onceForEach } from "./once-for-each.ts";
 
 /** Where another node's Envoy takes requests for its services. */
 export type NextHop = {
@@ -50,7 +51,9 @@ const spiffePattern = /^spiffe:\/\/([a-z0-9.-]{1,253})\/node\/([a-z0-9-]{1,63})\
 const hostPattern = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 /** Whether requests can be sent there: what a peer said becomes part of names, and of TLS. */
-export function isNextHop({ host, port, sni, spiffeId }: NextHop): boolean {
+export const isNextHop: (nextHop: NextHop) => boolean = onceForEach(looksLikeNode);
+
+function looksLikeNode({ host, port, sni, spiffeId }: NextHop): boolean {
   const isHost = isIP(host) !== 0 || hostPattern.test(host);
   const isNode = spiffePattern.test(spiffeId) && hostPattern.test(nodeNameOf({ spiffeId }));
   const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;

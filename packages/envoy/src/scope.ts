@@ -9,9 +9,10 @@ import {
   RouteAction_MaxStreamDurationSchema,
   type RouteSchema,
 } from "@catalyst/xds/api/config/route/v3/route_components_pb";
+import type { RouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/route_pb";
 import { ScopedRouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/scoped_route_pb";
 import { LuaPerRouteSchema } from "@catalyst/xds/api/extensions/filters/http/lua/v3/lua_pb";
-import { coveredRoute, openRoute } from "./auth.ts";
+import { coveredRoute, openRoute, type RouteFilters } from "./auth.ts";
 import { keysCluster } from "./cluster.ts";
 import { corsPolicy } from "./cors.ts";
 import { insideAnswers, insideOnly } from "./internal-headers.ts";
@@ -49,7 +50,7 @@ export function meshScope(
 
 function routesHere(service: RoutedService, mesh: MeshInput): RouteInit[] {
   const to = rewritten(upstream(service.host, service.timeoutMs));
-  return service.paths.map((rule) => route(rule, to, service.name, mesh));
+  return service.paths.map((rule) => route(rule, to, namedRoute(service.name, mesh), mesh));
 }
 
 /** The Host that the service expects, where its endpoint says which; what was asked for is told beside it. */
@@ -64,7 +65,9 @@ export function rewritten(to: Action): Action {
 /** The gateway at its own Host. */
 export function gatewayScope(mesh: MeshInput): Resource {
   const host = serviceHost(gatewayName, mesh.domain);
-  return scope(host, [route({ kind: "prefix", path: "/", to: null }, toGateway(mesh), gatewayName, mesh)]);
+  return scope(host, [
+    route({ kind: "prefix", path: "/", to: null }, toGateway(mesh), namedRoute(gatewayName, mesh), mesh),
+  ]);
 }
 
 /**
@@ -84,7 +87,12 @@ export function anyHostScope(mesh: MeshInput): Resource {
     `Nothing is served at this path of node ${mesh.node}. The GraphQL endpoint is ${graphqlPath}; ` +
     `a service answers at the Host <service>.${mesh.domain}.`;
   return scope(nodeScope, [
-    route({ kind: "exact", path: graphqlPath, to: null }, toGateway(mesh), gatewayName, mesh),
+    route(
+      { kind: "exact", path: graphqlPath, to: null },
+      toGateway(mesh),
+      namedRoute(gatewayName, mesh),
+      mesh,
+    ),
     ...(mesh.keysSocketPath === undefined ? [] : keyPaths.map((path) => keysRoute(path, mesh))),
     {
       match: { pathSpecifier: { case: "prefix", value: "/" } },
@@ -158,18 +166,26 @@ function openTo({ auth }: MeshInput): Pick<RouteInit, "typedPerFilterConfig"> {
  * A credential is looked at when a request comes, and never again while its answer goes on. So that ends in time,
  * whoever sends it comes back, and is refused when the credential was revoked or has expired meanwhile.
  */
-function bounded(to: Action, { maxStreamMs = defaultMaxStreamMs }: MeshAuth): Action {
+function bounded(to: Action, { maxStreamMs = defaultMaxStreamMs }: Partial<MeshAuth> = {}): Action {
   const maxStreamDuration = create(RouteAction_MaxStreamDurationSchema, {
     maxStreamDuration: duration(maxStreamMs),
   });
   return { ...to, maxStreamDuration };
 }
 
-/** A route of a service, which a credential has to cover unless the service is open. */
+/** What a route is called, and what a credential has to cover there; null where it needs none. */
+export type RouteName = { readonly name: string; readonly cover: RouteFilters | null };
+
+/** The route of one service, whose name it has; an open one needs no credential. */
+export function namedRoute(service: string, { auth }: MeshInput): RouteName {
+  const isOpen = auth === undefined || auth.open.includes(service);
+  return { name: service, cover: isOpen ? null : coveredRoute(service) };
+}
+
 export function route(
   rule: PathRule,
   to: Action,
-  service: string,
+  { name, cover }: RouteName,
   mesh: MeshInput,
   headers: readonly HeaderMatcher[] = [],
 ): RouteInit {
@@ -178,28 +194,42 @@ export function route(
       ? { case: "path" as const, value: rule.path }
       : { case: "prefix" as const, value: rule.path };
   const action = rule.to === null ? to : { ...to, prefixRewrite: rule.to };
-  const { auth } = mesh;
-  const isOpen = auth === undefined || auth.open.includes(service);
   return {
-    name: service,
+    name,
     match: { pathSpecifier: match, headers: [...headers] },
-    action: { case: "route", value: isOpen ? action : bounded(action, auth) },
+    action: { case: "route", value: cover === null ? action : bounded(action, mesh.auth) },
     typedPerFilterConfig: {
-      ...(isOpen ? openTo(mesh).typedPerFilterConfig : coveredRoute(service)),
+      ...(cover ?? openTo(mesh).typedPerFilterConfig),
       ...(mesh.cors === undefined ? {} : corsPolicy(mesh.cors)),
     },
   };
 }
 
+/** A scope with routes of its own, whose key is its name. */
 export function scope(name: string, routes: RouteInit[]): Resource {
-  return encodeResource(ScopedRouteConfigurationSchema, name, {
+  const routeConfiguration = routeTable(name, routes, insideOnly);
+  return encodeResource(ScopedRouteConfigurationSchema, name, { ...keyed(name), routeConfiguration });
+}
+
+/** A scope whose routes are another resource, which it names. */
+export function scopeOver(name: string, routeConfigurationName: string): Resource {
+  return encodeResource(ScopedRouteConfigurationSchema, name, { ...keyed(name), routeConfigurationName });
+}
+
+function keyed(name: string) {
+  return { name, key: { fragments: [{ type: { case: "stringKey" as const, value: name } }] } };
+}
+
+/** Routes for every Host that leads to them; `hidden` are the headers that requests are freed of on their way out. */
+export function routeTable(
+  name: string,
+  routes: RouteInit[],
+  hidden: readonly string[],
+): Init<typeof RouteConfigurationSchema> {
+  return {
     name,
-    key: { fragments: [{ type: { case: "stringKey", value: name } }] },
-    routeConfiguration: {
-      name,
-      requestHeadersToRemove: [...insideOnly],
-      responseHeadersToRemove: [...insideAnswers],
-      virtualHosts: [{ name, domains: ["*"], routes }],
-    },
-  });
+    requestHeadersToRemove: [...hidden],
+    responseHeadersToRemove: [...insideAnswers],
+    virtualHosts: [{ name, domains: ["*"], routes }],
+  };
 }

@@ -129,7 +129,7 @@ export class MeshTranslation {
     }
   }
 
-  readonly #known = (name: string): Resource | undefined => this.#shared.get(clusterKey(name))?.resource;
+  readonly #known = (name: ResourceName): Resource | undefined => this.#shared.get(keyOf(name))?.resource;
 
   /** The shared resources that a change of services touches, with the users that each has afterwards. */
   #sharedAfter(services: TranslationPlan["services"]): Map<string, Shared> {
@@ -148,10 +148,6 @@ export class MeshTranslation {
 }
 
 const clusterType = typeUrl(ClusterSchema);
-
-function clusterKey(name: string): string {
-  return keyOf({ type: clusterType, name });
-}
 
 function keyOf({ type, name }: ResourceName): string {
   return `${type} ${name}`;

@@ -17,15 +17,26 @@ export type Order = {
 
 /**
  * The gates of one moment. A resource waits until the client has what it names at lower ranks, at least as new as
- * itself, and what that in turn has the client ask for. A removal waits until nothing that the client has, or is
- * being sent, names the resource.
+ * itself, and what that in turn has the client ask for. One of a type that is not warmed and that the client has in another
+ * form waits also for what it names at higher ranks, as long as a resource that is new to the client brings that. A removal
+ * waits until nothing that the client has, or is being sent, names the resource.
  */
 export function createGates(order: Order, view: View, now: number): (sub: Subscription) => Gate {
   let holders: NameMap<Readiness> | undefined;
   return (sub) => {
     let unknown: Readiness | undefined;
+    // What the client declared is new as long as it was not found to be as it should, so that is looked at first.
+    const declared = !sub.type.warms && isDeclared(sub) ? broughtBy(sub, view) : undefined;
+    const brought = lazily(() => declared ?? broughtBy(sub, view));
+    const kept = lazily(() => keptBy(sub, view));
     return {
-      upsert: (entry) => worst(entry.references, (name) => isMade(order, sub, entry, name, view, now)),
+      upsert: (entry) => {
+        const made = worst(entry.references, (name) => isMade(order, sub, entry, name, view, now));
+        if (made !== "ready" || sub.type.warms) return made;
+        return worst(addedTo(sub, entry), (name) =>
+          isFetched(order, sub, name, { brought, kept }, view, now),
+        );
+      },
       remove: (name) => {
         holders ??= heldReferences(order);
         unknown ??= unknownReferences(order, sub, now);
@@ -94,6 +105,73 @@ function isFollowed(order: Order, source: Subscription, name: ResourceName, now:
   if (target && (target.type.rank <= source.type.rank || surelyHas(target, name.name))) return "ready";
   if (target?.quarantine.has(name.name) || target?.blocked.has(name.name)) return "blocked";
   return (order.awaited.get(name)?.deadline ?? 0) > now ? "waiting" : "ready";
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** Whether the client has got what a resource names at a higher rank, or nothing has it ask for that. */
+function isFetched(
+  order: Order,
+  sub: Subscription,
+  name: ResourceName,
+  by: { readonly brought: () => NameMap<true>; readonly kept: () => NameMap<true> },
+  view: View,
+  now: number,
+): Readiness {
+  if (order.types.of(name.type).rank <= sub.type.rank || !view.entry(name)) return "ready";
+  const target = order.subscriptions.get(name.type);
+  const has = target !== undefined && surelyHas(target, name.name);
+  if (has && by.kept().has(name)) return "ready";
+  if (!has && (target?.quarantine.has(name.name) || target?.blocked.has(name.name))) return "blocked";
+  const asked = (order.awaited.get(name)?.deadline ?? 0) > now;
+  return asked || by.brought().has(name) ? "waiting" : "ready";
+}
+
+/**
+ * What resources name that are on their way to the client, new to it as far as is known and waiting for nothing. One that may
+ * have been in a rejected response counts as well, unless that could have been in another form.
+ */
+function broughtBy(sub: Subscription, view: View): NameMap<true> {
+  const found = new NameMap<true>();
+  const note = (entry: Entry | undefined) => {
+    if (entry === undefined || addedTo(sub, entry).length > 0) return;
+    const { name } = entry.resource;
+    if (surelyHas(sub, name) && (sub.held.get(name)?.revision ?? 0) > 0) return;
+    for (const target of entry.references) found.set(target, true);
+  };
+  for (const entry of sub.outstanding?.batch.values() ?? []) note(entry);
+  for (const name of sub.pending.keys()) {
+    if (!sub.blocked.has(name) && !sub.quarantine.has(name)) note(view.entry({ type: sub.type.url, name }));
+  }
+  return found;
+}
+
+/** What resources name that the client has and keeps: what none of them names it gives up by itself. */
+function keptBy(sub: Subscription, view: View): NameMap<true> {
+  const found = new NameMap<true>();
+  for (const [name, held] of sub.held) {
+    if (sub.unsure.has(name) || sub.outstanding?.batch.has(name)) continue;
+    const next = sub.pending.has(name) ? view.entry({ type: sub.type.url, name }) : held;
+    if (next?.resource.version === held.resource.version)
+      for (const target of next.references) found.set(target, true);
+  }
+  return found;
+}
+
+/** What an entry names that something does not which the client may have in its place. */
+function addedTo(sub: Subscription, { resource, references }: Entry): readonly ResourceName[] {
+  const forms = [sub.held.get(resource.name), ...(sub.unsure.get(resource.name) ?? [])];
+  const others = forms.filter((form) => form !== undefined && form.resource.version !== resource.version);
+  if (others.length === 0) return [];
+  const isNamed = ({ type, name }: ResourceName, by: Entry | undefined) =>
+    by?.references.some((each) => each.type === type && each.name === name) === true;
+  return references.filter((target) => !others.every((form) => isNamed(target, form)));
 }
 
 /**

@@ -27,6 +27,8 @@ export type ResourceType = {
   readonly complete: boolean;
   /** Whether it is sent again when what names it was updated: Envoy warms an updated cluster with its endpoints. */
   readonly resend: boolean;
+  /** Whether a client keeps what it had in a resource's place until it has got what the new one has it ask for. */
+  readonly warms: boolean;
   /** The type URLs of what it may name, itself aside; without cycles. */
   readonly mayName: readonly string[];
   /** What an encoded resource names. Throws `XdsError` `resource_malformed`. */
@@ -34,8 +36,15 @@ export type ResourceType = {
 };
 
 const nothing = (): Iterable<ResourceName> => [];
-const named = { wildcard: false, complete: false, resend: false, mayName: [], references: nothing };
-const listed = { wildcard: true, complete: true, resend: false };
+const named = {
+  wildcard: false,
+  complete: false,
+  resend: false,
+  warms: true,
+  mayName: [],
+  references: nothing,
+};
+const listed = { wildcard: true, complete: true, resend: false, warms: true };
 
 /** The types of Envoy's API in make-before-break order: CDS, EDS, LDS, SRDS, RDS, SDS, ECDS. */
 export const resourceTypes: readonly ResourceType[] = [
@@ -58,6 +67,7 @@ export const resourceTypes: readonly ResourceType[] = [
     ...listed,
     url: scopedRouteType,
     rank: 4,
+    warms: false,
     mayName: [clusterType, routeType],
     references: scopedRouteReferences,
   },

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type Manners, resource, Simulation } from "../test/model.ts";
 import type { Protocol } from "./discovery.ts";
-import type { Resource } from "./resource.ts";
+import type { Resource, ResourceName } from "./resource.ts";
 
 const names = ["a", "b", "c"];
 
@@ -19,7 +19,16 @@ type Move =
       readonly bad: boolean;
     }
   | { readonly kind: "endpoint"; readonly at: number; readonly label: string; readonly bad: boolean }
-  | { readonly kind: "withdraw"; readonly at: number };
+  | { readonly kind: "withdraw"; readonly at: number }
+  | {
+      readonly kind: "scope";
+      readonly at: number;
+      readonly to: number;
+      readonly label: string;
+      readonly bad: boolean;
+    }
+  | { readonly kind: "table"; readonly at: number; readonly label: string; readonly bad: boolean }
+  | { readonly kind: "unscope"; readonly at: number };
 
 const at = fc.nat(names.length - 1);
 const label = fc.constantFrom("1", "2", "3");
@@ -32,6 +41,9 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("route" as const), at, to: at, label, bad }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("endpoint" as const), at, label, bad }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("withdraw" as const), at }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("scope" as const), at, to: at, label, bad }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("table" as const), at, label, bad }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("unscope" as const), at }) },
 );
 
 const cluster = (name: string, text: string) => resource("cluster", name, text, `endpoint ${name}`);
@@ -41,6 +53,7 @@ const marked = (text: string, isBad: boolean) => (isBad ? `bad${text}` : text);
 class Publisher {
   readonly #simulation: Simulation;
   readonly #routes = new Map<string, string>();
+  readonly #scopes = new Map<string, string>();
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
@@ -50,6 +63,7 @@ class Publisher {
     const { table } = this.#simulation;
     const name = "at" in step ? (names[step.at] ?? "") : "";
     const exists = (type: string, which: string) => table.entry({ type, name: which }) !== undefined;
+    this.#playScope(step);
     if (step.kind === "service") {
       const fresh = exists("endpoint", name) ? [] : [resource("endpoint", name, "0")];
       this.#simulation.publish([cluster(name, marked(step.label, step.bad)), ...fresh]);
@@ -73,6 +87,39 @@ class Publisher {
         ],
       );
     }
+  }
+
+  /** A scope comes with another one that is never taken for a third and has the client ask for the table. */
+  #playScope(step: Move): void {
+    const { table } = this.#simulation;
+    const name = "at" in step ? (names[step.at] ?? "") : "";
+    const has = (which: string) => table.entry({ type: "table", name: which }) !== undefined;
+    if (step.kind === "table" && has(name)) {
+      this.#simulation.publish([resource("table", name, marked(step.label, step.bad))]);
+    } else if (step.kind === "scope") {
+      const to = names[step.to] ?? "";
+      const fresh = has(to) ? [] : [resource("table", to, "0")];
+      this.#scopes.set(name, to);
+      this.#simulation.publish(
+        [
+          resource("scope", name, marked(step.label, step.bad), `table ${to}`),
+          ...fresh,
+          resource("scope", `herald ${to}`, "0", `table ${to}`),
+        ],
+        this.#unused(),
+      );
+    } else if (step.kind === "unscope" && this.#scopes.delete(name)) {
+      this.#simulation.publish([], [{ type: "scope", name }, ...this.#unused()]);
+    }
+  }
+
+  #unused(): ResourceName[] {
+    const used = new Set(this.#scopes.values());
+    const tables = [...this.#simulation.table.entries("table").keys()].filter((name) => !used.has(name));
+    return tables.flatMap((name) => [
+      { type: "table", name },
+      { type: "scope", name: `herald ${name}` },
+    ]);
   }
 
   #listener(): Resource {
@@ -111,11 +158,12 @@ function expectConverged({ table, client, stream, settled }: Simulation): void {
       entry.references.every((to) => usable(to.type, to.name))
     );
   };
-  for (const type of ["cluster", "endpoint", "route"]) {
+  for (const type of ["cluster", "endpoint", "route", "scope", "table"]) {
     const held = client.held.get(type) ?? new Map<string, Resource>();
     for (const [name, { resource: published, references }] of table.entries(type)) {
       if (type === "cluster" ? isBad(published) : !usable(type, name)) continue;
-      if (references.some((to) => type === "route" && !usable(to.type, to.name))) continue;
+      const needs = type === "route" || type === "scope";
+      if (needs && !references.every((to) => usable(to.type, to.name))) continue;
       if (type === "endpoint" && !client.held.get("cluster")?.has(name)) continue;
       assert.equal(held.get(name)?.version, published.version, `${type} ${name}`);
     }

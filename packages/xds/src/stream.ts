@@ -15,7 +15,7 @@ import {
   settle,
   type View,
 } from "./subscription.ts";
-import type { Plan } from "./table.ts";
+import type { Entry, Plan } from "./table.ts";
 
 /** What bounds a stream. Times in ms. */
 export type StreamLimits = {
@@ -124,9 +124,14 @@ function countNames(stream: Stream): number {
   return stream.ranked.reduce((sum, { names }) => sum + names.size, 0);
 }
 
-/** The client has something new: it asks for what that names, and no longer for what it had before names. */
+/** The client has something new: it asks for what that names, and no longer for what only what it had before names. */
 function follow(stream: Stream, sub: Subscription, effect: Acknowledged, now: number): Acknowledged {
-  for (const { references } of effect.replaced) for (const name of references) stream.awaited.delete(name);
+  let named: NameMap<true> | undefined;
+  for (const name of effect.replaced.flatMap(({ references }) => references)) {
+    if (!stream.awaited.has(name)) continue;
+    named ??= namesOf(sub.held.values());
+    if (!named.has(name)) stream.awaited.delete(name);
+  }
   for (const { resource, references } of effect.upsert) {
     stream.awaited.delete(resource);
     for (const name of references) {
@@ -136,6 +141,12 @@ function follow(stream: Stream, sub: Subscription, effect: Acknowledged, now: nu
     }
   }
   return effect;
+}
+
+function namesOf(entries: Iterable<Entry>): NameMap<true> {
+  const names = new NameMap<true>();
+  for (const { references } of entries) for (const name of references) names.set(name, true);
+  return names;
 }
 
 function takeTick(stream: Stream, now: number): Effect[] {
@@ -157,7 +168,7 @@ function pump(stream: Stream, view: View, now: number): Effect[] {
       if (sub.outstanding || (sub.pending.size === 0 && sub.responses > 0)) continue;
       const { batch, confirmed, waiting } = select(sub, view, gates(sub), stream.limits.maxResponseBytes);
       if (confirmed.length > 0) silent.push(follow(stream, sub, acknowledged(sub, confirmed, [], []), now));
-      if (sub.responses === 0 && sub.wildcard && waiting) continue;
+      if (sub.responses === 0 && sub.wildcard && waiting && sub.held.size === 0) continue;
       if (batch.size === 0 ? sub.responses === 0 && sub.wildcard : isSayable(sub, batch)) {
         const response = { nonce: String(++stream.nonces), version: view.fingerprint(sub.type.url) };
         effects.push(dispatch(sub, batch, response, now));

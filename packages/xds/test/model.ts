@@ -17,13 +17,29 @@ const readLines = (body: Uint8Array): ResourceName[] =>
       const [type = "", name = ""] = line.split(" ");
       return { type, name };
     });
-const plain = { wildcard: false, complete: false, resend: false, mayName: [], references: readLines };
+const plain = {
+  ...{ wildcard: false, complete: false, resend: false, warms: true, mayName: [] },
+  references: readLines,
+};
 export const modelTypes: readonly ResourceType[] = [
   { ...plain, url: "cluster", rank: 1, wildcard: true, complete: true, mayName: ["endpoint"] },
   { ...plain, url: "endpoint", rank: 2, resend: true },
   { ...plain, url: "listener", rank: 3, wildcard: true, complete: true, mayName: ["route"] },
+  {
+    ...{ ...plain, url: "scope", rank: 4, wildcard: true, complete: true },
+    ...{ warms: false, mayName: ["table"] },
+  },
   { ...plain, url: "route", rank: 5, mayName: ["cluster"] },
+  { ...plain, url: "table", rank: 5 },
 ];
+
+/** What the model client asks for by itself, and what it asks for that those name. */
+const listed = ["cluster", "listener", "scope"];
+const followed = [
+  ["cluster", "endpoint"],
+  ["listener", "route"],
+  ["scope", "table"],
+] as const;
 
 /** A resource whose body says what it names; a label that starts with `bad` makes the model client reject it. */
 export function resource(type: string, name: string, label: string, ...names: string[]): Resource {
@@ -43,8 +59,8 @@ export type Manners = {
 };
 
 /**
- * A client like Envoy: everything of clusters and listeners, endpoints of its clusters, routes of its listeners. It
- * checks what a client may rely on, and fails by throwing.
+ * A client like Envoy: everything of clusters, listeners and scopes, endpoints of its clusters, routes of its listeners, tables
+ * of its scopes. It checks what a client may rely on, and fails by throwing.
  */
 export class ModelClient {
   readonly protocol: Protocol;
@@ -73,7 +89,7 @@ export class ModelClient {
     this.#nonces.clear();
     this.badSeen.clear();
     this.#again.clear();
-    for (const type of ["cluster", "listener"]) this.#request(type, [], []);
+    for (const type of listed) this.#request(type, [], []);
     this.#follow();
   }
 
@@ -98,6 +114,7 @@ export class ModelClient {
 
   #apply({ type, resources, removed }: Response, bad: ReadonlySet<Resource>): void {
     const held = this.#of(type);
+    const before = new Map(held);
     const complete = this.protocol === "sotw" && modelTypes.find(({ url }) => url === type)?.complete;
     if (complete) {
       const named = new Set(resources.map(({ name }) => name));
@@ -112,12 +129,13 @@ export class ModelClient {
         throw new Error(`${type} ${each.name} came again with equal bytes`);
       held.set(each.name, each);
       this.#checkReferences(each);
+      this.#checkTables(each, before.get(each.name));
     }
     if (removed.length > 0 || complete) this.#checkAll();
   }
 
   #wants({ type, name }: Resource): boolean {
-    return type === "cluster" || type === "listener" || (this.#asked.get(type)?.has(name) ?? false);
+    return listed.includes(type) || (this.#asked.get(type)?.has(name) ?? false);
   }
 
   #allow(type: string, name: string): void {
@@ -159,6 +177,18 @@ export class ModelClient {
     }
   }
 
+  /**
+   * A scope is used at once: one that takes the place of another must find its table there. In the state of the world what was in a
+   * rejected response is taken back with all the rest, whatever that names.
+   */
+  #checkTables(scope: Resource, before: Resource | undefined): void {
+    if (scope.type !== "scope" || before === undefined || this.protocol === "sotw") return;
+    const had = readLines(before.body).map(({ name }) => name);
+    for (const { name } of readLines(scope.body))
+      if (!had.includes(name) && !this.#of("table").has(name))
+        throw new Error(`scope ${scope.name} was given table ${name} before it was there`);
+  }
+
   #checkAll(): void {
     for (const route of this.#of("route").values()) {
       for (const { name } of readLines(route.body)) {
@@ -170,10 +200,7 @@ export class ModelClient {
 
   /** Asks for what it now needs and gives up the rest. */
   #follow(): void {
-    for (const [source, type] of [
-      ["cluster", "endpoint"],
-      ["listener", "route"],
-    ] as const) {
+    for (const [source, type] of followed) {
       const wanted = new Set(
         [...this.#of(source).values()].flatMap(({ body }) => readLines(body).map(({ name }) => name)),
       );
