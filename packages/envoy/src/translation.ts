@@ -95,7 +95,13 @@ export class MeshTranslation {
   plan({ put = [], remove = [] }: ServiceChange): TranslationPlan {
     const services = new Map<string, CompiledService | null>();
     for (const name of remove) if (this.#services.has(name)) services.set(name, null);
-    for (const service of put) services.set(service.name, compileService(service, this.mesh, this.#known));
+    const made = new Map<string, Resource>();
+    const known = (name: ResourceName) => this.#shared.get(keyOf(name))?.resource ?? made.get(keyOf(name));
+    for (const service of put) {
+      const compiled = compileService(service, this.mesh, known);
+      services.set(service.name, compiled);
+      for (const resource of compiled.shared) made.set(keyOf(resource), resource);
+    }
     const upsert: Resource[] = [];
     const gone: Resource[] = [];
     for (const [name, after] of services) {
@@ -128,8 +134,6 @@ export class MeshTranslation {
       else this.#services.set(name, compiled);
     }
   }
-
-  readonly #known = (name: ResourceName): Resource | undefined => this.#shared.get(keyOf(name))?.resource;
 
   /** The shared resources that a change of services touches, with the users that each has afterwards. */
   #sharedAfter(services: TranslationPlan["services"]): Map<string, Shared> {
