@@ -165,12 +165,14 @@ function catalyst(args: readonly string[], input = ""): Promise<{ code: number; 
   });
 }
 
-/** Joins as a person does: with the token on standard input, into a folder that is new. */
-const joinWith = (token: JoinToken) =>
-  catalyst(
-    ["up", "--join", "-", "--node-data-dir", mkdtempSync(join(folder, "joiner-"))],
-    formatJoinToken(token),
-  );
+/** Joins as a person does, with the token on standard input, into a folder that is new and by ports that nobody has. */
+const joinWith = async (token: JoinToken) => {
+  const flags = ["--ingress", "--egress", "--listen-mesh", "--telemetry-listen"];
+  const ports = await freePorts(flags.length);
+  const listen = flags.flatMap((flag, at) => [flag, `127.0.0.1:${ports[at]}`]);
+  const data = mkdtempSync(join(folder, "joiner-"));
+  return await catalyst(["up", "--join", "-", "--node-data-dir", data, ...listen], formatJoinToken(token));
+};
 
 test("Threat 3: with an expired token, or where another root answers, a joiner stops before its secret leaves it", async () => {
   const [real, stranger] = [await tokenFor("n8"), await createTestOrganisation(domain)];
