@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -19,9 +20,6 @@ export class Manifest implements AsyncDisposable {
   readonly #path: string;
   readonly #handle: FileHandle;
   readonly #done: ReadonlyMap<string, Line>;
-  /** What waits for the write that runs. */
-  #lines = "";
-  #writing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, handle: FileHandle, done: ReadonlyMap<string, Line>) {
     this.#path = path;
@@ -51,18 +49,10 @@ export class Manifest implements AsyncDisposable {
     return done !== undefined && done.size === size && done.modifiedAt === modifiedAt;
   }
 
-  /** Notes a file that was replicated. Throws what the system says. */
-  async note(file: TreeFile, checksum: string): Promise<void> {
-    const isFirst = this.#lines === "";
-    this.#lines += `${JSON.stringify({ ...file, checksum })}\n`;
-    if (isFirst) this.#writing = this.#writing.catch(() => undefined).then(() => this.#write());
-    await this.#writing;
-  }
-
-  async #write(): Promise<void> {
-    const lines = this.#lines;
-    this.#lines = "";
-    await this.#handle.write(lines);
+  /** Notes a file that was replicated, at once: by the thread pool that takes ten times as long. Throws what the system says. */
+  note(file: TreeFile, checksum: string): void {
+    const line = Buffer.from(`${JSON.stringify({ ...file, checksum })}\n`);
+    for (let written = 0; written < line.length; ) written += writeSync(this.#handle.fd, line, written);
   }
 
   /** All is done: nothing is left to go on with. */
@@ -71,7 +61,6 @@ export class Manifest implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writing.catch(() => undefined);
     await this.#handle.close();
   }
 }

@@ -186,7 +186,7 @@ class Tree {
       if (outcome instanceof StarError) {
         this.failed.push({ path: file.path, error: outcome });
       } else {
-        await this.#manifest.note(file, outcome.checksum);
+        this.#manifest.note(file, outcome.checksum);
         this.#count(file.size, { relayed: outcome.relayed });
       }
     });
