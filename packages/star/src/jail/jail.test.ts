@@ -4,6 +4,7 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -173,4 +174,30 @@ test("Nobody names a file on its way, nor a folder in its place: its bytes are t
   }
   using other = of.jail.holdPlace(".orbit-notes.log");
   assert.equal(other.name, ".orbit-notes.log");
+});
+
+test("What a call names in one folder is found there as the first was, and the folder is closed with the last user", async () => {
+  using of = await opened();
+  const inside = join(of.base, "inside");
+  const descriptors = () => readdirSync("/proc/self/fd").length;
+  const before = descriptors();
+  const places: Disposable[] = [];
+  {
+    using visit = of.jail.visit();
+    for (const path of ["deep/a", "deep/b", "other/c", "deep/d"]) places.push(visit.holdPlace(path));
+    renameSync(join(inside, "deep"), join(inside, "moved"));
+    using late = visit.holdPlace("deep/e");
+    writeFileSync(join(late.folder, late.name), "late");
+    assert.equal(readFileSync(join(inside, "moved/e"), "utf8"), "late");
+    using anew = of.jail.holdPlace("deep/e");
+    assert.notEqual(anew.key, late.key);
+    symlinkSync(join(of.base, "outside"), join(inside, "way"));
+    for (const path of ["way/secret", "../outside/secret", "way/new/file"])
+      assert.throws(() => visit.holdPlace(path), { code: "path_outside" }, path);
+    assert.throws(() => visit.openFile("deep/none"), { code: "path_missing" });
+    assert.throws(() => visit.openFile("way/secret"), { code: "path_outside" });
+  }
+  assert.ok(descriptors() > before);
+  for (const place of places) place[Symbol.dispose]();
+  assert.equal(descriptors(), before);
 });

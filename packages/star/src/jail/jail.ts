@@ -23,8 +23,11 @@ export type OpenedFile = Disposable & { readonly fd: number; readonly stats: Sta
  */
 export type HeldFolder = Disposable & { readonly path: string };
 
-/** Where a file stands or is to stand: the folder that holds it, and its name there. */
-export type HeldPlace = Disposable & { readonly folder: string; readonly name: string };
+/** Where a file stands or is to stand: the folder that holds it, what tells that folder from all others, and the file's name there. */
+export type HeldPlace = Disposable & { readonly folder: string; readonly key: string; readonly name: string };
+
+/** Opens what a call names, as a jail does. What stands in the folder of the one before it is found from there, as that was then. */
+export type Visit = Disposable & Pick<Jail, "openFile" | "holdPlace">;
 
 type Root = { readonly path: string; readonly spellings: readonly (readonly string[])[] };
 
@@ -64,6 +67,21 @@ export class Jail {
     return this.#roots.map(({ path }) => path);
   }
 
+  /** For a call that names many files. */
+  visit(): Visit {
+    const way = new SharedWay();
+    const place = (path: string, make: boolean) =>
+      placeIn(this.#roots, path, (root, names) => way.walk(root, names, path, make));
+    return {
+      openFile: (path) => {
+        using held = place(path, false);
+        return this.openAt(held, path);
+      },
+      holdPlace: (path) => place(path, true),
+      [Symbol.dispose]: () => way[Symbol.dispose](),
+    };
+  }
+
   /** Throws StarError `path_*`, `file_*` and `access_denied`. */
   openFile(path: string): OpenedFile {
     using place = this.#place(path, false);
@@ -71,7 +89,7 @@ export class Jail {
   }
 
   /** Opens what stands at a place, to be read. Throws like `openFile`. */
-  openAt({ folder, name }: HeldPlace, path: string): OpenedFile {
+  openAt({ folder, name }: Pick<HeldPlace, "folder" | "name">, path: string): OpenedFile {
     try {
       using looked = opened(`${folder}/${name}`, O_PATH | O_NOFOLLOW);
       const stats = fstatSync(looked.fd);
@@ -84,7 +102,7 @@ export class Jail {
 
   /** Throws StarError `path_*`, `folder_wanted` and `access_denied`. */
   holdFolder(path: string): HeldFolder {
-    const { root, names } = this.#resolve(path);
+    const { root, names } = resolve(this.#roots, path);
     const folder = walk(root, names, path, false);
     return { path: throughProc(folder), [Symbol.dispose]: () => folder[Symbol.dispose]() };
   }
@@ -95,25 +113,7 @@ export class Jail {
   }
 
   #place(path: string, make: boolean): HeldPlace {
-    const { root, names } = this.#resolve(path);
-    const name = names.at(-1);
-    if (name === undefined || path.endsWith("/"))
-      throw new StarError("file_wanted", `${path}: this is a folder`);
-    const folder = walk(root, names.slice(0, -1), path, make);
-    return { folder: throughProc(folder), name, [Symbol.dispose]: () => folder[Symbol.dispose]() };
-  }
-
-  #resolve(path: string): { readonly root: Root; readonly names: readonly string[] } {
-    const names = namesOf(path);
-    const [first] = this.#roots;
-    if (!path.startsWith("/") && first !== undefined) return { root: first, names };
-    const fitting = this.#roots.flatMap((root) =>
-      root.spellings.filter((above) => isBelow(names, above)).map((above) => ({ root, depth: above.length })),
-    );
-    const nearest = fitting.sort((one, other) => other.depth - one.depth)[0];
-    if (nearest === undefined)
-      throw new StarError("path_outside", `${path}: not below a folder that this star allows`);
-    return { root: nearest.root, names: names.slice(nearest.depth) };
+    return placeIn(this.#roots, path, (root, names) => walk(root, names, path, make));
   }
 
   #check(path: string, stats: Stats): void {
@@ -124,6 +124,71 @@ export class Jail {
       throw new StarError("file_linked", `${path}: the file has ${stats.nlink} names`);
     }
   }
+}
+
+function resolve(
+  roots: readonly Root[],
+  path: string,
+): { readonly root: Root; readonly names: readonly string[] } {
+  const names = namesOf(path);
+  const [first] = roots;
+  if (!path.startsWith("/") && first !== undefined) return { root: first, names };
+  const fitting = roots.flatMap((root) =>
+    root.spellings.filter((above) => isBelow(names, above)).map((above) => ({ root, depth: above.length })),
+  );
+  const nearest = fitting.sort((one, other) => other.depth - one.depth)[0];
+  if (nearest === undefined)
+    throw new StarError("path_outside", `${path}: not below a folder that this star allows`);
+  return { root: nearest.root, names: names.slice(nearest.depth) };
+}
+
+/** `hold` opens the folder that holds what the path names. */
+function placeIn(
+  roots: readonly Root[],
+  path: string,
+  hold: (root: Root, names: readonly string[]) => Opened,
+): HeldPlace {
+  const { root, names } = resolve(roots, path);
+  const name = names.at(-1);
+  if (name === undefined || path.endsWith("/"))
+    throw new StarError("file_wanted", `${path}: this is a folder`);
+  const folder = hold(root, names.slice(0, -1));
+  return {
+    folder: throughProc(folder),
+    get key() {
+      const { dev, ino } = fstatSync(folder.fd, { bigint: true });
+      return `${dev}:${ino}`;
+    },
+    name,
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
+}
+
+/** The folder that was walked to last, open for as long as anybody uses it. */
+class SharedWay implements Disposable {
+  #last: { readonly to: string; readonly folder: Opened; users: number } | null = null;
+
+  walk(root: Root, names: readonly string[], path: string, make: boolean): Opened {
+    const to = [root.path, ...names].join("/");
+    if (this.#last?.to !== to) {
+      const folder = walk(root, names, path, make);
+      this[Symbol.dispose]();
+      this.#last = { to, folder, users: 1 };
+    }
+    const shared = this.#last;
+    shared.users += 1;
+    return { fd: shared.folder.fd, [Symbol.dispose]: () => leave(shared) };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#last !== null) leave(this.#last);
+    this.#last = null;
+  }
+}
+
+function leave(shared: { readonly folder: Opened; users: number }): void {
+  shared.users -= 1;
+  if (shared.users === 0) shared.folder[Symbol.dispose]();
 }
 
 /** Leads to what is open, by Linux' /proc. */

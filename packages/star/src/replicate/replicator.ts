@@ -14,8 +14,10 @@ import { Rounds, type Wanted } from "./rounds.ts";
 import type { SourceAddress, SourceProvider } from "./source.ts";
 import { type FileTraits, realDisk, type TargetDisk, targetError } from "./target-disk.ts";
 
+type Places = Pick<Jail, "holdPlace">;
+
 export type ReplicatorParts = {
-  readonly jail: Pick<Jail, "holdPlace">;
+  readonly jail: Places & { visit(): Places & Disposable };
   /** Default: this machine's. */
   readonly disk?: TargetDisk;
   /** Default: gRPC in plain text, and TLS with the authorities that Node knows. */
@@ -46,7 +48,7 @@ let ofProcess: Digester | undefined;
 
 /** Fetches files from other stars: what stands under the final name is whole, or what stood there before. */
 export class Replicator implements AsyncDisposable, FetchesFiles {
-  readonly #jail: Pick<Jail, "holdPlace">;
+  readonly #jail: ReplicatorParts["jail"];
   readonly #disk: TargetDisk;
   readonly #sources: SourceProvider;
   readonly #digester: Digester;
@@ -73,30 +75,38 @@ export class Replicator implements AsyncDisposable, FetchesFiles {
    * `request_invalid` and `cancelled`. When all sources are out, its status is the one with which a source refused.
    */
   async replicate(request: ReplicateRequest, signal: AbortSignal): Promise<Replicated> {
-    return await this.#replicate(request, signal, { provider: this.#sources, report: untold });
+    return await this.#replicate(request, signal, {
+      ...{ places: this.#jail, provider: this.#sources, report: untold },
+    });
   }
 
   batch(requests: readonly ReplicateRequest[]): ReturnType<FetchesFiles["batch"]> {
     const plain = requests.filter(({ sources }) => sources.length === 0);
     const sources = new BatchSources(this.#sources, plain.flatMap(sourcesOf));
+    const places = this.#jail.visit();
     const replicate = async (file: number, signal: AbortSignal, report = untold) => {
       const request = requests[file] as ReplicateRequest;
       try {
-        return await this.#replicate(request, signal, { provider: sources, report });
+        return await this.#replicate(request, signal, { places, provider: sources, report });
       } finally {
         for (const source of sourcesOf(request)) sources.drop(source);
       }
     };
-    return { replicate, [Symbol.dispose]: () => sources[Symbol.dispose]() };
+    const end = () => {
+      sources[Symbol.dispose]();
+      places[Symbol.dispose]();
+    };
+    return { replicate, [Symbol.dispose]: end };
   }
 
   async #replicate(request: ReplicateRequest, signal: AbortSignal, around: Around): Promise<Replicated> {
     const expected = expectedOf(request);
     const sources = sourcesOf(request);
     const { localPath } = request;
-    using held = this.#jail.holdPlace(localPath);
+    using held = around.places.holdPlace(localPath);
     try {
-      const place = { folder: held.folder, name: held.name, key: await this.#disk.identityOf(held.folder) };
+      const { folder, name, key } = held;
+      const place = { folder, name, key };
       using _ = this.#claim(place, localPath);
       const standing = await this.#disk.files.stat(`${place.folder}/${place.name}`);
       if (standing?.kind === "folder")
@@ -161,14 +171,15 @@ export class Replicator implements AsyncDisposable, FetchesFiles {
       if (free < bytes)
         throw new StarError("disk_full", `${path}: ${bytes} bytes more are to come, and ${free} are free`);
     };
-    return { ...around, part, pieceBytes, reserve, sleep, random, silentMs, lateMs };
+    const { provider, report } = around;
+    return { provider, report, part, pieceBytes, reserve, sleep, random, silentMs, lateMs };
   }
 }
 
 const untold: ReportProgress = () => undefined;
 
-/** Where the bytes of a file come from, and who is told of them. */
-type Around = Pick<FetchParts, "provider" | "report">;
+/** Where the bytes of a file come from and go to, and who is told of them. */
+type Around = Pick<FetchParts, "provider" | "report"> & { readonly places: Places };
 
 function expectedOf({ expectedSize, expectedChecksum }: ReplicateRequest): Expected {
   if (expectedSize > BigInt(Number.MAX_SAFE_INTEGER))

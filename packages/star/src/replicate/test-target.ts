@@ -27,6 +27,8 @@ export function testTarget(files: FileSystem): TargetDisk {
   };
 }
 
+const holdPlace = (path: string) => ({ folder: "", key: "", name: path, [Symbol.dispose]: () => undefined });
+
 /** A destination that waits for nothing longer than it must. */
 export function testReplicator(
   files: FileSystem,
@@ -35,7 +37,8 @@ export function testReplicator(
 ): Replicator {
   return new Replicator({
     jail: {
-      holdPlace: (path) => ({ folder: "", name: path, [Symbol.dispose]: () => undefined }),
+      holdPlace,
+      visit: () => ({ holdPlace, [Symbol.dispose]: () => undefined }),
     },
     disk: testTarget(files),
     sources,

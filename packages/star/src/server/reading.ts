@@ -39,6 +39,8 @@ const largeBlockBytes = 256 * 1024;
 const fewStreams = 4;
 const defaultChunkBytes = 64 * 1024;
 
+type Files = Pick<Jail, "openFile">;
+
 /** `isLast`: nothing more is read after this message. */
 type Send = (message: ReadStreamResponse, isLast: boolean) => Promise<void>;
 
@@ -59,16 +61,17 @@ export class Reading {
   /** ReadStream. */
   async answer(call: ServerWritableStream<ReadStreamRequest, ReadStreamResponse>): Promise<void> {
     const outgoing = new Outgoing(call, this.#idleMs);
-    await this.#read(call.request, addressOf(call), (message) => outgoing.send(message));
+    await this.#read(call.request, addressOf(call), this.#parts.jail, (message) => outgoing.send(message));
   }
 
   /** ReadFiles: one file after the other. One that cannot be read leaves the others alone. */
   async answerMany(call: ServerWritableStream<ReadFilesRequest, ReadFilesResponse>): Promise<void> {
     checkFiles(call.request.files);
     const outgoing = new Outgoing(call, this.#idleMs);
-    const from = addressOf(call);
+    using files = this.#parts.jail.visit();
+    const around = { outgoing, files, from: addressOf(call) };
     for (const [file, request] of call.request.files.entries()) {
-      const last = await this.#readOneOf(file, request, outgoing, from);
+      const last = await this.#readOneOf(file, request, around);
       await outgoing.send(create(ReadFilesResponseSchema, { file, isLast: true, ...last }));
     }
   }
@@ -77,12 +80,11 @@ export class Reading {
   async #readOneOf(
     file: number,
     request: ReadStreamRequest,
-    outgoing: Outgoing<ReadFilesResponse>,
-    from: string,
+    { outgoing, files, from }: { outgoing: Outgoing<ReadFilesResponse>; files: Files; from: string },
   ): Promise<{ message?: ReadStreamResponse; status?: number; details?: string }> {
     let last: ReadStreamResponse | undefined;
     try {
-      await this.#read(request, from, async (message, isLast) => {
+      await this.#read(request, from, files, async (message, isLast) => {
         // Others are not held back: the blocks that they are in are written over as they are sent.
         if (isLast) last = message;
         else await outgoing.send(create(ReadFilesResponseSchema, { file, message }));
@@ -95,15 +97,15 @@ export class Reading {
     return last === undefined ? {} : { message: last };
   }
 
-  async #read(request: ReadStreamRequest, address: string, send: Send): Promise<void> {
-    const { events, jail } = this.#parts;
+  async #read(request: ReadStreamRequest, address: string, files: Files, send: Send): Promise<void> {
+    const { events } = this.#parts;
     const { path } = request;
     events.readRequested(path);
     this.#admit(request, address);
     events.readAuthorised(path);
     this.#underWay += 1;
     try {
-      using file = jail.openFile(path);
+      using file = files.openFile(path);
       events.readCompleted(path, await this.#send(request, file, send));
     } catch (error) {
       events.readFailed(path, error);
