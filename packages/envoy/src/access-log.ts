@@ -7,7 +7,7 @@ import {
 import { StdoutAccessLogSchema } from "@catalyst/xds/api/extensions/access_loggers/stream/v3/stream_pb";
 import type { AccessLogging, MeshInput } from "./mesh.ts";
 import { type Init, packed } from "./message.ts";
-import { serviceName, serviceNameFormatter } from "./service-name.ts";
+import { serviceNameFormatter, serviceNameOrNull } from "./service-name.ts";
 
 type FilterInit = Init<typeof AccessLogFilterSchema>;
 
@@ -65,7 +65,7 @@ export function accessLog(
   { accessLog: logging = "all", domain }: MeshInput,
 ): Init<typeof AccessLogSchema>[] {
   if (logging === "none") return [];
-  const service = serviceName(domain);
+  const service = serviceNameOrNull(domain);
   return [stdout({ ...fields, service, listener }, logging === "all" ? asked : failed)];
 }
 

@@ -17,7 +17,7 @@ export type EnvoyInfo = {
 export type EnvoyView = {
   /** Version of its cluster's resource; null when there is none. */
   readonly clusterVersion: string | null;
-  /** Whether the Host selects a scope. */
+  /** Whether the Host selects a scope that has its routes. */
   readonly routed: boolean;
   /** Of its clusters in their order. */
   readonly endpoints: readonly { readonly address: string; readonly healthy: boolean }[];
@@ -66,6 +66,18 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
       await sleep(drainPollMs);
     }
   };
+  const hasRoutes = async (name: string) => {
+    const { configs } = await readJson(dumpPath("dynamic_route_configs", pattern(name)), routesDump);
+    return configs.some(({ route_config }) => route_config?.name === name);
+  };
+  const isRouted = async (host: string) => {
+    const { configs } = await readJson(dumpPath("dynamic_scoped_route_configs", pattern(host)), scopeDump);
+    const scopes = configs.flatMap(({ scoped_route_configs }) => scoped_route_configs);
+    const scope = scopes.find(({ name }) => name === host);
+    if (scope === undefined) return false;
+    const routes = scope.route_configuration_name;
+    return routes === "" || (await hasRoutes(routes));
+  };
   return {
     info: async () => toInfo(await readJson("/server_info", serverInfo)),
     metrics: () => read("/stats/prometheus?usedonly"),
@@ -87,9 +99,9 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
     view: async (host, clusterNames = [host]) => {
       const each = <T>(read: (pattern: string) => Promise<T>) =>
         Promise.all(clusterNames.map((name) => read(pattern(name))));
-      const [dumps, scopes, statuses] = await Promise.all([
+      const [dumps, isInScope, statuses] = await Promise.all([
         each((name) => readJson(dumpPath("dynamic_active_clusters", name), clusterDump)),
-        readJson(dumpPath("dynamic_scoped_route_configs", pattern(host)), scopeDump),
+        isRouted(host),
         each((filter) =>
           readJson(`/clusters?${new URLSearchParams({ format: "json", filter })}`, clusterStatuses),
         ),
@@ -99,11 +111,7 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
       );
       return {
         clusterVersion: held[0]?.version_info ?? null,
-        routed:
-          held.some(({ cluster }) => isTcpCluster(cluster.name)) ||
-          scopes.configs.some(({ scoped_route_configs }) =>
-            scoped_route_configs.some(({ name }) => name === host),
-          ),
+        routed: isInScope || held.some(({ cluster }) => isTcpCluster(cluster.name)),
         endpoints: clusterNames.flatMap((wanted, index) => {
           const status = statuses[index]?.cluster_statuses.find(({ name }) => name === wanted);
           return status?.host_statuses.map(toEndpoint) ?? [];
@@ -161,10 +169,12 @@ const version_info = z.string().default("");
 const clusterDump = z.object({
   configs: z.array(z.object({ version_info, cluster: z.object({ name: z.string() }) })).default([]),
 });
+const scope = z.object({ name: z.string(), route_configuration_name: z.string().default("") });
 const scopeDump = z.object({
-  configs: z
-    .array(z.object({ scoped_route_configs: z.array(z.object({ name: z.string() })).default([]) }))
-    .default([]),
+  configs: z.array(z.object({ scoped_route_configs: z.array(scope).default([]) })).default([]),
+});
+const routesDump = z.object({
+  configs: z.array(z.object({ route_config: z.object({ name: z.string() }).optional() })).default([]),
 });
 const hostStatus = z.object({
   address: z.object({

@@ -228,34 +228,44 @@ function outcome(name: string, action: RBAC_Action): Init<typeof Matcher_OnMatch
 }
 
 /**
- * A credential was verified that says who presents it and can be revoked, and its claim `services` has one of the names.
- * Whatever is missing here, the answer is no.
+ * A credential was verified that says who presents it and can be revoked, and its claim `services` is a list that has one of the
+ * names. Whatever is missing here, the answer is no.
  */
 function mustCover(...names: readonly string[]): Init<typeof RBACSchema> {
-  const metadataMatcher = {
-    filter: jwtMetadata,
-    path: servicesPath.map((key) => ({ segment: { case: "key" as const, value: key } })),
-    value: { matchPattern: { case: "listMatch" as const, value: holdsOneOf(names) } },
-  };
-  return allowing([...marked, { identifier: { case: "sourcedMetadata", value: { metadataMatcher } } }]);
+  return allowing(listed(holdsOneOf(names)));
 }
 
-/** The same where the name is that of the request's scope. A claim that is no list, or is not there, holds no name. */
+/** The same where the name is that of the request's scope: in an expression members of an object would be names too. */
 function mustCoverScope(domain: string): Init<typeof RBACSchema> {
   const metadata = at(of(variable("metadata"), "filter_metadata"), jwtMetadata);
   const services = servicesPath.reduce(at, metadata);
   const names = [constant(everyService), serviceOfScope(domain)];
   const condition = call("_||_", ...names.map((name) => call("@in", name, services)));
-  return allowing(marked, { condition, celConfig: stringFunctions });
+  return allowing(listed(holdsAnything), { condition, celConfig: stringFunctions });
 }
 
+/** The claim `services` is a list that matches. */
+function listed(value: Init<typeof ListMatcherSchema>): Init<typeof PrincipalSchema> {
+  const metadataMatcher = {
+    filter: jwtMetadata,
+    path: servicesPath.map((key) => ({ segment: { case: "key" as const, value: key } })),
+    value: { matchPattern: { case: "listMatch" as const, value } },
+  };
+  return { identifier: { case: "sourcedMetadata", value: { metadataMatcher } } };
+}
+
+const holdsAnything: Init<typeof ListMatcherSchema> = {
+  matchPattern: { case: "oneOf", value: { matchPattern: { case: "presentMatch", value: true } } },
+};
+
+/** Lets in whom the first filter has marked, where the claim and what else is asked for hold. */
 function allowing(
-  ids: readonly Init<typeof PrincipalSchema>[],
+  claim: Init<typeof PrincipalSchema>,
   also: Pick<Init<typeof PolicySchema>, "condition" | "celConfig"> = {},
 ): Init<typeof RBACSchema> {
   const covered = {
     permissions: [{ rule: { case: "any" as const, value: true } }],
-    principals: [{ identifier: { case: "andIds" as const, value: { ids: [...ids] } } }],
+    principals: [{ identifier: { case: "andIds" as const, value: { ids: [...marked, claim] } } }],
     ...also,
   };
   return { rules: { action: RBAC_Action.ALLOW, policies: { covered } } };

@@ -6,12 +6,11 @@ import { compileCredentials } from "./auth.ts";
 import { gatewayCluster, nowhere, publicKeysCluster, serviceCluster } from "./cluster.ts";
 import { EnvoyError } from "./errors.ts";
 import { listeners } from "./listener.ts";
-import { checkMesh, type MeshInput } from "./mesh.ts";
+import { checkMesh, isOpen, type MeshInput } from "./mesh.ts";
 import { compileMeshListener } from "./mesh-listener.ts";
 import { nodeCluster, nodeClusterName, pathsCluster } from "./node-cluster.ts";
 import {
   heraldName,
-  isOpen,
   nodesRoutes,
   nodesRoutesHerald,
   nodesRoutesName,

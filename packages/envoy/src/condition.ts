@@ -33,7 +33,7 @@ export const of = (operand: Condition, field: string): Condition => ({
   exprKind: { case: "selectExpr", value: { operand, field } },
 });
 
-/** `map[key]`; where it has no such key, whatever depends on that is not known, and no condition holds. */
+/** `map[key]`; where it has no such key, what depends on that is not known, and is no reason for a condition to hold. */
 export const at = (map: Condition, key: string): Condition => call("_[_]", map, constant(key));
 
 /** A function or an operator by its name in CEL, such as `_||_` or `@in`. */

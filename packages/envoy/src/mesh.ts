@@ -84,6 +84,11 @@ export const defaultTlsSecret = "ingress";
 /** The reserved service name of the gateway. */
 export const gatewayName = "graphql";
 
+/** Whether a service, or the gateway by {@link gatewayName}, needs no credential. */
+export function isOpen(service: string, { auth }: Pick<MeshInput, "auth">): boolean {
+  return auth === undefined || auth.open.includes(service);
+}
+
 /** The Host of a service: `products` is reached at `products.<domain>`. */
 export function serviceHost(name: string, domain: string): string {
   return `${name}.${domain}`;

@@ -24,7 +24,6 @@ import {
 } from "./scope.ts";
 import type { PathRule } from "./service.ts";
 import { scopeRoute } from "./service-name.ts";
-import { type Template, templateOf } from "./template.ts";
 
 /** What a service that is reached through other nodes is asked for, which the node knows better. */
 const nodesTimeoutMs = 660_000;
@@ -39,33 +38,15 @@ export function sharedServiceScope(name: string, way: Way, mesh: MeshInput): Res
 
 /**
  * The scope of a service that other nodes alone have. There may be 100,000 of these, told all at once: their routes are those of
- * {@link nodesRoutes}, which each of them names, so that Envoy has each way's routes once. Those of one way differ in their names
- * alone.
+ * {@link nodesRoutes} by this name, so that Envoy has each way's routes once.
  */
 export function nodesScope(name: string, routes: string, { domain }: MeshInput): Resource {
-  const bytes = encoder.encode(name);
-  const key = `${bytes.length} ${domain} ${routes}`;
-  let template = templates.get(key);
-  if (template === undefined) {
-    template = templateOf(bytes.length, (like) => scopeOver(serviceHost(like, domain), routes));
-    if (templates.size >= mostTemplates) templates.clear();
-    templates.set(key, template);
-  }
-  return template(serviceHost(name, domain), bytes);
+  return scopeOver(serviceHost(name, domain), routes);
 }
-
-/** Each is about 1 kB. */
-const mostTemplates = 1_000;
-const templates = new Map<string, Template>();
-const encoder = new TextEncoder();
 
 /** The name of the routes that lead one way. */
 export function nodesRoutesName({ cluster }: Way, open: boolean): string {
   return `${open ? "open" : "covered"}/${cluster}`;
-}
-
-export function isOpen(service: string, { auth }: MeshInput): boolean {
-  return auth === undefined || auth.open.includes(service);
 }
 
 /**
@@ -90,6 +71,7 @@ export function nodesRoutesHerald(way: Way, open: boolean): Resource {
   return scopeOver(heraldName(routes), routes);
 }
 
+/** The herald of routes of this name. */
 export function heraldName(routes: string): string {
   return `routes/${routes}/`;
 }

@@ -54,7 +54,8 @@ const hostPattern = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 export const isNextHop: (nextHop: NextHop) => boolean = onceForEach(looksLikeNode);
 
 function looksLikeNode({ host, port, sni, spiffeId }: NextHop): boolean {
-  const isHost = isIP(host) !== 0 || hostPattern.test(host);
+  // Envoy takes no address with a zone, such as `fe80::1%eth0`.
+  const isHost = (isIP(host) !== 0 && !host.includes("%")) || hostPattern.test(host);
   const isNode = spiffePattern.test(spiffeId) && hostPattern.test(nodeNameOf({ spiffeId }));
   const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
   return isHost && isPort && hostPattern.test(sni) && isNode;

@@ -16,7 +16,7 @@ import { coveredRoute, openRoute, type RouteFilters } from "./auth.ts";
 import { keysCluster } from "./cluster.ts";
 import { corsPolicy } from "./cors.ts";
 import { insideAnswers, insideOnly } from "./internal-headers.ts";
-import { gatewayName, type MeshAuth, type MeshInput, serviceHost } from "./mesh.ts";
+import { gatewayName, isOpen, type MeshAuth, type MeshInput, serviceHost } from "./mesh.ts";
 import { duration, type Init, packed } from "./message.ts";
 import { type NodeRule, nodePolicyOf } from "./node-policy.ts";
 import { lowerCaseFilter, meshPrefix, mixedCaseScope, nodeScope } from "./scope-key.ts";
@@ -177,9 +177,8 @@ function bounded(to: Action, { maxStreamMs = defaultMaxStreamMs }: Partial<MeshA
 export type RouteName = { readonly name: string; readonly cover: RouteFilters | null };
 
 /** The route of one service, whose name it has; an open one needs no credential. */
-export function namedRoute(service: string, { auth }: MeshInput): RouteName {
-  const isOpen = auth === undefined || auth.open.includes(service);
-  return { name: service, cover: isOpen ? null : coveredRoute(service) };
+export function namedRoute(service: string, mesh: MeshInput): RouteName {
+  return { name: service, cover: isOpen(service, mesh) ? null : coveredRoute(service) };
 }
 
 export function route(

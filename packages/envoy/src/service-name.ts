@@ -9,10 +9,20 @@ export const scopeRoute = "nodes/";
 /** What expressions may do that look for a service's name in its Host. */
 export const stringFunctions = { enableStringFunctions: true };
 
-/** The name of the service that a request is for, for the log and for Envoy's own answers; nothing where it is for none. */
+/** The name of the service that a request is for, for Envoy's own answers. */
 export function serviceName(domain: string): string {
+  return `%CEL(${nameOf(domain, "''")})%`;
+}
+
+/** The same for the log: null where the request is for none. */
+export function serviceNameOrNull(domain: string): string {
+  return `%TYPED_CEL(${nameOf(domain, "null")})%`;
+}
+
+function nameOf(domain: string, none: string): string {
   const ofScope = `request.headers['${scopeHeader}'].split('.${domain}')[0]`;
-  return `%CEL(xds.route_name == '${scopeRoute}' ? ${ofScope} : xds.route_name)%`;
+  const ofRoute = `xds.route_name == '' ? ${none} : xds.route_name`;
+  return `xds.route_name == '${scopeRoute}' ? ${ofScope} : (${ofRoute})`;
 }
 
 /** The same as a condition takes it, at a route that many services share. */

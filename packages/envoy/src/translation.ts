@@ -72,6 +72,12 @@ export class MeshTranslation {
     return this.#services.get(service)?.withheld ?? null;
   }
 
+  /** The services in force that share a resource; none for one that is a service's own. Looks at all of them. */
+  usersOf(shared: ResourceName): string[] {
+    const isIt = (resource: Resource) => keyOf(resource) === keyOf(shared);
+    return [...this.#services].flatMap(([name, compiled]) => (compiled.shared.some(isIt) ? [name] : []));
+  }
+
   /** Why a port for a TCP service would lead nowhere; null when it does not. */
   tcpFault(service: string): string | null {
     const compiled = this.#services.get(service);

@@ -90,6 +90,8 @@ export const uncovering: Readonly<Record<string, string>> = {
   "no services": tokens.issue({ services: undefined }),
   "services that are no list": tokens.issue({ services: "products" }),
   "all services as text": tokens.issue({ services: "*" }),
+  "services as members": tokens.issue({ services: { products: true } }),
+  "all services as a member": tokens.issue({ services: { "*": true } }),
   "a list of none": tokens.issue({ services: [] }),
   "a list of lists": tokens.issue({ services: [["products"]] }),
   "names that are nearly it": tokens.issue({

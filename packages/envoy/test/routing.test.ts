@@ -284,6 +284,14 @@ describe("A node's Envoy", { skip: envoyMissing }, () => {
       [requestId, method, host, path, status, listener, name],
       [id, "GET", `products.${domain}`, "/graphql", 200, "ingress", "products"],
     );
+    const nameless = String((await ingress({ host: "elsewhere.example" })).headers["x-request-id"]);
+    await until(() => envoy.output().includes(nameless));
+    const other =
+      envoy
+        .output()
+        .split("\n")
+        .find((each) => each.includes(nameless)) ?? "";
+    assert.equal("service" in JSON.parse(other), false, other);
     assert(!envoy.output().includes("hidden-word"));
   });
 

@@ -34,5 +34,5 @@ export {
 export { type ResourceType, resourceTypes } from "./resource-type.ts";
 export { createXdsServer, type XdsServer } from "./server.ts";
 export type { Settlement, SettlementOptions } from "./settlement.ts";
-export { Snapshot } from "./snapshot.ts";
+export { Snapshot, withRoutes } from "./snapshot.ts";
 export type { ProxyStatus, QuarantinedResource, TypeStatus } from "./status.ts";

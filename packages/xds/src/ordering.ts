@@ -25,17 +25,24 @@ export function createGates(order: Order, view: View, now: number): (sub: Subscr
   let holders: NameMap<Readiness> | undefined;
   return (sub) => {
     let unknown: Readiness | undefined;
-    // What the client declared is new as long as it was not found to be as it should, so that is looked at first.
-    const declared = !sub.type.warms && isDeclared(sub) ? broughtBy(sub, view) : undefined;
-    const brought = lazily(() => declared ?? broughtBy(sub, view));
-    const kept = lazily(() => keptBy(sub, view));
+    const isReady = (entry: Entry) => {
+      const made = worst(entry.references, (name) => isMade(order, sub, entry, name, view, now));
+      if (made !== "ready" || sub.type.warms) return made;
+      return worst(entry.references, (name) => isLed(order, sub, name, view, now));
+    };
+    // Taken before anything that the client declared is found to be as it should: then it is no longer new.
+    const brought = sub.type.warms ? nothing : broughtBy(sub, view, isReady);
+    let kept: NameMap<true> | undefined;
+    const isKept = (name: ResourceName) => {
+      kept ??= keptBy(sub, view);
+      return kept.has(name);
+    };
     return {
       upsert: (entry) => {
-        const made = worst(entry.references, (name) => isMade(order, sub, entry, name, view, now));
+        const made = isReady(entry);
         if (made !== "ready" || sub.type.warms) return made;
-        return worst(addedTo(sub, entry), (name) =>
-          isFetched(order, sub, name, { brought, kept }, view, now),
-        );
+        const added = addedTo(sub, entry).filter((name) => view.entry(name) !== undefined);
+        return worst(added, (name) => isFetched(order, sub, name, { brought, isKept }, now));
       },
       remove: (name) => {
         holders ??= heldReferences(order);
@@ -107,12 +114,18 @@ function isFollowed(order: Order, source: Subscription, name: ResourceName, now:
   return (order.awaited.get(name)?.deadline ?? 0) > now ? "waiting" : "ready";
 }
 
-function lazily<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
+const nothing = new NameMap<true>();
+
+/**
+ * Whether what a resource will have the client ask for could be sent: a client that starts uses nothing before all that it asked for
+ * has come.
+ */
+function isLed(order: Order, sub: Subscription, name: ResourceName, view: View, now: number): Readiness {
+  if (order.types.of(name.type).rank <= sub.type.rank) return "ready";
+  const next = view.entry(name);
+  return worst(next?.references ?? [], (each) =>
+    next ? isMade(order, sub, next, each, view, now) : "ready",
+  );
 }
 
 /** Whether the client has got what a resource names at a higher rank, or nothing has it ask for that. */
@@ -120,34 +133,35 @@ function isFetched(
   order: Order,
   sub: Subscription,
   name: ResourceName,
-  by: { readonly brought: () => NameMap<true>; readonly kept: () => NameMap<true> },
-  view: View,
+  by: { readonly brought: NameMap<true>; readonly isKept: (name: ResourceName) => boolean },
   now: number,
 ): Readiness {
-  if (order.types.of(name.type).rank <= sub.type.rank || !view.entry(name)) return "ready";
+  if (order.types.of(name.type).rank <= sub.type.rank) return "ready";
   const target = order.subscriptions.get(name.type);
   const has = target !== undefined && surelyHas(target, name.name);
-  if (has && by.kept().has(name)) return "ready";
+  if (has && by.isKept(name)) return "ready";
   if (!has && (target?.quarantine.has(name.name) || target?.blocked.has(name.name))) return "blocked";
-  const asked = (order.awaited.get(name)?.deadline ?? 0) > now;
-  return asked || by.brought().has(name) ? "waiting" : "ready";
+  const isComing = target?.pending.has(name.name) || target?.outstanding?.batch.get(name.name) !== undefined;
+  const isAsked = (order.awaited.get(name)?.deadline ?? 0) > now;
+  return (!has && isComing) || isAsked || by.brought.has(name) ? "waiting" : "ready";
 }
 
 /**
  * What resources name that are on their way to the client, new to it as far as is known and waiting for nothing. One that may
  * have been in a rejected response counts as well, unless that could have been in another form.
  */
-function broughtBy(sub: Subscription, view: View): NameMap<true> {
+function broughtBy(sub: Subscription, view: View, isReady: (entry: Entry) => Readiness): NameMap<true> {
   const found = new NameMap<true>();
   const note = (entry: Entry | undefined) => {
     if (entry === undefined || addedTo(sub, entry).length > 0) return;
     const { name } = entry.resource;
     if (surelyHas(sub, name) && (sub.held.get(name)?.revision ?? 0) > 0) return;
+    if (isReady(entry) === "blocked") return;
     for (const target of entry.references) found.set(target, true);
   };
   for (const entry of sub.outstanding?.batch.values() ?? []) note(entry);
   for (const name of sub.pending.keys()) {
-    if (!sub.blocked.has(name) && !sub.quarantine.has(name)) note(view.entry({ type: sub.type.url, name }));
+    if (!sub.quarantine.has(name)) note(view.entry({ type: sub.type.url, name }));
   }
   return found;
 }

@@ -78,8 +78,9 @@ class Publisher {
     } else if (step.kind === "withdraw" && exists("cluster", name)) {
       const gone = [...this.#routes].filter(([, to]) => to === name).map(([route]) => route);
       for (const route of gone) this.#routes.delete(route);
+      const lost = exists("table", name) ? [resource("table", name, "w")] : [];
       this.#simulation.publish(
-        [this.#listener()],
+        [this.#listener(), ...lost],
         [
           { type: "cluster", name },
           { type: "endpoint", name },
@@ -95,10 +96,10 @@ class Publisher {
     const name = "at" in step ? (names[step.at] ?? "") : "";
     const has = (which: string) => table.entry({ type: "table", name: which }) !== undefined;
     if (step.kind === "table" && has(name)) {
-      this.#simulation.publish([resource("table", name, marked(step.label, step.bad))]);
+      this.#simulation.publish([this.#tableOf(name, marked(step.label, step.bad))]);
     } else if (step.kind === "scope") {
       const to = names[step.to] ?? "";
-      const fresh = has(to) ? [] : [resource("table", to, "0")];
+      const fresh = has(to) ? [] : [this.#tableOf(to, "0")];
       this.#scopes.set(name, to);
       this.#simulation.publish(
         [
@@ -111,6 +112,12 @@ class Publisher {
     } else if (step.kind === "unscope" && this.#scopes.delete(name)) {
       this.#simulation.publish([], [{ type: "scope", name }, ...this.#unused()]);
     }
+  }
+
+  /** It leads to the cluster of its name, where there is one. */
+  #tableOf(name: string, label: string): Resource {
+    const isThere = this.#simulation.table.entry({ type: "cluster", name }) !== undefined;
+    return resource("table", name, label, ...(isThere ? [`cluster ${name}`] : []));
   }
 
   #unused(): ResourceName[] {
@@ -162,7 +169,7 @@ function expectConverged({ table, client, stream, settled }: Simulation): void {
     const held = client.held.get(type) ?? new Map<string, Resource>();
     for (const [name, { resource: published, references }] of table.entries(type)) {
       if (type === "cluster" ? isBad(published) : !usable(type, name)) continue;
-      const needs = type === "route" || type === "scope";
+      const needs = ["route", "scope", "table"].includes(type);
       if (needs && !references.every((to) => usable(to.type, to.name))) continue;
       if (type === "endpoint" && !client.held.get("cluster")?.has(name)) continue;
       assert.equal(held.get(name)?.version, published.version, `${type} ${name}`);

@@ -102,6 +102,9 @@ function takeRequest(stream: Stream, request: DiscoveryRequest, view: View, now:
     return [{ kind: "close", reason: "too_many_types" }];
   }
   const sub = known ?? addSubscription(stream, request.type);
+  const { interest } = request;
+  const givenUp = interest.kind === "change" ? interest.unsubscribe : [];
+  for (const name of givenUp) stream.awaited.delete({ type: request.type, name });
   const effects = receive(sub, request, !known, view, now);
   if (countNames(stream) > stream.limits.maxNames) return [{ kind: "close", reason: "too_many_names" }];
   if (!known && sub.type.resend) {
@@ -137,6 +140,7 @@ function follow(stream: Stream, sub: Subscription, effect: Acknowledged, now: nu
     for (const name of references) {
       if (stream.types.of(name.type).rank <= sub.type.rank) continue;
       if (stream.subscriptions.get(name.type)?.held.has(name.name)) continue;
+      if ((stream.awaited.get(name)?.deadline ?? 0) > now) continue;
       stream.awaited.set(name, { name, deadline: now + stream.limits.patienceMs });
     }
   }
@@ -168,7 +172,9 @@ function pump(stream: Stream, view: View, now: number): Effect[] {
       if (sub.outstanding || (sub.pending.size === 0 && sub.responses > 0)) continue;
       const { batch, confirmed, waiting } = select(sub, view, gates(sub), stream.limits.maxResponseBytes);
       if (confirmed.length > 0) silent.push(follow(stream, sub, acknowledged(sub, confirmed, [], []), now));
-      if (sub.responses === 0 && sub.wildcard && waiting && sub.held.size === 0) continue;
+      // What a client has that came back may wait for what is new to it, and for that in this very response.
+      const isWhole = !waiting || (sub.held.size > 0 && !sub.type.warms);
+      if (sub.responses === 0 && sub.wildcard && !isWhole) continue;
       if (batch.size === 0 ? sub.responses === 0 && sub.wildcard : isSayable(sub, batch)) {
         const response = { nonce: String(++stream.nonces), version: view.fingerprint(sub.type.url) };
         effects.push(dispatch(sub, batch, response, now));

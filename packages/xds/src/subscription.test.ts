@@ -198,6 +198,53 @@ for (const protocol of ["delta", "sotw"] as const) {
     assert.deepEqual(say("route", { nonce: "3", names: ["r"] }), [removal]);
   });
 
+  test(`a scope that goes over to another table waits until a new one has brought that, but not for ever (${protocol})`, () => {
+    const scope = (name: string, table: string) => resource("scope", name, table, `table ${table}`);
+    const start = () => {
+      const talking = talk(protocol, { patienceMs: 100 });
+      talking.publish([resource("table", "t", "1"), scope("a", "t")]);
+      talking.say("scope");
+      talking.say("scope", { nonce: "1" });
+      talking.say("table", { names: ["t"], subscribe: ["t"] });
+      talking.say("table", { nonce: "2", names: ["t"] });
+      return talking;
+    };
+    const named = (sent: readonly string[]) => sent.map((each) => each.replace(/^\d+ /, ""));
+    const kept = protocol === "sotw" ? " +a" : "";
+    const brought = start();
+    assert.deepEqual(
+      named(brought.publish([resource("table", "u", "1"), scope("herald", "u"), scope("a", "u")])),
+      [`scope${kept} +herald`],
+    );
+    assert.deepEqual(brought.say("scope", { nonce: "3" }), []);
+    const asked = brought.say("table", { nonce: "2", names: ["t", "u"], subscribe: ["u"] });
+    assert.deepEqual(named(asked), ["table +u"]);
+    const over = brought.say("table", { nonce: "4", names: ["t", "u"] });
+    assert.deepEqual(named(over), [protocol === "sotw" ? "scope +herald +a" : "scope +a"]);
+
+    const unasked = start();
+    unasked.publish([resource("table", "u", "1"), scope("herald", "u"), scope("a", "u")]);
+    assert.deepEqual(unasked.say("scope", { nonce: "3" }), []);
+    assert.deepEqual(unasked.pass(99), []);
+    assert.match(unasked.pass(1)[0] ?? "", /scope .*\+a$/, "the client did not ask for the table");
+
+    const alone = start();
+    assert.deepEqual(named(alone.publish([resource("table", "u", "1"), scope("a", "u")])), ["scope +a"]);
+  });
+
+  test(`a scope is sent when the client has the clusters of the table that it names (${protocol})`, () => {
+    const { publish, say } = talk(protocol);
+    publish([cluster("old")]);
+    say("cluster");
+    say("cluster", { nonce: "1" });
+    say("scope");
+    say("scope", { nonce: "2" });
+    const table = resource("table", "t", "1", "cluster new");
+    const sent = publish([cluster("new"), table, resource("scope", "a", "1", "table t")]);
+    assert.deepEqual(sent, [protocol === "delta" ? "3 cluster +new" : "3 cluster +old +new"]);
+    assert.deepEqual(say("cluster", { nonce: "3" }), ["4 scope +a"]);
+  });
+
   test(`one resource that is rejected alone is in quarantine until its content changes (${protocol})`, () => {
     const { say, publish, effects, settled } = talk(protocol);
     publish([cluster("a", "bad")]);

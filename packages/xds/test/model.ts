@@ -30,7 +30,7 @@ export const modelTypes: readonly ResourceType[] = [
     ...{ warms: false, mayName: ["table"] },
   },
   { ...plain, url: "route", rank: 5, mayName: ["cluster"] },
-  { ...plain, url: "table", rank: 5 },
+  { ...plain, url: "table", rank: 5, mayName: ["cluster"] },
 ];
 
 /** What the model client asks for by itself, and what it asks for that those name. */
@@ -166,13 +166,14 @@ export class ModelClient {
   }
 
   #checkReferences(each: Resource): void {
-    if (each.type !== "route") return;
+    if (each.type !== "route" && each.type !== "table") return;
     for (const target of readLines(each.body)) {
       const cluster = this.#of("cluster").get(target.name);
-      if (!cluster) throw new Error(`route ${each.name} names cluster ${target.name}, which is not there`);
+      if (!cluster)
+        throw new Error(`${each.type} ${each.name} names cluster ${target.name}, which is not there`);
       for (const { name } of readLines(cluster.body)) {
         if (!this.#of("endpoint").has(name))
-          throw new Error(`route ${each.name} leads to no endpoint ${name}`);
+          throw new Error(`${each.type} ${each.name} leads to no endpoint ${name}`);
       }
     }
   }
@@ -190,7 +191,7 @@ export class ModelClient {
   }
 
   #checkAll(): void {
-    for (const route of this.#of("route").values()) {
+    for (const route of [...this.#of("route").values(), ...this.#of("table").values()]) {
       for (const { name } of readLines(route.body)) {
         if (!this.#of("cluster").has(name))
           throw new Error(`cluster ${name} was taken from under ${route.name}`);

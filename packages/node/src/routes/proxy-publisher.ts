@@ -200,9 +200,10 @@ export class ProxyPublisher implements ProxySide, AsyncDisposable {
 
   observe(): (name: string) => ProxyState {
     const held = new Map<string, string>();
-    for (const { name, message } of this.#server.quarantined()) {
-      const service = this.#owners.get(name);
-      if (service !== undefined) held.set(service, message);
+    for (const { type, name, message } of this.#server.quarantined()) {
+      const owner = this.#owners.get(name);
+      const services = owner === undefined ? this.#translation.usersOf({ type, name }) : [owner];
+      for (const service of services) held.set(service, message);
     }
     const connected = this.#server.proxies().length > 0;
     return (name) => {

@@ -9,6 +9,7 @@ import {
   extensionType,
   readSnapshot,
   Snapshot,
+  withRoutes,
   type XdsServer,
 } from "@catalyst/xds";
 import { readCredentials } from "../identity/kept-credentials.ts";
@@ -97,7 +98,8 @@ export class Replay implements AsyncDisposable {
     const { socketPath, journalPath, credentialsPath, logger } = this.#parts;
     const now = `${stampOf(journalPath)} ${stampOf(credentialsPath)}`;
     if (now === this.#served) return;
-    const snapshot = withCredentials(await readSnapshot(journalPath), this.#credentials());
+    const acknowledged = withRoutes(await readSnapshot(journalPath));
+    const snapshot = withCredentials(acknowledged, this.#credentials());
     if (snapshot.size === 0) return; // never configured: for Envoy waiting is better than an empty configuration
     if (this.#server === null) {
       logger.warn("the orchestrator is away: serving Envoy its last good configuration");
