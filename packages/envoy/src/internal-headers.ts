@@ -22,10 +22,10 @@ export const keylessHeader = "x-catalyst-keyless";
 /** Carries a node's certificate to the filter, by its SPIFFE id and serial number. */
 export const certificateHeader = "x-catalyst-node-certificate";
 
-/** Carries the scope's key from the first look at the headers to the choice of the scope. */
+/** Carries the scope's key, a Host, from the first look at the headers to the choice of the scope and to who names its service. */
 export const scopeHeader = "x-catalyst-scope";
 
-/** What filters tell each other about a request, and is not sent on. */
+/** What filters tell each other about a request, and no service is told. Another node is told the scope, and makes its own of it. */
 export const insideOnly: readonly string[] = [
   scopeHeader,
   credentialHeader,

@@ -182,8 +182,9 @@ test("What a call names in one folder is found there as the first was, and the f
   const descriptors = () => readdirSync("/proc/self/fd").length;
   const before = descriptors();
   const places: Disposable[] = [];
+  let now = 0;
   {
-    using visit = of.jail.visit();
+    using visit = of.jail.visit(() => now);
     for (const path of ["deep/a", "deep/b", "other/c", "deep/d"]) places.push(visit.holdPlace(path));
     renameSync(join(inside, "deep"), join(inside, "moved"));
     using late = visit.holdPlace("deep/e");
@@ -191,6 +192,9 @@ test("What a call names in one folder is found there as the first was, and the f
     assert.equal(readFileSync(join(inside, "moved/e"), "utf8"), "late");
     using anew = of.jail.holdPlace("deep/e");
     assert.notEqual(anew.key, late.key);
+    now = 1_001;
+    using later = visit.holdPlace("deep/f");
+    assert.equal(later.key, anew.key, "who takes a folder away is heard within a second");
     symlinkSync(join(of.base, "outside"), join(inside, "way"));
     for (const path of ["way/secret", "../outside/secret", "way/new/file"])
       assert.throws(() => visit.holdPlace(path), { code: "path_outside" }, path);

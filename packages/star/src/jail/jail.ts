@@ -1,4 +1,5 @@
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fstatSync,
@@ -23,11 +24,20 @@ export type OpenedFile = Disposable & { readonly fd: number; readonly stats: Sta
  */
 export type HeldFolder = Disposable & { readonly path: string };
 
-/** Where a file stands or is to stand: the folder that holds it, what tells that folder from all others, and the file's name there. */
-export type HeldPlace = Disposable & { readonly folder: string; readonly key: string; readonly name: string };
+/** Where a file stands: the folder that holds it, and its name there. */
+type Place = Disposable & { readonly folder: string; readonly name: string };
 
-/** Opens what a call names, as a jail does. What stands in the folder of the one before it is found from there, as that was then. */
+/** Where a file is to stand; `key` tells the folder from all others that are there. */
+export type HeldPlace = Place & { readonly key: string };
+
+/**
+ * Opens what a call names as a jail does, and finds what stands in the folder of the one before it from there, as that was up to a
+ * second ago. Its places outlive it; it is not used any more once it is disposed of.
+ */
 export type Visit = Disposable & Pick<Jail, "openFile" | "holdPlace">;
+
+/** How long a visit keeps to a folder, in ms: who takes one away from a star is heard. */
+const keptMs = 1_000;
 
 type Root = { readonly path: string; readonly spellings: readonly (readonly string[])[] };
 
@@ -41,7 +51,7 @@ const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
  * /proc/self/fd stands in for it.
  *
  * Names are opened without leaving the thread: each takes two microseconds, and twenty times as many by a thread pool, of which a
- * file needs a dozen (ADR 0031). What a disk may be slow with, reading and syncing, is done elsewhere.
+ * file needs a dozen (ADR 0031). What a disk may be slow with, reading and syncing, is not done here.
  *
  * An absolute path is one below an allowed folder, as it was named to the star or as it really is. A relative one is below the
  * first allowed folder.
@@ -67,29 +77,31 @@ export class Jail {
     return this.#roots.map(({ path }) => path);
   }
 
-  /** For a call that names many files. */
-  visit(): Visit {
-    const way = new SharedWay();
-    const place = (path: string, make: boolean) =>
-      placeIn(this.#roots, path, (root, names) => way.walk(root, names, path, make));
+  /** For a call that names many files. Throws what the methods throw that it has. `now` in ms. */
+  visit(now: () => number = () => performance.now()): Visit {
+    const way = new SharedWay(now);
+    const walkShared =
+      (path: string, make: boolean): Walk =>
+      (root, names) =>
+        way.walk(root, names, path, make);
     return {
       openFile: (path) => {
-        using held = place(path, false);
-        return this.openAt(held, path);
+        using place = placeIn(this.#roots, path, walkShared(path, false)).place;
+        return this.openAt(place, path);
       },
-      holdPlace: (path) => place(path, true),
+      holdPlace: (path) => withKey(placeIn(this.#roots, path, walkShared(path, true))),
       [Symbol.dispose]: () => way[Symbol.dispose](),
     };
   }
 
   /** Throws StarError `path_*`, `file_*` and `access_denied`. */
   openFile(path: string): OpenedFile {
-    using place = this.#place(path, false);
+    using place = placeIn(this.#roots, path, (root, names) => walk(root, names, path, false)).place;
     return this.openAt(place, path);
   }
 
   /** Opens what stands at a place, to be read. Throws like `openFile`. */
-  openAt({ folder, name }: Pick<HeldPlace, "folder" | "name">, path: string): OpenedFile {
+  openAt({ folder, name }: Place, path: string): OpenedFile {
     try {
       using looked = opened(`${folder}/${name}`, O_PATH | O_NOFOLLOW);
       const stats = fstatSync(looked.fd);
@@ -109,11 +121,7 @@ export class Jail {
 
   /** Where a file is to stand; folders that are missing on the way are made. Throws StarError `path_*` and `access_denied`. */
   holdPlace(path: string): HeldPlace {
-    return this.#place(path, true);
-  }
-
-  #place(path: string, make: boolean): HeldPlace {
-    return placeIn(this.#roots, path, (root, names) => walk(root, names, path, make));
+    return withKey(placeIn(this.#roots, path, (root, names) => walk(root, names, path, true)));
   }
 
   #check(path: string, stats: Stats): void {
@@ -142,40 +150,48 @@ function resolve(
   return { root: nearest.root, names: names.slice(nearest.depth) };
 }
 
-/** `hold` opens the folder that holds what the path names. */
-function placeIn(
-  roots: readonly Root[],
-  path: string,
-  hold: (root: Root, names: readonly string[]) => Opened,
-): HeldPlace {
+/** Opens the folder that the names lead to. */
+type Walk = (root: Root, names: readonly string[]) => Opened;
+
+function placeIn(roots: readonly Root[], path: string, to: Walk): { folder: Opened; place: Place } {
   const { root, names } = resolve(roots, path);
   const name = names.at(-1);
   if (name === undefined || path.endsWith("/"))
     throw new StarError("file_wanted", `${path}: this is a folder`);
-  const folder = hold(root, names.slice(0, -1));
-  return {
-    folder: throughProc(folder),
-    get key() {
-      const { dev, ino } = fstatSync(folder.fd, { bigint: true });
-      return `${dev}:${ino}`;
-    },
-    name,
-    [Symbol.dispose]: () => folder[Symbol.dispose](),
-  };
+  const folder = to(root, names.slice(0, -1));
+  const place = { folder: throughProc(folder), name, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+  return { folder, place };
+}
+
+function withKey({ folder, place }: ReturnType<typeof placeIn>): HeldPlace {
+  return { ...place, key: keyOf(fstatSync(folder.fd, { bigint: true })) };
+}
+
+/** What tells a folder or a file from all others that are there. */
+export function keyOf({ dev, ino }: BigIntStats): string {
+  return `${dev}:${ino}`;
 }
 
 /** The folder that was walked to last, open for as long as anybody uses it. */
 class SharedWay implements Disposable {
-  #last: { readonly to: string; readonly folder: Opened; users: number } | null = null;
+  readonly #now: () => number;
+  #last: { readonly to: string; readonly until: number; readonly folder: Opened; users: number } | null =
+    null;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   walk(root: Root, names: readonly string[], path: string, make: boolean): Opened {
     const to = [root.path, ...names].join("/");
-    if (this.#last?.to !== to) {
+    const now = this.#now();
+    let shared = this.#last;
+    if (shared === null || shared.to !== to || now > shared.until) {
       const folder = walk(root, names, path, make);
       this[Symbol.dispose]();
-      this.#last = { to, folder, users: 1 };
+      shared = { to, folder, until: now + keptMs, users: 1 };
+      this.#last = shared;
     }
-    const shared = this.#last;
     shared.users += 1;
     return { fd: shared.folder.fd, [Symbol.dispose]: () => leave(shared) };
   }

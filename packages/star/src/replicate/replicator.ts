@@ -82,8 +82,9 @@ export class Replicator implements AsyncDisposable, FetchesFiles {
 
   batch(requests: readonly ReplicateRequest[]): ReturnType<FetchesFiles["batch"]> {
     const plain = requests.filter(({ sources }) => sources.length === 0);
-    const sources = new BatchSources(this.#sources, plain.flatMap(sourcesOf));
-    const places = this.#jail.visit();
+    using made = new DisposableStack();
+    const sources = made.use(new BatchSources(this.#sources, plain.flatMap(sourcesOf)));
+    const places = made.use(this.#jail.visit());
     const replicate = async (file: number, signal: AbortSignal, report = untold) => {
       const request = requests[file] as ReplicateRequest;
       try {
@@ -92,11 +93,8 @@ export class Replicator implements AsyncDisposable, FetchesFiles {
         for (const source of sourcesOf(request)) sources.drop(source);
       }
     };
-    const end = () => {
-      sources[Symbol.dispose]();
-      places[Symbol.dispose]();
-    };
-    return { replicate, [Symbol.dispose]: end };
+    const all = made.move();
+    return { replicate, [Symbol.dispose]: () => all.dispose() };
   }
 
   async #replicate(request: ReplicateRequest, signal: AbortSignal, around: Around): Promise<Replicated> {

@@ -2,7 +2,7 @@ import { constants, statSync } from "node:fs";
 import { open, statfs } from "node:fs/promises";
 import { DurableError, type DurableFile, diskFileSystem, type FileSystem } from "@catalyst/durable";
 import { StarError, systemError } from "../errors.ts";
-import { throughProc } from "../jail/jail.ts";
+import { keyOf, throughProc } from "../jail/jail.ts";
 
 /** What a file gets beyond its bytes. */
 export type FileTraits = {
@@ -38,8 +38,7 @@ export function realDisk(files: FileSystem = diskFileSystem): TargetDisk {
     reopen: (path) => reopened(files, path),
     finish,
     async identityOf(folder) {
-      const { dev, ino } = statSync(folder, { bigint: true });
-      return `${dev}:${ino}`;
+      return keyOf(statSync(folder, { bigint: true }));
     },
     async freeBytes(folder) {
       const { bavail, bsize } = await statfs(folder);

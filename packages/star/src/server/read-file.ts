@@ -1,9 +1,10 @@
 import { hash } from "node:crypto";
-import { fstatSync, read, readSync, type Stats } from "node:fs";
+import { fstatSync, read, type Stats } from "node:fs";
 import { promisify } from "node:util";
 import { StarError } from "../errors.ts";
 import type { OpenedFile } from "../jail/jail.ts";
 import type { ByteRange } from "./range.ts";
+import type { SmallReads } from "./small-reads.ts";
 
 /** So many blocks are in use at once: one is read, one was yielded, and two before it may still wait to be sent. */
 const blocksInUse = 4;
@@ -18,6 +19,7 @@ export async function* readRange(
   { fd, stats }: OpenedFile,
   { from, to }: ByteRange,
   blockBytes: number,
+  small: SmallReads | null = null,
 ): AsyncGenerator<Buffer, void> {
   let at = from;
   let blocks = 0;
@@ -28,7 +30,7 @@ export async function* readRange(
     if (at >= to) return null;
     const block = room[blocks++ % blocksInUse]?.subarray(0, Math.min(blockBytes, to - at));
     if (block === undefined) return null;
-    const reading = fill(block, fd, at);
+    const reading = fill(block, fd, at, small);
     reading.catch(() => undefined); // It is awaited below.
     at = Math.min(to, at + blockBytes);
     return reading;
@@ -51,42 +53,17 @@ export function validatorOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string
   return hash("sha256", `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}`).slice(0, 32);
 }
 
-async function fill(block: Buffer, fd: number, position: number): Promise<Buffer> {
+async function fill(block: Buffer, fd: number, position: number, small: SmallReads | null): Promise<Buffer> {
   for (let filled = 0; filled < block.length; ) {
     const left = block.length - filled;
     const bytesRead =
-      smallReads.read(fd, block.subarray(filled), position + filled) ??
+      small?.read(fd, block.subarray(filled), position + filled) ??
       (await readSome(fd, block, filled, left, position + filled)).bytesRead;
     if (bytesRead === 0) throw changed();
     filled += bytesRead;
   }
   return block;
 }
-
-/**
- * Reads of small blocks on this thread, a microsecond each where the bytes are in memory, and forty by the thread pool. One that
- * takes long shows that they come from a disk: for a while after it all are left to the pool, so that a cold disk
- * holds up nobody for more than a small part of the time.
- */
-class SmallReads {
-  #notBefore = 0;
-
-  /** Into the start of the target; null where the pool is to do it. */
-  read(fd: number, target: Buffer, position: number): number | null {
-    const began = performance.now();
-    if (target.length > smallBlockBytes || began < this.#notBefore) return null;
-    const bytesRead = readSync(fd, target, 0, target.length, position);
-    const took = performance.now() - began;
-    if (took > slowMs) this.#notBefore = began + took * restedTimes;
-    return bytesRead;
-  }
-}
-
-const smallBlockBytes = 16 * 1024;
-const slowMs = 0.5;
-/** So many times as long as a slow read took, no other is tried. */
-const restedTimes = 50;
-const smallReads = new SmallReads();
 
 function changed(): StarError {
   return new StarError("file_changed", "the file changed while it was read");

@@ -16,6 +16,7 @@ import { addressOf, checkFiles, refusalOf } from "./calls.ts";
 import { defaultIdleMs, Outgoing } from "./outgoing.ts";
 import { rangeOf } from "./range.ts";
 import { readRange, validatorOf } from "./read-file.ts";
+import { SmallReads } from "./small-reads.ts";
 import { TokenUses } from "./token-uses.ts";
 
 export type ReadingParts = {
@@ -48,6 +49,7 @@ type Send = (message: ReadStreamResponse, isLast: boolean) => Promise<void>;
 export class Reading {
   readonly #parts: ReadingParts;
   readonly #tokenUses = new TokenUses();
+  readonly #smallReads = new SmallReads();
   readonly #chunkBytes: number;
   readonly #idleMs: number;
   #underWay = 0;
@@ -141,7 +143,7 @@ export class Reading {
     let left = range.to - range.from;
     const blockBytes = Math.max(this.#chunkBytes, this.#underWay > fewStreams ? 0 : largeBlockBytes);
     const chunkBytes = Math.max(this.#chunkBytes, Math.min(taken, blockBytes));
-    for await (const block of readRange(file, range, blockBytes)) {
+    for await (const block of readRange(file, range, blockBytes, this.#smallReads)) {
       for (let at = 0; at < block.length; at += chunkBytes) {
         const chunk = block.subarray(at, at + chunkBytes);
         left -= chunk.length;
