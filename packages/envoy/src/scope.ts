@@ -181,6 +181,7 @@ export function namedRoute(service: string, mesh: MeshInput): RouteName {
   return { name: service, cover: isOpen(service, mesh) ? null : coveredRoute(service) };
 }
 
+/** One way for paths to a service, of requests that have the headers; what a credential lets in has its bounds. */
 export function route(
   rule: PathRule,
   to: Action,

@@ -11,6 +11,7 @@ import {
   endpoints,
   filteredListener,
   listener,
+  referringScope,
   routeConfiguration,
   scope,
   secret,
@@ -58,6 +59,26 @@ for (const protocol of ["delta", "sotw"] as const) {
       assert.equal(removed.includes("Cluster -b"), true);
       assert.equal(await envoy.stat("cluster_manager.cluster_removed"), 1);
     }),
+  );
+
+  test(
+    `Envoy listens although it refuses the cluster of routes that a scope names, over ${protocol}`,
+    options,
+    () =>
+      withSite(async (site) => {
+        await using server = await site.start();
+        const refused = [
+          cluster("bad", -1),
+          endpoints("bad", site.socket("b")),
+          routeConfiguration("r", "bad"),
+        ];
+        server.set(defaultKey, new Snapshot([...base(site), ...refused, referringScope("bad.test", "r")]));
+        await using _ = await startEnvoy(site.folder, "n1", protocol);
+        await until(async () => (await site.status("a.test")) === 200);
+        assert.equal(await site.status("bad.test"), 404);
+        server.update(defaultKey, { upsert: [cluster("bad")] });
+        await until(async () => (await site.status("bad.test")) === 200);
+      }),
   );
 
   test(`an updated cluster is warm at once, because its endpoints follow it over ${protocol}`, options, () =>

@@ -121,11 +121,9 @@ const nothing = new NameMap<true>();
  * has come.
  */
 function isLed(order: Order, sub: Subscription, name: ResourceName, view: View, now: number): Readiness {
-  if (order.types.of(name.type).rank <= sub.type.rank) return "ready";
   const next = view.entry(name);
-  return worst(next?.references ?? [], (each) =>
-    next ? isMade(order, sub, next, each, view, now) : "ready",
-  );
+  if (!next || order.types.of(name.type).rank <= sub.type.rank) return "ready";
+  return worst(next.references, (each) => isMade(order, sub, next, each, view, now));
 }
 
 /** Whether the client has got what a resource names at a higher rank, or nothing has it ask for that. */
