@@ -12,8 +12,8 @@ export type CrowdFigures = {
   /** What each transfer took of memory at most, over what a star has that carries one file alone; in bytes. */
   readonly sourceBytes: number;
   readonly destinationBytes: number;
-  /** When the first and the last of them had come, in ms. */
-  readonly firstMs: number;
+  /** When half of them had come, and all, in ms. */
+  readonly middleMs: number;
   readonly lastMs: number;
 };
 
@@ -56,10 +56,12 @@ export async function replicateCrowd(files: number, bytes: number): Promise<Crow
   }
   assert.deepEqual(readdirSync(destination.folder).sort(), ["alone", ...names].sort());
   const times = ends.map(({ ms }) => ms);
-  const [firstMs, lastMs] = [Math.min(...times), Math.max(...times)];
-  const figures = { sourceBytes, destinationBytes, firstMs, lastMs };
+  const [middleMs = 0] = times.sort((one, other) => one - other).slice(files / 2);
+  const lastMs = times.at(-1) ?? 0;
+  const figures = { sourceBytes, destinationBytes, middleMs, lastMs };
   assert.ok(Math.max(sourceBytes, destinationBytes) <= mostBytes, JSON.stringify(figures));
-  assert.ok(lastMs <= 2 * firstMs + 1_000, JSON.stringify(figures));
+  // Those that began before the others are done sooner; nobody waits much longer than most.
+  assert.ok(lastMs <= 2 * middleMs + 1_000, JSON.stringify(figures));
   return figures;
 }
 

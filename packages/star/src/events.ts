@@ -7,6 +7,8 @@ export type StarEvents = {
   readRequested(path: string): void;
   readAuthorised(path: string): void;
   readCompleted(path: string, bytes: number): void;
+  /** Whoever asked will ask for the bytes by HTTP. */
+  readTurned(path: string): void;
   readFailed(path: string, error: unknown): void;
   /** A transfer token was refused. */
   tokenRefused(path: string, error: unknown): void;
@@ -51,6 +53,7 @@ export function watchStar(logger: Logger, metrics: Metrics, sessions: Sessions):
       served.inc({}, bytes);
       logger.info({ path, bytes }, `ReadStream complete: ${bytes} bytes sent`);
     },
+    readTurned: (path) => logger.debug({ path }, "ReadStream goes on by HTTP"),
     readFailed: (path, err) => {
       reads.inc({ status: "failure" });
       logger.warn({ path, err }, "ReadStream failed");

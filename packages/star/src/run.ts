@@ -1,14 +1,14 @@
 import { createServer, type Server as HttpServer } from "node:http";
 import { createMetrics, createOps, type Logger, type Metrics } from "@catalyst/telemetry";
 import { setLogger } from "@grpc/grpc-js";
-import { starCredentials, TlsIdentity } from "./connection/credentials.ts";
+import { TlsIdentity } from "./connection/credentials.ts";
 import { listen, listenFailed } from "./connection/listen.ts";
 import type { TlsFiles } from "./connection/tls-files.ts";
 import { StarError } from "./errors.ts";
 import { watchStar } from "./events.ts";
 import { type HardLinkPolicy, Jail } from "./jail/jail.ts";
-import { GrpcSources } from "./replicate/grpc-sources.ts";
 import { Replicator } from "./replicate/replicator.ts";
+import { StarSources } from "./replicate/star-sources.ts";
 import { createStarServer } from "./server/star.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -57,8 +57,7 @@ export async function runStar(options: StarOptions, logger: Logger): Promise<Run
   const metrics = createMetrics("orbit");
   const jail = Jail.open(allow, options.hardLinks);
   const sessions = new Sessions({ token });
-  const credentials = starCredentials(options.tls);
-  const sources = new GrpcSources({ identity: new TlsIdentity(towardsSources(options)) });
+  const sources = new StarSources({ identity: new TlsIdentity(towardsSources(options)) });
   const replicator = started.use(new Replicator({ jail, sources }));
   const server = createStarServer({
     jail,
@@ -69,18 +68,8 @@ export async function runStar(options: StarOptions, logger: Logger): Promise<Run
     events: watchStar(logger, metrics, sessions),
     ...(chunkBytes === undefined ? {} : { chunkBytes }),
   });
-  started.defer(
-    () =>
-      new Promise<void>((resolve) => {
-        const force = setTimeout(() => server.forceShutdown(), drainMs);
-        server.tryShutdown(() => {
-          clearTimeout(force);
-          resolve();
-        });
-      }),
-  );
-  const host = bind.includes(":") ? `[${bind}]` : bind;
-  const port = await listen(server, `${host}:${options.port}`, credentials);
+  const { port, stop } = await listen(server, bind, options.port, { tls: options.tls });
+  started.defer(() => stop(drainMs));
   const opsPort = options.ops === undefined ? null : await serveOps(options.ops, metrics, started);
   const owned = started.move();
   return { port, opsPort, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -8,16 +8,15 @@ import {
   Client,
   type ClientReadableStream,
   Metadata,
-  ServerCredentials,
   type ServiceError,
 } from "@grpc/grpc-js";
 import { ReadStreamRequestSchema, type ReadStreamResponse } from "../generated/orbit/v1/orbit_pb.js";
 import { listen } from "./connection/listen.ts";
 import type { StarEvents } from "./events.ts";
 import { Jail } from "./jail/jail.ts";
-import { GrpcSources } from "./replicate/grpc-sources.ts";
 import { Replicator } from "./replicate/replicator.ts";
 import type { SourceProvider } from "./replicate/source.ts";
+import { StarSources } from "./replicate/star-sources.ts";
 import { createStarServer, type StarParts } from "./server/star.ts";
 import { sessionKey, starService } from "./service.ts";
 import { Sessions } from "./sessions.ts";
@@ -36,6 +35,7 @@ export function notingEvents(): StarEvents & { readonly told: string[] } {
     readRequested: note("readRequested"),
     readAuthorised: note("readAuthorised"),
     readCompleted: note("readCompleted"),
+    readTurned: note("readTurned"),
     readFailed: note("readFailed"),
     tokenRefused: note("tokenRefused"),
     handshake: note("handshake"),
@@ -63,14 +63,14 @@ export async function startTestStar(parts: Partial<StarParts> = {}) {
     version: "test",
     ...parts,
   });
-  const port = await listen(server, "127.0.0.1:0", ServerCredentials.createInsecure());
+  const { port, stop } = await listen(server, "127.0.0.1", 0);
   return {
     folder,
     events,
     url: `http://127.0.0.1:${port}`,
     client: new TestClient(`127.0.0.1:${port}`),
     [Symbol.asyncDispose]: async () => {
-      server.forceShutdown();
+      await stop(0);
       rmSync(folder, { recursive: true });
     },
   };
@@ -142,7 +142,7 @@ export const withStatus = (code: number) => (error: ServiceError) => {
 };
 
 /** A star on loopback that fetches files too, over a folder of its own, in this process; `sources` is how it reaches others. */
-export async function startWholeStar(t: TestContext, sources: SourceProvider = new GrpcSources()) {
+export async function startWholeStar(t: TestContext, sources: SourceProvider = new StarSources()) {
   const folder = mkdtempSync(join(tmpdir(), "catalyst-star-"));
   const jail = Jail.open([folder]);
   const replicator = new Replicator({ jail, sources });
@@ -152,9 +152,9 @@ export async function startWholeStar(t: TestContext, sources: SourceProvider = n
     sessions: new Sessions({ token: "star" }),
     replicator,
   });
-  const port = await listen(server, "127.0.0.1:0", ServerCredentials.createInsecure());
+  const { port, stop } = await listen(server, "127.0.0.1", 0);
   t.after(async () => {
-    server.forceShutdown();
+    await stop(0);
     await replicator[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true });
   });
@@ -164,7 +164,7 @@ export async function startWholeStar(t: TestContext, sources: SourceProvider = n
 
 /** Sources whose first messages come so many ms late, and 64 KiB of what follows too. */
 export function slowedSources(ms: number): SourceProvider {
-  const sources = new GrpcSources();
+  const sources = new StarSources();
   return {
     open: (source, range) => {
       const stream = sources.open(source, range);

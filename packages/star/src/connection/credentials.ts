@@ -5,7 +5,7 @@ import {
   createSecureContext,
   type SecureContext,
 } from "node:tls";
-import { CallCredentials, ChannelCredentials, type experimental, ServerCredentials } from "@grpc/grpc-js";
+import { CallCredentials, ChannelCredentials, type experimental } from "@grpc/grpc-js";
 import { StarError } from "../errors.ts";
 import type { StarUrl } from "./star-url.ts";
 import { type TlsFiles, type TlsMaterial, TlsStore } from "./tls-files.ts";
@@ -26,12 +26,12 @@ export class TlsIdentity {
    * What `node:tls` connects to a star with. A host that is an address is looked for among the certificate's addresses. Throws
    * StarError `certificate_invalid` where TLS does not take what the files hold, such as a key that is too short.
    */
-  connectionOptions(host: string): ConnectionOptions {
+  connectionOptions(host: string, protocol: "h2" | "http/1.1" = "h2"): ConnectionOptions {
     const { material } = this.#store;
     if (this.#context?.of !== material) this.#context = { of: material, made: contextOf(material) };
     // RFC 6066 §3: an address is no server name.
     const servername = isIP(host) === 0 ? host : "";
-    return { secureContext: this.#context.made, host, servername, ALPNProtocols: ["h2"] };
+    return { secureContext: this.#context.made, host, servername, ALPNProtocols: [protocol] };
   }
 
   /** For the channels to a star. */
@@ -86,52 +86,5 @@ class TlsCredentials extends ChannelCredentials {
       getCallCredentials: () => calls,
       destroy: () => undefined,
     };
-  }
-}
-
-/** How often a star looks whether its certificate was renewed, in ms. */
-const lookEveryMs = 10_000;
-
-/**
- * What a star shows: its certificate; with authorities its callers need one of theirs. Throws StarError `certificate_invalid`.
- */
-export function starCredentials(files: TlsFiles | undefined, everyMs = lookEveryMs): ServerCredentials {
-  return files === undefined ? ServerCredentials.createInsecure() : new RenewedCredentials(files, everyMs);
-}
-
-class RenewedCredentials extends ServerCredentials {
-  readonly #store: TlsStore;
-  readonly #everyMs: number;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(files: TlsFiles, everyMs: number) {
-    const store = new TlsStore(files);
-    if (store.material.cert === undefined)
-      throw new StarError("certificate_invalid", "who serves over TLS needs a certificate with its key");
-    super({ requestCert: files.authoritiesFile !== undefined }, store.material);
-    this.#store = store;
-    this.#everyMs = everyMs;
-  }
-
-  /** A server that listens watches. */
-  override _addWatcher(...watcher: Parameters<ServerCredentials["_addWatcher"]>): void {
-    super._addWatcher(...watcher);
-    let shown = this.#store.material;
-    this.#timer ??= setInterval(() => {
-      const { material } = this.#store;
-      if (material !== shown) this.updateSecureContextOptions(material);
-      shown = material;
-    }, this.#everyMs).unref();
-  }
-
-  override _removeWatcher(...watcher: Parameters<ServerCredentials["_removeWatcher"]>): void {
-    super._removeWatcher(...watcher);
-    if (this.getWatcherCount() > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
-
-  override _equals(other: ServerCredentials): boolean {
-    return this === other;
   }
 }

@@ -67,6 +67,7 @@ function look({ host, port, isSecure }: StarUrl, identity: TlsIdentity): Promise
   const timer = setTimeout(end, patienceMs);
   socket.once("secureConnect", () => {
     seen = { ...seen, speaksTls: true, ...certificateOf(socket) };
+    if (!isSecure) end(); // That is all there is to know.
   });
   socket.once("data", () => end());
   socket.once("close", () => end(seen.speaksTls === null ? {} : { refusal: "" }));

@@ -9,6 +9,8 @@ export type StarUrl = {
   readonly port: number;
   /** The same for gRPC. */
   readonly target: string;
+  /** The same for HTTP: RFC 9110 §7.2. */
+  readonly authority: string;
 };
 
 /**
@@ -32,5 +34,6 @@ export function parseStarUrl(text: string): StarUrl {
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port,
     target: `dns:${url.hostname}:${port}`,
+    authority: url.host,
   };
 }

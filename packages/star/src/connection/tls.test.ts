@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { hash, randomBytes, X509Certificate } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -12,7 +15,8 @@ import { Nucleus } from "../nucleus/nucleus.ts";
 import { StarClient } from "../nucleus/star-client.ts";
 import { runStar, type StarOptions } from "../run.ts";
 import { TestAuthority } from "../test-authority.ts";
-import { starCredentials, TlsIdentity } from "./credentials.ts";
+import { mintTransferToken } from "../transfer-token.ts";
+import { TlsIdentity } from "./credentials.ts";
 import { listen } from "./listen.ts";
 import type { TlsFiles } from "./tls-files.ts";
 
@@ -44,7 +48,7 @@ function nucleus(t: TestContext, tls?: TlsFiles): Nucleus {
 }
 
 function put({ folder }: { readonly folder: string }): string {
-  const bytes = randomBytes(300_000);
+  const bytes = randomBytes(3_000_000);
   writeFileSync(join(folder, "file"), bytes);
   return hash("sha256", bytes);
 }
@@ -56,12 +60,19 @@ test("A file goes from star to star over TLS, commanded over TLS by who knows th
   const a = await started(t, { tls });
   const b = await started(t, { tls, sourceAuthoritiesFile: authoritiesFile });
   const checksum = put(a);
+  let asked = 0;
+  const count = () => {
+    asked += 1;
+  };
+  subscribe("http.server.request.start", count);
   const done = await nucleus(t, { authoritiesFile }).replicate({
     from: a.at("file"),
     to: b.at("file"),
     verify: true,
   });
-  assert.deepEqual(done, { bytes: 300_000, resumed: 0, checksum, relayed: 0 });
+  unsubscribe("http.server.request.start", count);
+  assert.deepEqual(done, { bytes: 3_000_000, resumed: 0, checksum, relayed: 0 });
+  assert.equal(asked, 1, "it is large enough to go by HTTPS");
 });
 
 test("Stars that ask their callers for certificates show their own to each other, and the Nucleus its own to both", async (t) => {
@@ -80,6 +91,25 @@ test("Stars that ask their callers for certificates show their own to each other
   await assert.rejects(nucleus(t, { ...stranger, authoritiesFile }).replicate(order), {
     code: "certificate_wanted",
   });
+});
+
+test("A file is read by HTTPS too, by whom the star knows", async (t) => {
+  const authority = await TestAuthority.create(t);
+  const { authoritiesFile } = authority;
+  const star = await started(t, { tls: { ...(await authority.certify("star")), authoritiesFile } });
+  put(star);
+  const { certificateFile, privateKeyFile } = await authority.certify("reader");
+  const shown = { cert: readFileSync(certificateFile), key: readFileSync(privateKeyFile) };
+  const read = (tls: object) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const options = { host: "127.0.0.1", port: star.port, path: "/file?path=file", agent: false };
+      const headers = { authorization: `Bearer ${mintTransferToken("shared", "file")}` };
+      get({ ...options, headers, ca: readFileSync(authoritiesFile), ...tls }, (response) => {
+        resolve(response.resume().statusCode);
+      }).on("error", reject);
+    });
+  assert.equal(await read(shown), 200);
+  await assert.rejects(read({}));
 });
 
 test("A source that asks for a certificate refuses a destination that has none, which says so", async (t) => {
@@ -163,7 +193,7 @@ test("What goes over TLS is carried by a Nucleus that has a certificate, over TL
   });
   const known = nucleus(t, { ...(await authority.certify("nucleus")), authoritiesFile });
   const done = await known.replicate(order);
-  assert.deepEqual([done.checksum, done.relayed], [checksum, 300_000]);
+  assert.deepEqual([done.checksum, done.relayed], [checksum, 3_000_000]);
 });
 
 /** The serial number of what a server shows. */
@@ -183,9 +213,9 @@ function shownBy(port: number): Promise<string> {
 test("A certificate that is renewed on the disk is shown to whoever comes next, and half of one never", async (t) => {
   const authority = await TestAuthority.create(t);
   const first = await authority.certify("star");
-  const server = new Server();
-  t.after(() => server.forceShutdown());
-  const port = await listen(server, "127.0.0.1:0", starCredentials(first, 20));
+  const options = { tls: first, lookEveryMs: 20 };
+  const { port, stop } = await listen({ grpc: new Server() }, "127.0.0.1", 0, options);
+  t.after(() => stop(0));
   const serial = ({ certificate }: { readonly certificate: string }) =>
     new X509Certificate(certificate).serialNumber;
   assert.equal(await shownBy(port), serial(first));
@@ -199,6 +229,37 @@ test("A certificate that is renewed on the disk is shown to whoever comes next, 
     await sleep(20);
   }
 });
+
+test("A renewed certificate that TLS does not take leaves the star as it was, and one at the start is said", async (t) => {
+  const authority = await TestAuthority.create(t);
+  const good = await authority.certify("star");
+  const weak = weakCertificate(authority.authoritiesFile);
+  await assert.rejects(listen({ grpc: new Server() }, "127.0.0.1", 0, { tls: weak }), {
+    code: "certificate_invalid",
+    message: /^TLS does not take/,
+  });
+  const { port, stop } = await listen({ grpc: new Server() }, "127.0.0.1", 0, { tls: good, lookEveryMs: 20 });
+  t.after(() => stop(0));
+  const before = await shownBy(port);
+  copyFileSync(weak.privateKeyFile, good.privateKeyFile);
+  copyFileSync(weak.certificateFile, good.certificateFile);
+  await sleep(200);
+  assert.equal(await shownBy(port), before);
+});
+
+/** Of a key that OpenSSL takes for too short. */
+function weakCertificate(beside: string): {
+  readonly certificateFile: string;
+  readonly privateKeyFile: string;
+} {
+  const [certificateFile, privateKeyFile] = [`${beside}.weak.pem`, `${beside}.weak.key`];
+  const words =
+    "req -x509 -newkey rsa:1024 -nodes -days 2 -subj /CN=weak -addext subjectAltName=IP:127.0.0.1";
+  execFileSync("openssl", [...words.split(" "), "-keyout", privateKeyFile, "-out", certificateFile], {
+    stdio: "ignore",
+  });
+  return { certificateFile, privateKeyFile };
+}
 
 test("A certificate that a caller renews is shown when it connects again", async (t) => {
   const authority = await TestAuthority.create(t);
@@ -228,7 +289,8 @@ test("Files of which no use can be made are named when they are given", async (t
   ];
   for (const [tls, message] of cases)
     assert.throws(() => new Nucleus({ authSecret: "s", tls }), { code: "certificate_invalid", message });
-  assert.throws(() => starCredentials({ authoritiesFile: authority.authoritiesFile }), {
+  const tls = { authoritiesFile: authority.authoritiesFile };
+  await assert.rejects(listen({ grpc: new Server() }, "127.0.0.1", 0, { tls }), {
     code: "certificate_invalid",
   });
 });

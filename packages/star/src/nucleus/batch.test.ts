@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, type ServerWritableStream, status } from "@grpc/grpc-js";
+import { Server, type ServerWritableStream, status } from "@grpc/grpc-js";
 import {
   HandshakeResponseSchema,
   type ReplicateFilesRequest,
@@ -44,8 +44,8 @@ async function telling(t: TestContext, messages: readonly Told[]): Promise<(path
       },
     },
   );
-  const port = await listen(server, "127.0.0.1:0", ServerCredentials.createInsecure());
-  t.after(() => server.forceShutdown());
+  const { port, stop } = await listen({ grpc: server }, "127.0.0.1", 0);
+  t.after(() => stop(0));
   return (path) => ({ star: { url: `127.0.0.1:${port}`, token: "star" }, path });
 }
 

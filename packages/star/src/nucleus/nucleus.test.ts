@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, status } from "@grpc/grpc-js";
+import { Server, status } from "@grpc/grpc-js";
 import {
   FileEntrySchema,
   HandshakeResponseSchema,
@@ -14,8 +14,8 @@ import {
 } from "../../generated/orbit/v1/orbit_pb.js";
 import { listen } from "../connection/listen.ts";
 import { StarError } from "../errors.ts";
-import { GrpcSources } from "../replicate/grpc-sources.ts";
 import type { SourceProvider } from "../replicate/source.ts";
+import { StarSources } from "../replicate/star-sources.ts";
 import { starService } from "../service.ts";
 import { authSecret, slowedSources, startWholeStar } from "../test-star.ts";
 import { Nucleus } from "./nucleus.ts";
@@ -94,7 +94,7 @@ test("What a star refuses comes with its code, its status and the star that said
 
 test("Where the destination does not reach the source the Nucleus carries the bytes, and says so; not where it may not", async (t) => {
   const a = await startWholeStar(t);
-  const reaching = new GrpcSources();
+  const reaching = new StarSources();
   const cut: SourceProvider = {
     open: (source, range) => {
       if (source.url !== a.address.url) return reaching.open(source, range);
@@ -142,8 +142,8 @@ async function oldStar(t: TestContext, bytes: Uint8Array) {
         respond(null, create(ReadHeaderResponseSchema, { data: bytes.subarray(0, call.request.length) })),
     },
   );
-  const port = await listen(server, "127.0.0.1:0", ServerCredentials.createInsecure());
-  t.after(() => server.forceShutdown());
+  const { port, stop } = await listen({ grpc: server }, "127.0.0.1", 0);
+  t.after(() => stop(0));
   return { url: `127.0.0.1:${port}`, token: "star" };
 }
 
@@ -218,8 +218,8 @@ async function foreignDestination(t: TestContext, words: string) {
       },
     },
   );
-  const port = await listen(server, "127.0.0.1:0", ServerCredentials.createInsecure());
-  t.after(() => server.forceShutdown());
+  const { port, stop } = await listen({ grpc: server }, "127.0.0.1", 0);
+  t.after(() => stop(0));
   return { urls, at: { star: { url: `127.0.0.1:${port}`, token: "star" }, path: "/file" } };
 }
 

@@ -7,7 +7,6 @@ import {
   type ReadStreamResponse,
   ReadStreamResponseSchema,
 } from "../../generated/orbit/v1/orbit_pb.js";
-import { starCredentials } from "../connection/credentials.ts";
 import { listen } from "../connection/listen.ts";
 import { parseStarUrl } from "../connection/star-url.ts";
 import type { TlsFiles } from "../connection/tls-files.ts";
@@ -51,7 +50,7 @@ export async function openRelay(
     verifyTransferToken(secret, transferToken, asked, Math.floor(Date.now() / 1_000));
     const gone = new AbortController();
     call.on("cancelled", () => gone.abort());
-    const outgoing = new Outgoing(call, idleMs);
+    const outgoing = Outgoing.ofCall(call, idleMs);
     try {
       for await (const message of file(offset, length, gone.signal)) {
         bytes += message.chunk?.length ?? 0;
@@ -66,8 +65,8 @@ export async function openRelay(
     { ReadStream: starService.ReadStream },
     { ReadStream: streaming("ReadStream", () => undefined, answer) },
   );
+  const { port, stop } = await listen({ grpc: server }, host, 0, { tls });
   const shown = host.includes(":") ? `[${host}]` : host;
-  const port = await listen(server, `${shown}:0`, starCredentials(tls));
   return {
     url: `${tls === undefined ? "http" : "https"}://${shown}:${port}`,
     token: mintTransferToken(secret, path),
@@ -77,7 +76,7 @@ export async function openRelay(
     get unreached() {
       return unreached;
     },
-    [Symbol.asyncDispose]: async () => server.forceShutdown(),
+    [Symbol.asyncDispose]: () => stop(0),
   };
 }
 

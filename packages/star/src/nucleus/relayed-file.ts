@@ -1,8 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import type { ReadStreamResponse } from "../../generated/orbit/v1/orbit_pb.js";
 import { StarError } from "../errors.ts";
-import type { GrpcSources } from "../replicate/grpc-sources.ts";
 import type { SourceAddress, SourceStream } from "../replicate/source.ts";
+import type { StarSources } from "../replicate/star-sources.ts";
 import type { StarClient } from "./star-client.ts";
 
 /** One file's messages from an offset on; `length` zero is to the end. */
@@ -17,7 +17,7 @@ const longestHeader = 64 * 1024 * 1024;
 const chunkBytes = 64 * 1024;
 
 /** A file of a star for whoever relays it: by ReadStream, or, of a star that is too old for that, by its header. */
-export function relayedFile(star: StarClient, sources: GrpcSources, source: SourceAddress): RelayedFile {
+export function relayedFile(star: StarClient, sources: StarSources, source: SourceAddress): RelayedFile {
   return async function* (offset, length, signal) {
     try {
       const range = { offset: Number(offset), length: Number(length) };
@@ -39,7 +39,7 @@ async function* messagesOf(stream: SourceStream, signal: AbortSignal): ReturnTyp
     for (let message = await stream.next(); message !== null; message = await stream.next()) {
       const { chunk, validator, offset, totalSize } = message;
       yield {
-        chunk,
+        chunk: Buffer.from(chunk), // It is the stream's own, and waits here until it is sent.
         validator,
         ...(offset === undefined ? {} : { offset }),
         ...(totalSize === undefined ? {} : { totalSize }),

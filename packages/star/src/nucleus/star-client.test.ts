@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, type ServerWritableStream, status } from "@grpc/grpc-js";
+import { Server, type ServerWritableStream, status } from "@grpc/grpc-js";
 import {
   type FileEntry,
   FileEntrySchema,
@@ -30,11 +30,11 @@ async function listing(t: TestContext, ...scripts: { names: string[]; end: statu
       },
     },
   );
-  const port = await listen(server, "127.0.0.1:0", ServerCredentials.createInsecure());
+  const { port, stop } = await listen({ grpc: server }, "127.0.0.1", 0);
   const client = new StarClient({ url: `127.0.0.1:${port}`, token: "star" });
-  t.after(() => {
+  t.after(async () => {
     client[Symbol.dispose]();
-    server.forceShutdown();
+    await stop(0);
   });
   return {
     sessions: () => sessions,

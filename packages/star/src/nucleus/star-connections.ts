@@ -1,11 +1,11 @@
 import { TlsIdentity } from "../connection/credentials.ts";
 import type { TlsFiles } from "../connection/tls-files.ts";
-import { GrpcSources } from "../replicate/grpc-sources.ts";
+import { StarSources } from "../replicate/star-sources.ts";
 import { type StarAddress, StarClient } from "./star-client.ts";
 
 type Trusting = Pick<StarAddress, "authoritiesFile">;
 /** How the stars of some authorities are met. */
-type Way = { readonly identity: TlsIdentity; readonly sources: GrpcSources };
+type Way = { readonly identity: TlsIdentity; readonly sources: StarSources };
 
 /** The stars that a Nucleus has to do with, one connection to command each. */
 export class StarConnections implements AsyncDisposable {
@@ -29,7 +29,7 @@ export class StarConnections implements AsyncDisposable {
   }
 
   /** Reads files of the star at an address. Throws StarError `certificate_invalid`. */
-  sourcesOf(address: Trusting): GrpcSources {
+  sourcesOf(address: Trusting): StarSources {
     return this.#wayTo(address).sources;
   }
 
@@ -43,7 +43,7 @@ export class StarConnections implements AsyncDisposable {
     if (known !== undefined) return known;
     const files = authoritiesFile === undefined ? this.#tls : { ...this.#tls, authoritiesFile };
     const identity = new TlsIdentity(files);
-    const made = { identity, sources: new GrpcSources({ identity }) };
+    const made = { identity, sources: new StarSources({ identity }) };
     this.#ways.set(authoritiesFile, made);
     return made;
   }

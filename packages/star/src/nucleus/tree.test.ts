@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server } from "@grpc/grpc-js";
 import { FileEntrySchema, HandshakeResponseSchema } from "../../generated/orbit/v1/orbit_pb.js";
 import { listen } from "../connection/listen.ts";
 import { starService } from "../service.ts";
@@ -128,10 +128,10 @@ test("A star that tells of names that lead elsewhere is refused, and nothing is 
         },
       },
     );
-    const port = await listen(server, "127.0.0.1:0", ServerCredentials.createInsecure());
+    const { port, stop } = await listen({ grpc: server }, "127.0.0.1", 0);
     const from = { star: { url: `127.0.0.1:${port}`, token: "star" }, path: "/data" };
     await assert.rejects(replicateTree(nucleus, { ...order, from }), { code: "path_invalid" });
-    server.forceShutdown();
+    await stop(0);
   }
   assert.deepEqual(b.events.told, []);
 });

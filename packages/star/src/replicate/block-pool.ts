@@ -1,8 +1,10 @@
 /** A piece of memory that every thread sees. */
 export type Block = Uint8Array<SharedArrayBuffer>;
 
-/** So many blocks are large ones: who needs one beyond them gets a quarter. */
-const mostLarge = 16;
+/** So many blocks are large ones: who needs one beyond them gets a small one. */
+const mostLarge = 8;
+/** How many small blocks a large one would be. */
+const smallShare = 16;
 const mostKept = 256;
 
 /**
@@ -11,19 +13,20 @@ const mostKept = 256;
  * holds fast sources back.
  */
 export class BlockPool {
-  /** Of a large block; a small one has a quarter. */
+  /** Of a large block; a small one has a sixteenth. */
   readonly blockBytes: number;
   readonly #large: Block[] = [];
   readonly #small: Block[] = [];
   #largeTaken = 0;
 
-  constructor(blockBytes = 256 * 1024) {
+  constructor(blockBytes = 1024 * 1024) {
     this.blockBytes = blockBytes;
   }
 
   /** A block: a large one where it is wanted, or where few are taken. */
   take(isLarge: boolean = this.#largeTaken < mostLarge): Block {
-    if (!isLarge) return this.#small.pop() ?? new Uint8Array(new SharedArrayBuffer(this.blockBytes / 4));
+    if (!isLarge)
+      return this.#small.pop() ?? new Uint8Array(new SharedArrayBuffer(this.blockBytes / smallShare));
     this.#largeTaken += 1;
     return this.#large.pop() ?? new Uint8Array(new SharedArrayBuffer(this.blockBytes));
   }

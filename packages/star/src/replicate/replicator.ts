@@ -8,10 +8,10 @@ import { BatchSources } from "./batch-sources.ts";
 import { Digester } from "./digester.ts";
 import type { Expected, FetchParts } from "./fetch.ts";
 import { FolderSync } from "./folder-sync.ts";
-import { GrpcSources } from "./grpc-sources.ts";
 import { Part, type PartPlace } from "./part.ts";
 import { Rounds, type Wanted } from "./rounds.ts";
 import type { SourceAddress, SourceProvider } from "./source.ts";
+import { StarSources } from "./star-sources.ts";
 import { type FileTraits, realDisk, type TargetDisk, targetError } from "./target-disk.ts";
 
 type Places = Pick<Jail, "holdPlace">;
@@ -61,7 +61,7 @@ export class Replicator implements AsyncDisposable, FetchesFiles {
     ofProcess ??= new Digester();
     this.#jail = jail;
     this.#disk = disk ?? realDisk();
-    this.#sources = sources ?? new GrpcSources();
+    this.#sources = sources ?? new StarSources();
     this.#digester = digester ?? ofProcess;
     this.#options = options;
   }

@@ -10,6 +10,8 @@ export type SourceAddress = { readonly url: string; readonly path: string; reado
 export type AskedRange = { readonly offset: number; readonly length: number };
 
 export type SourceMessage = Pick<ReadStreamResponse, "chunk" | "validator"> & {
+  /** Whether the source would rather send the bytes by HTTP, and sends none so. */
+  readonly http?: boolean;
   readonly offset?: bigint | undefined;
   readonly totalSize?: bigint | undefined;
 };
@@ -22,7 +24,7 @@ export const inTurns = "u=3, i";
 
 /** The bytes that a source sends, asked for one message after the other: what nobody asks for is not sent. */
 export type SourceStream = {
-  /** Null at the end. Throws StarError `source_*` with the status of the source. */
+  /** Null at the end. A chunk may be written over when the next message is asked for. Throws StarError `source_*` with the status of the source. */
   next(): Promise<SourceMessage | null>;
   /**
    * Grows while something comes that is no message yet: of files that come before this one in its call, or of a first message that has

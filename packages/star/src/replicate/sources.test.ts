@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { createSimulatedDisk } from "@catalyst/durable/testing";
 import { status } from "@grpc/grpc-js";
 import type { SourceAddress } from "./source.ts";
-import { grpcHost, localHost, type TestHost, TestSource } from "./test-source.ts";
+import { grpcHost, httpHost, localHost, type TestHost, TestSource } from "./test-source.ts";
 import { contentOf, partOf, replicateFrom, testBlockBytes, testReplicator } from "./test-target.ts";
 
 const size = 50 * testBlockBytes + 123;
@@ -33,6 +33,7 @@ const fault = (after: number, code: status) => ({ after, act: { kind: "status", 
 for (const [name, startHost] of [
   ["in memory", localHost],
   ["over gRPC", grpcHost],
+  ["by HTTP", httpHost],
 ] as const) {
   test(`A source that breaks is asked for the rest, and no byte that came is sent again (${name})`, async () => {
     await using host = startHost();
@@ -136,7 +137,7 @@ for (const [name, startHost] of [
       await assert.rejects(
         of.replicate(),
         (error: { code: string }) => /^source_/.test(error.code),
-        `${Object.keys(lie)}`,
+        `${Object.keys(lie)} ${Object.values(lie)}`,
       );
       assert.deepEqual(of.files.files(), []);
     }

@@ -1,16 +1,16 @@
 import { hash } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, type ServerWritableStream, status } from "@grpc/grpc-js";
+import { Server, type ServerWritableStream, status } from "@grpc/grpc-js";
 import {
   type ReadStreamRequest,
   type ReadStreamResponse,
   ReadStreamResponseSchema,
 } from "../../generated/orbit/v1/orbit_pb.js";
-import { listen } from "../connection/listen.ts";
-import type { StarError } from "../errors.ts";
+import { type Answering, type Listening, listen } from "../connection/listen.ts";
+import { StarError } from "../errors.ts";
 import { starService } from "../service.ts";
-import { GrpcSources } from "./grpc-sources.ts";
 import {
   type AskedRange,
   type SourceAddress,
@@ -19,6 +19,7 @@ import {
   type SourceStream,
   sourceError,
 } from "./source.ts";
+import { StarSources } from "./star-sources.ts";
 
 /** What goes wrong with one stream, when so many bytes of it have been sent. */
 export type Fault = {
@@ -156,25 +157,106 @@ class LocalStream implements SourceStream {
 
 /** Reaches scripts over gRPC on loopback, each at a star of its own. */
 export function grpcHost(): TestHost {
-  const servers: Server[] = [];
-  const provider = new GrpcSources();
+  return loopback(new StarSources(), (source) => ({ grpc: grpcOf(source, false) }));
+}
+
+/** Reaches them by HTTP, those that know ranges: the others are too old for it. Rejects at the end where nothing came so. */
+export function httpHost(): TestHost {
+  let asked = 0;
+  const host = loopback(new StarSources({ httpFrom: 1 }), (source) => ({
+    grpc: grpcOf(source, true),
+    http: (request, response) => {
+      asked += 1;
+      void sendByHttp(source, request, response);
+    },
+  }));
+  return {
+    ...host,
+    [Symbol.asyncDispose]: async () => {
+      await host[Symbol.asyncDispose]();
+      if (asked === 0 && !host.areAllOld()) throw new Error("nothing was asked for by HTTP");
+    },
+  };
+}
+
+function loopback(
+  provider: SourceProvider,
+  answering: (source: TestSource) => Answering,
+): TestHost & { areAllOld(): boolean } {
+  const stops: Listening["stop"][] = [];
+  const sources: TestSource[] = [];
   return {
     provider,
+    areAllOld: () => sources.every(({ kind }) => kind !== "ranged"),
     async add(source) {
-      const server = new Server();
-      servers.push(server);
-      server.addService(
-        { ReadStream: starService.ReadStream },
-        { ReadStream: (call: ReadStreamCall) => void send(source, call) },
-      );
-      const port = await listen(server, "127.0.0.1:0", ServerCredentials.createInsecure());
+      sources.push(source);
+      const { port, stop } = await listen(answering(source), "127.0.0.1", 0);
+      stops.push(stop);
       return { url: `127.0.0.1:${port}`, path: "file", token: "" };
     },
     [Symbol.asyncDispose]: async () => {
       await provider[Symbol.asyncDispose]();
-      for (const server of servers) server.forceShutdown();
+      for (const stop of stops) await stop(0);
     },
   };
+}
+
+function grpcOf(source: TestSource, servesHttp: boolean): Server {
+  const server = new Server();
+  const answer = (call: ReadStreamCall) => {
+    const { httpFrom, offset, length } = call.request;
+    const left = BigInt(source.bytes.length) - offset;
+    const isLong = httpFrom > 0n && (length === 0n || length > left ? left : length) >= httpFrom;
+    if (servesHttp && isLong && source.kind === "ranged") {
+      call.write(create(ReadStreamResponseSchema, { http: true }));
+      call.end();
+    } else void send(source, call);
+  };
+  server.addService({ ReadStream: starService.ReadStream }, { ReadStream: answer });
+  return server;
+}
+
+async function sendByHttp(
+  source: TestSource,
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const gone = new AbortController();
+  response.on("close", () => gone.abort());
+  const [, from = "0", to = ""] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? "") ?? [];
+  const asked = { offset: Number(from), length: to === "" ? 0 : Number(to) - Number(from) + 1 };
+  try {
+    let left = Number.NaN;
+    let last: Uint8Array | undefined;
+    for await (const message of source.answer(asked, gone.signal)) {
+      if (!response.headersSent) left = beginByHttp(asked, message, response);
+      left -= message.chunk.length;
+      // The last bytes show that all is well.
+      if (left === 0) last = message.chunk;
+      else await new Promise((resolve) => response.write(message.chunk, resolve));
+    }
+    response.end(last);
+  } catch (error) {
+    if (response.headersSent) response.destroy();
+    else
+      response
+        .writeHead(500, { "content-length": 6, "grpc-status": (error as StarError).status })
+        .end("script");
+  }
+}
+
+/** Returns how many bytes are to come. */
+function beginByHttp(asked: AskedRange, message: SourceMessage, response: ServerResponse): number {
+  const [offset, totalSize] = [Number(message.offset), Number(message.totalSize)];
+  const left = totalSize - offset;
+  const bytes = asked.length === 0 ? left : Math.min(left, asked.length);
+  if (bytes === 0) throw new StarError("range_invalid", "there is nothing");
+  response.writeHead(206, {
+    "content-length": bytes,
+    "content-range": `bytes ${offset}-${offset + bytes - 1}/${totalSize}`,
+    etag: `"${Buffer.from(message.validator).toString("hex")}"`,
+  });
+  return bytes;
 }
 
 type ReadStreamCall = ServerWritableStream<ReadStreamRequest, ReadStreamResponse>;

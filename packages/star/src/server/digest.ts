@@ -18,7 +18,7 @@ export async function headerOf(file: OpenedFile, length: number): Promise<Uint8A
     );
   }
   const to = Math.min(length, file.stats.size);
-  const blocks = await Array.fromAsync(readRange(file, { from: 0, to }, longestHeader));
+  const blocks = await Array.fromAsync(readRange(file, { from: 0, to }, () => longestHeader));
   return Buffer.concat(blocks);
 }
 
@@ -31,7 +31,7 @@ export async function digestOf(
 ): Promise<Uint8Array> {
   const range: ByteRange = rangeOf(offset, length, file.stats.size);
   const hash = (await createBLAKE3()).init();
-  for await (const block of readRange(file, range, blockBytes)) {
+  for await (const block of readRange(file, range, () => blockBytes)) {
     if (!isWanted()) throw new StarError("cancelled", "nobody waits for the digest any more");
     hash.update(block);
   }

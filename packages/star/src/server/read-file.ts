@@ -11,28 +11,28 @@ const blocksInUse = 4;
 const readSome = promisify(read);
 
 /**
- * The bytes of a range in blocks of at most this many bytes, the next one read while the one before is used. A block is written
- * over when the third one after it is asked for: memory that is made for each would keep the collector busy. Throws StarError
- * `file_changed` where the file became shorter, or is another one at the end.
+ * The bytes of a range in blocks of at most as many bytes as each time it is asked, the next one read while the one before is used. A
+ * block is written over when the third one after it is asked for: memory that is made for each would keep the collector busy. Throws
+ * StarError `file_changed` where the file became shorter, or is another one at the end.
  */
 export async function* readRange(
   { fd, stats }: OpenedFile,
   { from, to }: ByteRange,
-  blockBytes: number,
+  blockBytes: () => number,
   small: SmallReads | null = null,
 ): AsyncGenerator<Buffer, void> {
   let at = from;
   let blocks = 0;
-  const room = Array.from({ length: Math.min(blocksInUse, Math.ceil((to - from) / blockBytes)) }, () =>
-    Buffer.allocUnsafeSlow(Math.min(blockBytes, to - from)),
-  );
+  const room: Buffer[] = [];
   const next = (): Promise<Buffer> | null => {
     if (at >= to) return null;
-    const block = room[blocks++ % blocksInUse]?.subarray(0, Math.min(blockBytes, to - at));
-    if (block === undefined) return null;
+    const length = Math.min(blockBytes(), to - at);
+    const memory = room[blocks % blocksInUse] ?? Buffer.allocUnsafeSlow(length);
+    room[blocks++ % blocksInUse] = memory;
+    const block = memory.subarray(0, length);
     const reading = fill(block, fd, at, small);
     reading.catch(() => undefined); // It is awaited below.
-    at = Math.min(to, at + blockBytes);
+    at += block.length;
     return reading;
   };
   let reading = next();

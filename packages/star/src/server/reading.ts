@@ -36,14 +36,14 @@ export type ReadingParts = {
  * So many bytes of a file are read from the disk at once, and sent in a message to who takes as many, while few streams are under way: what
  * a hundred streams hold is memory, and theirs are as small as a message is.
  */
-const largeBlockBytes = 256 * 1024;
+const largeBlockBytes = 1024 * 1024;
 const fewStreams = 4;
 const defaultChunkBytes = 64 * 1024;
 
 type Files = Pick<Jail, "openFile">;
 
 /** `isLast`: nothing more is read after this message. */
-type Send = (message: ReadStreamResponse, isLast: boolean) => Promise<void>;
+export type Send = (message: ReadStreamResponse, isLast: boolean) => Promise<void>;
 
 /** The calls that read files for whoever has tokens for them. */
 export class Reading {
@@ -62,18 +62,26 @@ export class Reading {
 
   /** ReadStream. */
   async answer(call: ServerWritableStream<ReadStreamRequest, ReadStreamResponse>): Promise<void> {
-    const outgoing = new Outgoing(call, this.#idleMs);
-    await this.#read(call.request, addressOf(call), this.#parts.jail, (message) => outgoing.send(message));
+    const outgoing = Outgoing.ofCall(call, this.#idleMs);
+    await this.read(call.request, addressOf(call), (message) => outgoing.send(message));
+  }
+
+  /**
+   * Sends the messages of a stream to somebody at an address. After the last one it looks whether the file has changed. A chunk is written
+   * over when two more were sent. Throws StarError as the call ends, and what `send` throws.
+   */
+  async read(request: ReadStreamRequest, address: string, send: Send): Promise<void> {
+    await this.#read(request, address, this.#parts.jail, send);
   }
 
   /** ReadFiles: one file after the other. One that cannot be read leaves the others alone. */
   async answerMany(call: ServerWritableStream<ReadFilesRequest, ReadFilesResponse>): Promise<void> {
     checkFiles(call.request.files);
-    const outgoing = new Outgoing(call, this.#idleMs);
+    const outgoing = Outgoing.ofCall(call, this.#idleMs);
     using files = this.#parts.jail.visit();
     const around = { outgoing, files, from: addressOf(call) };
     for (const [file, request] of call.request.files.entries()) {
-      const last = await this.#readOneOf(file, request, around);
+      const last = await this.#readOneOf(file, { ...request, httpFrom: 0n }, around);
       await outgoing.send(create(ReadFilesResponseSchema, { file, isLast: true, ...last }));
     }
   }
@@ -108,7 +116,9 @@ export class Reading {
     this.#underWay += 1;
     try {
       using file = files.openFile(path);
-      events.readCompleted(path, await this.#send(request, file, send));
+      const bytes = await this.#send(request, file, send);
+      if (bytes === null) events.readTurned(path);
+      else events.readCompleted(path, bytes);
     } catch (error) {
       events.readFailed(path, error);
       throw error;
@@ -128,21 +138,26 @@ export class Reading {
     }
   }
 
+  /** How many bytes were sent; null where they will be asked for by HTTP. */
   async #send(
-    { offset, length, chunkBytes: taken }: ReadStreamRequest,
+    { offset, length, chunkBytes: taken, httpFrom }: ReadStreamRequest,
     file: OpenedFile,
     send: Send,
-  ): Promise<number> {
+  ): Promise<number | null> {
     const range = rangeOf(offset, length, file.stats.size);
     const first = {
       offset,
       totalSize: BigInt(file.stats.size),
       validator: Buffer.from(validatorOf(file.stats), "hex"),
     };
+    if (httpFrom > 0n && BigInt(range.to - range.from) >= httpFrom) {
+      await send(create(ReadStreamResponseSchema, { ...first, http: true }), true);
+      return null;
+    }
     let head: Partial<typeof first> = first;
     let left = range.to - range.from;
-    const blockBytes = Math.max(this.#chunkBytes, this.#underWay > fewStreams ? 0 : largeBlockBytes);
-    const chunkBytes = Math.max(this.#chunkBytes, Math.min(taken, blockBytes));
+    const chunkBytes = Math.max(this.#chunkBytes, taken);
+    const blockBytes = () => Math.max(this.#chunkBytes, this.#underWay > fewStreams ? 0 : largeBlockBytes);
     for await (const block of readRange(file, range, blockBytes, this.#smallReads)) {
       for (let at = 0; at < block.length; at += chunkBytes) {
         const chunk = block.subarray(at, at + chunkBytes);

@@ -65,7 +65,7 @@ export class Replicating {
     const { files } = call.request;
     checkFiles(files);
     using batch = this.#replicator.batch(files);
-    const outgoing = new Outgoing(call, this.#idleMs);
+    const outgoing = Outgoing.ofCall(call, this.#idleMs);
     const left = files.entries();
     let sending: Promise<void> = Promise.resolve();
     const tell = (message: MessageInitShape<typeof ReplicateFilesResponseSchema>) => {

@@ -5,18 +5,20 @@ import {
   HashResponseSchema,
   ReadHeaderResponseSchema,
 } from "../../generated/orbit/v1/orbit_pb.js";
+import type { Answering } from "../connection/listen.ts";
 import { sessionKey, starService } from "../service.ts";
 import type { Sessions } from "../sessions.ts";
 import { addressOf, streaming, unary } from "./calls.ts";
 import { digestOf, headerOf } from "./digest.ts";
 import { entriesOf } from "./folder.ts";
+import { filesByHttp } from "./http-files.ts";
 import { defaultIdleMs, Outgoing } from "./outgoing.ts";
 import { Reading, type ReadingParts } from "./reading.ts";
 import { addReflection } from "./reflection.ts";
 import { Replicating, type ReplicatingParts } from "./replicating.ts";
 
 /** What this star can do beyond the first of its kind, as Handshake says it. */
-export const capabilities: readonly string[] = ["ranges", "resume", "sources", "batches", "progress"];
+export const capabilities: readonly string[] = ["ranges", "resume", "sources", "batches", "progress", "http"];
 
 export type StarParts = ReadingParts &
   ReplicatingParts & {
@@ -28,8 +30,8 @@ export type StarParts = ReadingParts &
 /** Requests are paths and tokens, of some files at once where they are short. */
 const longestRequest = 256 * 1024;
 
-/** StarService over the folders of a jail. Throws nothing; calls end with the gRPC statuses of `StarError`. */
-export function createStarServer(parts: StarParts): Server {
+/** StarService over the folders of a jail, and its files by HTTP. Throws nothing; calls end with the gRPC statuses of `StarError`. */
+export function createStarServer(parts: StarParts): Required<Answering> {
   const { jail, sessions, events, version, idleMs = defaultIdleMs } = parts;
   const server = new Server({
     "grpc.max_receive_message_length": longestRequest,
@@ -66,7 +68,7 @@ export function createStarServer(parts: StarParts): Server {
       "ScanDirectory",
       events.failed,
       known(async (call) => {
-        const outgoing = new Outgoing(call, idleMs);
+        const outgoing = Outgoing.ofCall(call, idleMs);
         for await (const entry of entriesOf(jail, call.request.path)) await outgoing.send(entry);
       }),
     ),
@@ -103,7 +105,7 @@ export function createStarServer(parts: StarParts): Server {
     ReadFiles: streaming("ReadFiles", events.failed, (call) => reading.answerMany(call)),
   });
   addReflection(server);
-  return server;
+  return { grpc: server, http: filesByHttp(reading, { idleMs, onFailure: events.failed }) };
 }
 
 function sessionOf(metadata: Metadata): string | undefined {

@@ -349,6 +349,11 @@ export declare type ReadStreamRequest = Message<"orbit.v1.ReadStreamRequest"> & 
    * @generated from field: uint32 chunk_bytes = 5;
    */
   chunkBytes: number;
+
+  /**
+   * @generated from field: uint64 http_from = 6;
+   */
+  httpFrom: bigint;
 };
 
 /**
@@ -380,6 +385,11 @@ export declare type ReadStreamResponse = Message<"orbit.v1.ReadStreamResponse"> 
    * @generated from field: bytes validator = 4;
    */
   validator: Uint8Array;
+
+  /**
+   * @generated from field: bool http = 5;
+   */
+  http: boolean;
 };
 
 /**

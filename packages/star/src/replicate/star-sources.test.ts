@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { ReadStreamResponseSchema } from "../../generated/orbit/v1/orbit_pb.js";
-import { GrpcSources } from "./grpc-sources.ts";
+import { StarSources } from "./star-sources.ts";
 
 test("A first message that comes slowly shows that its source is not silent", async (t) => {
   const chunk = Buffer.alloc(40_000, 7);
@@ -20,7 +20,7 @@ test("A first message that comes slowly shows that its source is not silent", as
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const sources = new GrpcSources();
+  const sources = new StarSources();
   t.after(async () => {
     await sources[Symbol.asyncDispose]();
     for (const session of sessions) session.destroy();
