@@ -9,7 +9,7 @@ import { makeFolder } from "./scratch/folder.ts";
 import { type Rsync, startRsync } from "./star/rsync.ts";
 import { type Certificate, certify, replicateByCommand, type Star, secret, startStar } from "./star/stars.ts";
 
-const rounds = 3;
+const rounds = 5;
 const neededBytes = 4 * 1024 ** 3;
 const largeBytes = 1024 ** 3;
 const messageBytes = 64 * 1024;
