@@ -4,7 +4,7 @@ export type Block = Uint8Array<SharedArrayBuffer>;
 /** So many blocks are large ones: who needs one beyond them gets a small one. */
 const mostLarge = 8;
 /** How many small blocks a large one would be. */
-const smallShare = 16;
+const smallShare = 8;
 const mostKept = 256;
 
 /**
@@ -19,7 +19,7 @@ export class BlockPool {
   readonly #small: Block[] = [];
   #largeTaken = 0;
 
-  constructor(blockBytes = 1024 * 1024) {
+  constructor(blockBytes = 512 * 1024) {
     this.blockBytes = blockBytes;
   }
 

@@ -7,9 +7,9 @@ import type { AskedRange, SourceAddress, SourceStream } from "./source.ts";
 /** So many streams of a star come over connections of their own; others share the one of gRPC. */
 const mostStreams = 128;
 /** The first few take much from the system at once: each time costs as much as copying some ten kilobytes. In bytes. */
-const fewStreams = 4;
-const largePieceBytes = 1024 * 1024;
-const smallPieceBytes = 64 * 1024;
+const fewStreams = 2;
+const largePieceBytes = 512 * 1024;
+const smallPieceBytes = 32 * 1024;
 /** A star that did not answer is not asked by HTTP for so long, in ms: something between may let gRPC through alone. */
 const spurnedMs = 10_000;
 /** Connections that take much at once rest for so long, in ms, which a star lets them. */

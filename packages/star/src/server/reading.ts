@@ -36,7 +36,7 @@ export type ReadingParts = {
  * So many bytes of a file are read from the disk at once, and sent in a message to who takes as many, while few streams are under way: what
  * a hundred streams hold is memory, and theirs are as small as a message is.
  */
-const largeBlockBytes = 1024 * 1024;
+const largeBlockBytes = 512 * 1024;
 const fewStreams = 4;
 const defaultChunkBytes = 64 * 1024;
 
