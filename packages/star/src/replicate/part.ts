@@ -48,6 +48,8 @@ export class Part {
   #hashed = 0;
   #following: Promise<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
+  /** When the write before has ended. */
+  #turn: Promise<void> = Promise.resolve();
   #unsynced = 0;
   #syncing: Promise<void> | null = null;
   /** Of a file that came at once. */
@@ -222,12 +224,19 @@ export class Part {
       this.#logEnd += record.length;
       await this.#log.write(record, at);
     }
-    await file.write(block.subarray(0, length), from);
+    await this.#writeInTurn(file, block.subarray(0, length), from);
     this.#written = addRange(this.#written, { from, to: from + length });
     this.#unsynced += length;
     if (this.#unsynced >= syncEvery && this.#syncing === null) this.#startSyncing(file);
     if (this.#following === null && endFrom(this.#written, this.#hashed) > this.#hashed)
       this.#startFollowing();
+  }
+
+  /** One after the other: writes to one file wait for each other in the system, and use the processor while they do. */
+  async #writeInTurn(file: DurableFile, bytes: Uint8Array, from: number): Promise<void> {
+    const writing = this.#turn.then(() => file.write(bytes, from));
+    this.#turn = writing.catch(() => undefined);
+    await writing;
   }
 
   #startSyncing(file: DurableFile): void {
