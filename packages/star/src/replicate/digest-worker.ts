@@ -4,9 +4,6 @@ import { parentPort } from "node:worker_threads";
 import { crc32 } from "node:zlib";
 import type { DigestAnswer, DigestWork } from "./digester.ts";
 
-/** So many bytes are still in the processor's own memory when they are looked at twice. */
-const cachedBytes = 64 * 1024;
-
 const hashes = new Map<number, Hash>();
 
 parentPort?.on("message", (work: DigestWork) => {
@@ -20,18 +17,8 @@ function answerTo(work: DigestWork): DigestAnswer {
     return work.isWanted ? hash.digest("hex") : "";
   }
   const bytes = work.block.subarray(0, work.length);
-  if (work.expected !== null) {
-    const sum = crc32(bytes);
-    if (work.isNext && work.expected === sum) hashOf(work.of).update(bytes);
-    return sum;
-  }
-  const hash = work.isNext ? hashOf(work.of) : null;
-  let sum = 0;
-  for (let at = 0; at < bytes.length; at += cachedBytes) {
-    const some = bytes.subarray(at, at + cachedBytes);
-    sum = crc32(some, sum);
-    hash?.update(some);
-  }
+  const sum = crc32(bytes);
+  if (work.isNext && (work.expected === null || work.expected === sum)) hashOf(work.of).update(bytes);
   return sum;
 }
 
