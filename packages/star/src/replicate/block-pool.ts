@@ -1,7 +1,7 @@
 /** A piece of memory that every thread sees. */
 export type Block = Uint8Array<SharedArrayBuffer>;
 
-/** So many blocks are large ones: who needs one beyond them gets a small one. */
+/** While so many blocks or more are taken, whoever needs one gets a small one: of many transfers none goes ahead of the others. */
 const mostLarge = 8;
 /** How many small blocks a large one would be. */
 const smallShare = 8;
@@ -13,27 +13,27 @@ const mostKept = 256;
  * holds fast sources back.
  */
 export class BlockPool {
-  /** Of a large block; a small one has a sixteenth. */
+  /** Of a large block; a small one has an eighth. */
   readonly blockBytes: number;
   readonly #large: Block[] = [];
   readonly #small: Block[] = [];
-  #largeTaken = 0;
+  #taken = 0;
 
   constructor(blockBytes = 512 * 1024) {
     this.blockBytes = blockBytes;
   }
 
   /** A block: a large one where it is wanted, or where few are taken. */
-  take(isLarge: boolean = this.#largeTaken < mostLarge): Block {
+  take(isLarge: boolean = this.#taken < mostLarge): Block {
+    this.#taken += 1;
     if (!isLarge)
       return this.#small.pop() ?? new Uint8Array(new SharedArrayBuffer(this.blockBytes / smallShare));
-    this.#largeTaken += 1;
     return this.#large.pop() ?? new Uint8Array(new SharedArrayBuffer(this.blockBytes));
   }
 
   give(block: Block): void {
+    this.#taken -= 1;
     const isLarge = block.length === this.blockBytes;
-    if (isLarge) this.#largeTaken -= 1;
     const free = isLarge ? this.#large : this.#small;
     if (free.length < (isLarge ? mostLarge : mostKept)) free.push(block);
   }

@@ -42,6 +42,7 @@ class Piece {
 export class HttpConnection {
   readonly #socket: Socket;
   readonly #authority: string;
+  readonly #readBytes: () => number;
   #fills: Piece;
   #other: Piece;
   /** Of each slice that is held, in turn, the piece that it is of. */
@@ -52,8 +53,13 @@ export class HttpConnection {
   #receiver: Receiver | null = null;
   #why: string | null = null;
 
-  /** Takes up to `pieceBytes` from the system at once. Throws StarError `certificate_invalid`. */
-  constructor({ isSecure, host, port, authority }: StarUrl, identity: TlsIdentity, pieceBytes: number) {
+  /** Takes at most `readBytes` from the system at once, as far as `pieceBytes` have room for it. Throws StarError `certificate_invalid`. */
+  constructor(
+    { isSecure, host, port, authority }: StarUrl,
+    identity: TlsIdentity,
+    { pieceBytes, readBytes }: { readonly pieceBytes: number; readonly readBytes: () => number },
+  ) {
+    this.#readBytes = readBytes;
     this.#authority = authority;
     this.#fills = new Piece(pieceBytes);
     this.#other = new Piece(pieceBytes);
@@ -126,7 +132,7 @@ export class HttpConnection {
       this.#aside.add(this.#fills);
       this.#fills = new Piece(this.#fills.memory.length);
     }
-    return this.#fills.room;
+    return this.#fills.room.subarray(0, this.#readBytes());
   }
 
   #receive(count: number): boolean {

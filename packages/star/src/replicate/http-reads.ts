@@ -6,8 +6,9 @@ import type { AskedRange, SourceAddress, SourceStream } from "./source.ts";
 
 /** So many streams of a star come over connections of their own; others share the one of gRPC. */
 const mostStreams = 128;
-/** The first few take much from the system at once: each time costs as much as copying some ten kilobytes. In bytes. */
+/** A few streams take much from the system at once: each time costs as much as copying some ten kilobytes. Of many none goes ahead. */
 const fewStreams = 2;
+/** In bytes. */
 const largePieceBytes = 512 * 1024;
 const smallPieceBytes = 32 * 1024;
 /** A star that did not answer is not asked by HTTP for so long, in ms: something between may let gRPC through alone. */
@@ -74,7 +75,8 @@ export class HttpReads {
       this.#all.delete(connection);
     }
     const pieceBytes = this.#underWay < fewStreams ? largePieceBytes : smallPieceBytes;
-    const made = new HttpConnection(this.#star, this.#identity, pieceBytes);
+    const readBytes = () => (this.#underWay > fewStreams ? smallPieceBytes : largePieceBytes);
+    const made = new HttpConnection(this.#star, this.#identity, { pieceBytes, readBytes });
     this.#all.add(made);
     return { connection: made, isFresh: true };
   }
