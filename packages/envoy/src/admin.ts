@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { RpcError, requestSocket, type SocketAnswer } from "@catalyst/rpc";
 import { z } from "zod";
 import { EnvoyError } from "./errors.ts";
+import { hostScope } from "./scope-key.ts";
 import { isTcpCluster } from "./tcp-cluster.ts";
 
 /** What an Envoy says of itself. */
@@ -71,9 +72,10 @@ export function readAdmin(socketPath: string, { timeoutMs = 5_000 } = {}): Envoy
     return configs.some(({ route_config }) => route_config?.name === name);
   };
   const isRouted = async (host: string) => {
-    const { configs } = await readJson(dumpPath("dynamic_scoped_route_configs", pattern(host)), scopeDump);
+    const { name } = hostScope(host);
+    const { configs } = await readJson(dumpPath("dynamic_scoped_route_configs", pattern(name)), scopeDump);
     const scopes = configs.flatMap(({ scoped_route_configs }) => scoped_route_configs);
-    const scope = scopes.find(({ name }) => name === host);
+    const scope = scopes.find(({ key }) => key.fragments[0]?.string_key === host);
     if (scope === undefined) return false;
     const routes = scope.route_configuration_name;
     return routes === "" || (await hasRoutes(routes));
@@ -169,7 +171,10 @@ const version_info = z.string().default("");
 const clusterDump = z.object({
   configs: z.array(z.object({ version_info, cluster: z.object({ name: z.string() }) })).default([]),
 });
-const scope = z.object({ name: z.string(), route_configuration_name: z.string().default("") });
+const scope = z.object({
+  key: z.object({ fragments: z.array(z.object({ string_key: z.string() })) }),
+  route_configuration_name: z.string().default(""),
+});
 const scopeDump = z.object({
   configs: z.array(z.object({ scoped_route_configs: z.array(scope).default([]) })).default([]),
 });

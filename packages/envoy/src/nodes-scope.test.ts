@@ -5,6 +5,7 @@ import type { Resource } from "@catalyst/xds";
 import { RouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/route_pb";
 import { ScopedRouteConfigurationSchema } from "@catalyst/xds/api/config/route/v3/scoped_route_pb";
 import { isNextHop, type NextHop, type ReachableService } from "./reachable.ts";
+import { hostScope } from "./scope-key.ts";
 import { MeshTranslation } from "./translation.ts";
 
 const address = { host: "127.0.0.1", port: 1 };
@@ -39,17 +40,18 @@ function resourcesOf(...services: ReachableService[]) {
 }
 
 const hostOf = (name: string) => `${name}.acme.catalyst.internal`;
+const scopeOf = (name: string) => hostScope(hostOf(name)).name;
 
 test("Services of other nodes name the routes of their way, open and covered ones different ones", () => {
   const names = ["a", "b", "open-1", "open-2"];
   const { scopes, routes } = resourcesOf(...names.map((name) => at(name, "n2")), at("c", "n3"));
-  const named = (name: string) => scopes.get(hostOf(name))?.routeConfigurationName;
+  const named = (name: string) => scopes.get(scopeOf(name))?.routeConfigurationName;
   assert.equal(named("a"), named("b"));
   assert.equal(named("open-1"), named("open-2"));
   assert.equal(new Set(["a", "open-1", "c"].map(named)).size, 3);
   assert.deepEqual(new Set(routes.map(({ name }) => name)), new Set(["a", "open-1", "c"].map(named)));
   for (const name of names) {
-    const scope = scopes.get(hostOf(name));
+    const scope = scopes.get(scopeOf(name));
     assert.equal(scope?.routeConfiguration, undefined);
     assert.deepEqual(scope?.key?.fragments[0]?.type, { case: "stringKey", value: hostOf(name) });
   }
@@ -66,8 +68,8 @@ test("Routes come with a herald, a scope of a key that no Host makes, and both g
   }
   const { remove } = translation.plan({ remove: ["a"] });
   const gone = remove.filter(({ type }) => /Route/.test(type)).map(({ name }) => name);
-  const left = scopes.get(hostOf("a"))?.routeConfigurationName ?? "";
-  assert.deepEqual(gone.sort(), [hostOf("a"), left, `routes/${left}/`].sort());
+  const left = scopes.get(scopeOf("a"))?.routeConfigurationName ?? "";
+  assert.deepEqual(gone.sort(), [scopeOf("a"), left, `routes/${left}/`].sort());
 });
 
 test("One service more of a way is its scope alone, of 0.2 kB, whoever else was planned with it", () => {
@@ -75,7 +77,7 @@ test("One service more of a way is its scope alone, of 0.2 kB, whoever else was 
   const { upsert } = translation.plan({ put: [at("b", "n2")] });
   assert.deepEqual(
     upsert.map(({ name }) => name),
-    [hostOf("b")],
+    [scopeOf("b")],
   );
   assert.ok((upsert[0]?.body.length ?? 1_000) < 250);
 });

@@ -22,6 +22,7 @@ import {
   scope,
   scopeOver,
 } from "./scope.ts";
+import { hostScope, namedByKey } from "./scope-key.ts";
 import type { PathRule } from "./service.ts";
 import { scopeRoute } from "./service-name.ts";
 
@@ -33,7 +34,7 @@ export type Way = { readonly cluster: string; readonly ways: number };
 
 /** The scope of a service that other nodes have beside this one: its requests may go to the service itself. */
 export function sharedServiceScope(name: string, way: Way, mesh: MeshInput): Resource {
-  return scope(serviceHost(name, mesh.domain), routesOf(namedRoute(name, mesh), way, mesh));
+  return scope(hostScope(serviceHost(name, mesh.domain)), routesOf(namedRoute(name, mesh), way, mesh));
 }
 
 /**
@@ -41,7 +42,7 @@ export function sharedServiceScope(name: string, way: Way, mesh: MeshInput): Res
  * {@link nodesRoutes} by this name, so that Envoy has each way's routes once.
  */
 export function nodesScope(name: string, routes: string, { domain }: MeshInput): Resource {
-  return scopeOver(serviceHost(name, domain), routes);
+  return scopeOver(hostScope(serviceHost(name, domain)), routes);
 }
 
 /** The name of the routes that lead one way. */
@@ -68,7 +69,7 @@ export function nodesRoutes(way: Way, open: boolean, mesh: MeshInput): Resource 
  */
 export function nodesRoutesHerald(way: Way, open: boolean): Resource {
   const routes = nodesRoutesName(way, open);
-  return scopeOver(heraldName(routes), routes);
+  return scopeOver(namedByKey(heraldName(routes)), routes);
 }
 
 /** The herald of routes of this name. */

@@ -19,7 +19,15 @@ import { insideAnswers, insideOnly } from "./internal-headers.ts";
 import { gatewayName, isOpen, type MeshAuth, type MeshInput, serviceHost } from "./mesh.ts";
 import { duration, type Init, packed } from "./message.ts";
 import { type NodeRule, nodePolicyOf } from "./node-policy.ts";
-import { lowerCaseFilter, meshPrefix, mixedCaseScope, nodeScope } from "./scope-key.ts";
+import {
+  hostScope,
+  lowerCaseFilter,
+  meshPrefix,
+  mixedCaseScope,
+  namedByKey,
+  nodeScope,
+  type ScopeId,
+} from "./scope-key.ts";
 import { graphqlPath, type PathRule, type RoutedService } from "./service.ts";
 
 export type RouteInit = Init<typeof RouteSchema>;
@@ -30,7 +38,7 @@ const defaultMaxStreamMs = 3_600_000;
 
 /** The scope of a service that stands at this node alone: its Host on every listener. */
 export function serviceScope(service: RoutedService, mesh: MeshInput): Resource {
-  return scope(service.host, routesHere(service, mesh));
+  return scope(hostScope(service.host), routesHere(service, mesh));
 }
 
 /** The scope of a service as other nodes have it: never by way of another node, so that nothing goes in circles. */
@@ -45,7 +53,7 @@ export function meshScope(
     ...route,
     typedPerFilterConfig: { ...route.typedPerFilterConfig, ...policy },
   }));
-  return scope(`${meshPrefix}${service.host}`, routes);
+  return scope(hostScope(service.host, meshPrefix), routes);
 }
 
 function routesHere(service: RoutedService, mesh: MeshInput): RouteInit[] {
@@ -64,8 +72,7 @@ export function rewritten(to: Action): Action {
 
 /** The gateway at its own Host. */
 export function gatewayScope(mesh: MeshInput): Resource {
-  const host = serviceHost(gatewayName, mesh.domain);
-  return scope(host, [
+  return scope(hostScope(serviceHost(gatewayName, mesh.domain)), [
     route({ kind: "prefix", path: "/", to: null }, toGateway(mesh), namedRoute(gatewayName, mesh), mesh),
   ]);
 }
@@ -86,7 +93,7 @@ export function anyHostScope(mesh: MeshInput): Resource {
   const help =
     `Nothing is served at this path of node ${mesh.node}. The GraphQL endpoint is ${graphqlPath}; ` +
     `a service answers at the Host <service>.${mesh.domain}.`;
-  return scope(nodeScope, [
+  return scope(namedByKey(nodeScope), [
     route(
       { kind: "exact", path: graphqlPath, to: null },
       toGateway(mesh),
@@ -107,7 +114,7 @@ export function anyHostScope(mesh: MeshInput): Resource {
 
 /** Where Hosts with upper-case letters arrive: the filter writes them in lower case and chooses the scope anew. */
 export function anyCaseScope(): Resource {
-  return scope(mixedCaseScope, [
+  return scope(namedByKey(mixedCaseScope), [
     {
       match: { pathSpecifier: { case: "prefix", value: "/" } },
       action: { case: "directResponse", value: { status: 404 } },
@@ -205,19 +212,22 @@ export function route(
   };
 }
 
-/** A scope with routes of its own, whose key is its name. */
-export function scope(name: string, routes: RouteInit[]): Resource {
-  const routeConfiguration = routeTable(name, routes, insideOnly);
-  return encodeResource(ScopedRouteConfigurationSchema, name, { ...keyed(name), routeConfiguration });
+/** A scope with routes of its own. */
+export function scope(id: ScopeId, routes: RouteInit[]): Resource {
+  const routeConfiguration = routeTable(id.key, routes, insideOnly);
+  return encodeResource(ScopedRouteConfigurationSchema, id.name, { ...identified(id), routeConfiguration });
 }
 
 /** A scope whose routes are another resource, which it names. */
-export function scopeOver(name: string, routeConfigurationName: string): Resource {
-  return encodeResource(ScopedRouteConfigurationSchema, name, { ...keyed(name), routeConfigurationName });
+export function scopeOver(id: ScopeId, routeConfigurationName: string): Resource {
+  return encodeResource(ScopedRouteConfigurationSchema, id.name, {
+    ...identified(id),
+    routeConfigurationName,
+  });
 }
 
-function keyed(name: string) {
-  return { name, key: { fragments: [{ type: { case: "stringKey" as const, value: name } }] } };
+function identified({ name, key }: ScopeId) {
+  return { name, key: { fragments: [{ type: { case: "stringKey" as const, value: key } }] } };
 }
 
 /** Routes for every Host that leads to them; `hidden` are the headers that requests are freed of on their way out. */

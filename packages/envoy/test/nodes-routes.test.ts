@@ -10,6 +10,7 @@ import { compileNodeIdentity } from "../src/node-tls.ts";
 import { heraldName, nodesRoutesName } from "../src/nodes-scope.ts";
 import type { NextHop, ReachableService, ServicePath } from "../src/reachable.ts";
 import { scopeOver } from "../src/scope.ts";
+import { hostScope } from "../src/scope-key.ts";
 import { domain, rulesOf } from "./credentials.ts";
 import { type EnvoyUnderTest, envoyMissing, startEnvoy, until } from "./envoy-under-test.ts";
 import { forged, good, keys, tokens, uncovering, wrong } from "./forgeries.ts";
@@ -134,7 +135,7 @@ describe("Routes that the services of other nodes share", { skip: envoyMissing }
     const admin = readAdmin(join(n1.folder, "admin.sock"));
     assert.equal((await admin.view(`products.${domain}`)).routed, true);
     assert.equal((await admin.view(`none.${domain}`)).routed, false);
-    const lost = scopeOver(`lost.${domain}`, "covered/nowhere");
+    const lost = scopeOver(hostScope(`lost.${domain}`), "covered/nowhere");
     n1.xds.update(defaultKey, { upsert: [{ ...lost, references: [] }] });
     await n1.xds.settled(defaultKey, { timeoutMs: 5_000 });
     assert.equal((await admin.view(`lost.${domain}`)).routed, false);
