@@ -13,9 +13,11 @@ import {
   type ReadStreamRequest,
   type ReadStreamResponse,
   ReadStreamResponseSchema,
+  ReplicateRequestSchema,
 } from "../../generated/orbit/v1/orbit_pb.js";
 import { TlsIdentity } from "../connection/credentials.ts";
 import { listen } from "../connection/listen.ts";
+import { StarError } from "../errors.ts";
 import { Jail } from "../jail/jail.ts";
 import { Nucleus } from "../nucleus/nucleus.ts";
 import { createStarServer } from "../server/star.ts";
@@ -24,8 +26,10 @@ import { Sessions } from "../sessions.ts";
 import { TestAuthority } from "../test-authority.ts";
 import { authSecret, notingEvents, startWholeStar } from "../test-star.ts";
 import { mintTransferToken } from "../transfer-token.ts";
+import { Replicator } from "./replicator.ts";
 import type { SourceStream } from "./source.ts";
 import { StarSources } from "./star-sources.ts";
+import { realDisk, type TargetDisk } from "./target-disk.ts";
 
 async function bytesOf(stream: SourceStream): Promise<Buffer> {
   const pieces: Buffer[] = [];
@@ -60,6 +64,20 @@ async function between(
     for (const socket of sockets) socket.destroy();
     server.close();
   });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A port that leads to a star, and tells how many bytes came from it. */
+async function counting(t: TestContext, star: string, onBytes: (length: number) => void): Promise<string> {
+  const server = createServer((socket) => {
+    const onward = connect(Number(new URL(star).port), "127.0.0.1").on("error", () => undefined);
+    onward.on("data", ({ length }) => onBytes(length));
+    socket.on("error", () => undefined).on("close", () => onward.destroy());
+    socket.pipe(onward).pipe(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
@@ -124,6 +142,41 @@ test("A range of a known length is asked for by HTTP at once", async (t) => {
     const turned = star.events.told.slice(before).filter((line) => line.startsWith("readTurned"));
     assert.equal(turned.length, turns);
   }
+});
+
+test("Of a file that came to its last byte and was not finished nothing is sent again", async (t) => {
+  const star = await startWholeStar(t);
+  const bytes = randomBytes(5_000_000);
+  writeFileSync(join(star.folder, "file"), bytes);
+  let sent = 0;
+  const url = await counting(t, star.address.url, (length) => (sent += length));
+  const folder = mkdtempSync(join(tmpdir(), "catalyst-target-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  let isFull = true;
+  const disk = {
+    ...realDisk(),
+    finish: async (...how: Parameters<TargetDisk["finish"]>) => {
+      if (isFull) throw new StarError("disk_failed", "the disk says so");
+      await realDisk().finish(...how);
+    },
+  };
+  await using replicator = new Replicator({ jail: Jail.open([folder]), disk });
+  const path = join(star.folder, "file");
+  const replicate = () =>
+    replicator.replicate(
+      create(ReplicateRequestSchema, {
+        ...{ sourceStarUrl: url, remotePath: path, localPath: "file", resume: true },
+        transferToken: mintTransferToken(authSecret, path),
+      }),
+      new AbortController().signal,
+    );
+  await assert.rejects(replicate(), { code: "disk_failed" });
+  assert.ok(sent > bytes.length);
+  [isFull, sent] = [false, 0];
+  const { resumed } = await replicate();
+  assert.equal(resumed, bytes.length);
+  assert.ok(sent < 100_000, `${sent} bytes`);
+  assert.ok(readFileSync(join(folder, "file")).equals(bytes));
 });
 
 test("Where something between lets gRPC through alone the file comes by gRPC", async (t) => {
