@@ -63,7 +63,7 @@ export class FaultProxy implements AsyncDisposable {
 
   /** Resets all connections, at both ends. */
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -78,7 +78,7 @@ export class FaultProxy implements AsyncDisposable {
     this.begun += 1;
     client.on("error", () => undefined);
     if (this.#refuses) {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     this.#keep(client);
@@ -106,7 +106,7 @@ export class FaultProxy implements AsyncDisposable {
     });
     from.pipe(way).pipe(to);
     from.once("close", (failed) => {
-      if (failed || !from.readableEnded) void this.#pass().then(() => to.resetAndDestroy());
+      if (failed || !from.readableEnded) void this.#pass().then(() => reset(to));
     });
   }
 
@@ -116,4 +116,13 @@ export class FaultProxy implements AsyncDisposable {
     this.#untilHeld -= bytes;
     if (this.#untilHeld <= 0) this.hold();
   }
+}
+
+/**
+ * A socket that is reset while its end is on its way is neither reset nor closed (EINVAL, Node 26), and its process does not end any
+ * more: such a one is closed.
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }
