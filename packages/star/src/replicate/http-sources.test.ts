@@ -40,24 +40,20 @@ async function bytesOf(stream: SourceStream): Promise<Buffer> {
 
 const whole = { offset: 0, length: 0 };
 
-/** A port that gives what it is told to each connection that begins like GET, and the others to a star. */
-async function between(
+/** A port before a star: each connection is taken there, and may have one to the star. All end with the test. */
+async function portBefore(
   t: TestContext,
   star: string,
-  answer: (socket: Socket, head: string) => void,
+  take: (socket: Socket, onward: () => Socket) => void,
 ): Promise<string> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const keep = (socket: Socket) => {
     sockets.add(socket.on("error", () => undefined));
-    socket.once("data", (first) => {
-      const head = first.toString("latin1");
-      if (head.startsWith("GET ")) return void answer(socket, head);
-      const onward = connect(Number(new URL(star).port), "127.0.0.1");
-      sockets.add(onward.on("error", () => undefined));
-      onward.write(first);
-      socket.pipe(onward).pipe(socket);
-    });
-  });
+    return socket;
+  };
+  const server = createServer((socket) =>
+    take(keep(socket), () => keep(connect(Number(new URL(star).port), "127.0.0.1"))),
+  );
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => {
@@ -67,18 +63,29 @@ async function between(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A port that leads to a star, and tells how many bytes came from it. */
-async function counting(t: TestContext, star: string, onBytes: (length: number) => void): Promise<string> {
-  const server = createServer((socket) => {
-    const onward = connect(Number(new URL(star).port), "127.0.0.1").on("error", () => undefined);
-    onward.on("data", ({ length }) => onBytes(length));
-    socket.on("error", () => undefined).on("close", () => onward.destroy());
+/** Gives what it is told to each connection that begins like GET, and the others to a star. */
+function between(
+  t: TestContext,
+  star: string,
+  answer: (socket: Socket, head: string) => void,
+): Promise<string> {
+  return portBefore(t, star, (socket, toStar) => {
+    socket.once("data", (first) => {
+      const head = first.toString("latin1");
+      if (head.startsWith("GET ")) return void answer(socket, head);
+      const onward = toStar();
+      onward.write(first);
+      socket.pipe(onward).pipe(socket);
+    });
+  });
+}
+
+/** Leads to a star, and tells how many bytes came from it. */
+function counting(t: TestContext, star: string, onBytes: (length: number) => void): Promise<string> {
+  return portBefore(t, star, (socket, toStar) => {
+    const onward = toStar().on("data", ({ length }) => onBytes(length));
     socket.pipe(onward).pipe(socket);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => server.close());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 /** Says that it would rather send by HTTP, and answers that so. */
