@@ -72,10 +72,8 @@ test("A changed service touches its own resources and no others", () => {
       const other = { ...before, name: "other" };
       translation.commit(translation.plan({ put: [before, other].map(servedHere) }));
       const { upsert, remove } = translation.plan({ put: [servedHere({ ...after, name: before.name })] });
-      const own = [
-        serviceHost(before.name, mesh.domain),
-        hostScope(serviceHost(before.name, mesh.domain)).name,
-      ];
+      const host = serviceHost(before.name, mesh.domain);
+      const own = [host, hostScope(host).name];
       for (const { name } of [...upsert, ...remove]) assert.ok(own.includes(name), name);
     }),
   );
